@@ -1,0 +1,229 @@
+package models
+
+import "time"
+
+// Merchant is the tenant.
+type Merchant struct {
+	ID        MerchantID `gorm:"primaryKey"`
+	Name      string
+	Zone      string    // IANA time zone of its schedules
+	CreatedAt time.Time `gorm:"autoCreateTime:false;autoUpdateTime:false"`
+}
+
+// Platform names a side.
+type Platform string
+
+// The platforms.
+const (
+	Wix        Platform = "wix"
+	AliExpress Platform = "aliexpress"
+)
+
+// ConnectionState is whether a connection may be used.
+type ConnectionState string
+
+// The states of a connection.
+const (
+	ConnectionActive      ConnectionState = "active"
+	ConnectionNeedsReauth ConnectionState = "needs_reauth" // the platform refused our token
+	ConnectionRemoved     ConnectionState = "removed"      // the app was removed; data is kept
+)
+
+// Connection is a store (a Wix site) or a supplier account (an AliExpress buyer account).
+type Connection struct {
+	MerchantID       MerchantID `gorm:"primaryKey"`
+	ID               ID         `gorm:"primaryKey"`
+	Platform         Platform
+	ExternalID       string // Wix instance id, AliExpress user id
+	Name             string
+	State            ConnectionState
+	Credentials      []byte // sealed; nil for Wix, which needs none of its own
+	KeyID            string // the key that sealed them
+	TokenExpiresAt   *time.Time
+	RefreshExpiresAt *time.Time
+	RefreshLease     *time.Time // one refresher at a time
+	Watermark        *time.Time // stores: newest change a sweep has stored
+	SweepCursor      string     // stores: where a sweep that was cut off goes on
+	NextSweepAt      *time.Time
+	LastSuccessAt    *time.Time
+	LastErrorAt      *time.Time
+	LastErrorCode    string
+	LastErrorDetail  string
+	CreatedAt        time.Time `gorm:"autoCreateTime:false;autoUpdateTime:false"`
+	UpdatedAt        time.Time `gorm:"autoCreateTime:false;autoUpdateTime:false"`
+}
+
+// Actor is who did something, as the timeline shows it: "system", "api:<key name>".
+type Actor string
+
+// ActorSystem is Waybill itself.
+const ActorSystem Actor = "system"
+
+// Source is where a fact came from.
+type Source string
+
+// The sources.
+const (
+	SourceWebhook Source = "webhook" // a store's webhook led us to read
+	SourcePush    Source = "push"    // a supplier's push message led us to read
+	SourcePoll    Source = "poll"    // a due check
+	SourceSweep   Source = "sweep"   // a search for what no webhook told
+	SourceManual  Source = "manual"  // sync now
+	SourcePerson  Source = "person"  // a decision
+	SourceEngine  Source = "engine"  // Waybill's own step: placing, pushing
+)
+
+// Event is one line of an order's timeline: what, who, why, from where. Events are only ever added.
+type Event struct {
+	MerchantID MerchantID `gorm:"primaryKey"`
+	ID         ID         `gorm:"primaryKey"`
+	OrderID    ID
+	At         time.Time
+	Kind       string
+	Text       string // one sentence for people
+	Source     Source
+	Actor      Actor
+	Reason     string
+	Data       map[string]any `gorm:"serializer:json"`
+}
+
+// The kinds of event.
+const (
+	EventOrderReceived       = "order_received"
+	EventOrderChanged        = "order_changed"
+	EventTabChanged          = "tab_changed"
+	EventPlacementPlanned    = "placement_planned"
+	EventPlacementApproved   = "placement_approved"
+	EventPlacementSending    = "placement_sending"
+	EventPlacementPlaced     = "placement_placed"
+	EventPlacementRejected   = "placement_rejected"
+	EventPlacementUnknown    = "placement_unknown"
+	EventPlacementReturned   = "placement_returned"
+	EventSupplierLinked      = "supplier_order_linked"
+	EventSupplierStatus      = "supplier_status_changed"
+	EventSupplierPaid        = "supplier_order_paid"
+	EventSupplierEnded       = "supplier_order_ended"
+	EventParcelSeen          = "parcel_seen"
+	EventParcelRenumbered    = "parcel_renumbered"
+	EventParcelMissing       = "parcel_missing"
+	EventPushSent            = "push_sent"
+	EventPushConfirmed       = "push_confirmed"
+	EventPushRefused         = "push_refused"
+	EventPushRetrying        = "push_retrying"
+	EventPushRequested       = "push_requested"
+	EventFlagOpened          = "flag_opened"
+	EventFlagClosed          = "flag_closed"
+	EventMappingChanged      = "mapping_changed"
+	EventSyncRequested       = "sync_requested"
+	EventSupplierOrderNoData = "supplier_order_no_data"
+)
+
+// Flag is something that needs a person.
+type Flag struct {
+	MerchantID   MerchantID `gorm:"primaryKey"`
+	ID           ID         `gorm:"primaryKey"`
+	OrderID      *ID
+	ConnectionID *ID
+	Subject      string // what it is about, within its order: a supplier order, a push, or the order itself
+	Code         FlagCode
+	Owner        string // merchant, supplier, waybill
+	Detail       string
+	NextAction   string
+	Deadline     *time.Time
+	OpenedAt     time.Time
+	ClosedAt     *time.Time
+	ClosedBy     string
+	ClosedWhy    string
+}
+
+// SyncJob is one run of syncing: a scope, an actor, a reason, and per order an outcome.
+type SyncJob struct {
+	MerchantID        MerchantID `gorm:"primaryKey"`
+	ID                ID         `gorm:"primaryKey"`
+	Scope             SyncScope  `gorm:"serializer:json"`
+	ScopeKey          string     // equal requests have equal keys
+	Direction         Direction
+	Trigger           string // manual, automatic
+	Actor             Actor
+	Reason            string
+	State             SyncJobState
+	Total             int // orders in it; grows while the scope is being listed
+	Listed            bool
+	ListCursor        string
+	Changed           int
+	Unchanged         int
+	Refused           int
+	Unreachable       int
+	CreatedAt         time.Time `gorm:"autoCreateTime:false;autoUpdateTime:false"`
+	StartedAt         *time.Time
+	FinishedAt        *time.Time
+	CancelRequestedAt *time.Time
+}
+
+// Done is how many of the orders have an outcome.
+func (j SyncJob) Done() int { return j.Changed + j.Unchanged + j.Refused + j.Unreachable }
+
+// SyncJobState is where a sync job stands.
+type SyncJobState string
+
+// The states of a sync job.
+const (
+	SyncQueued    SyncJobState = "queued"
+	SyncRunning   SyncJobState = "running"
+	SyncDone      SyncJobState = "done"
+	SyncCancelled SyncJobState = "cancelled"
+)
+
+// SyncScope says which orders a sync job is about. Exactly one kind.
+type SyncScope struct {
+	Kind    string `json:"kind"` // orders, tab, store, all
+	IDs     []ID   `json:"ids,omitempty"`
+	Tab     Tab    `json:"tab,omitempty"`
+	StoreID ID     `json:"store_id,omitempty"`
+}
+
+// Scope kinds.
+const (
+	ScopeOrders = "orders"
+	ScopeTab    = "tab"
+	ScopeStore  = "store"
+	ScopeAll    = "all"
+)
+
+// Direction says which hops a sync covers.
+type Direction string
+
+// The directions.
+const (
+	FromStore    Direction = "from_store"
+	FromSupplier Direction = "from_supplier"
+	ToStore      Direction = "to_store"
+	AllWays      Direction = "all"
+)
+
+// Covers reports whether d includes the hop.
+func (d Direction) Covers(hop Direction) bool { return d == AllWays || d == hop }
+
+// SyncJobItem is one order of a sync job.
+type SyncJobItem struct {
+	MerchantID MerchantID `gorm:"primaryKey"`
+	JobID      ID         `gorm:"primaryKey"`
+	OrderID    ID         `gorm:"primaryKey"`
+	Outcome    Outcome    // empty until done
+	Before     Tab
+	After      Tab
+	Why        string
+	FinishedAt *time.Time
+}
+
+// Outcome is what a sync did to one order.
+type Outcome string
+
+// The outcomes.
+const (
+	OutcomeNone        Outcome = ""
+	OutcomeChanged     Outcome = "changed"
+	OutcomeUnchanged   Outcome = "unchanged"
+	OutcomeRefused     Outcome = "refused"
+	OutcomeUnreachable Outcome = "unreachable"
+)

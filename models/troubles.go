@@ -1,0 +1,182 @@
+package models
+
+import "fmt"
+
+// raise collects what needs a person. Flags are opened and closed from this list alone, so each closes by itself when its
+// fact is gone.
+func (r *roller) raise() {
+	r.raiseStore()
+	r.raiseLines()
+	for _, s := range r.SupplierOrders {
+		r.raiseSupplier(s)
+	}
+	r.raiseParcels()
+	for _, p := range r.Pushes {
+		r.raisePush(p)
+	}
+}
+
+func (r *roller) trouble(t Trouble) { r.out.Troubles = append(r.out.Troubles, t) }
+
+func (r *roller) raiseStore() {
+	o := r.Order
+	if _, known := GateOf(o.StoreStatus, o.PaymentStatus); !known && o.ExternalID != "" {
+		r.trouble(Trouble{Code: FlagUnknownStatus, Subject: "store", Owner: OwnerWaybill,
+			Detail:     fmt.Sprintf("The store reports status %q and payment %q, which Waybill does not know. Nothing was changed.", o.StoreStatus, o.PaymentStatus),
+			NextAction: "Look at the order in the store."})
+	}
+	under := r.underWay()
+	if len(under) == 0 {
+		return
+	}
+	switch {
+	case o.Gate.Dead():
+		for _, s := range under {
+			r.trouble(Trouble{Code: FlagStopRequest, Subject: string(s.ID), Owner: OwnerMerchant,
+				Detail:     fmt.Sprintf("The store no longer wants this order (%s), but AliExpress order %s is under way.", o.Gate, s.ExternalID),
+				NextAction: "Cancel it on AliExpress, or let it go on and agree with the buyer.", Deadline: s.PayBy})
+		}
+	case o.Gate == GateShut && r.live > 0:
+		r.trouble(Trouble{Code: FlagPaymentReversed, Subject: "order", Owner: OwnerMerchant,
+			Detail:     fmt.Sprintf("The store says the money is gone (%s), but goods have been bought.", orNothing(o.PaymentStatus)),
+			NextAction: "Check the payment in the store before paying or shipping anything."})
+	}
+}
+
+// underWay lists supplier orders that may still cost money or bring goods.
+func (r *roller) underWay() []SupplierOrder {
+	var out []SupplierOrder
+	for _, s := range r.SupplierOrders {
+		if s.Open() || s.State == PlacementUnknown || s.State == PlacementSending {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func (r *roller) raiseLines() {
+	if r.out.Tab != TabAwaitingOrder {
+		return
+	}
+	for _, p := range r.lines {
+		if gap := p.live - p.covered - p.inPlacing; gap > 0 && !p.line.Mapped {
+			r.trouble(Trouble{Code: FlagNoSupplier, Subject: p.line.LineID, Owner: OwnerMerchant,
+				Detail:     fmt.Sprintf("%q has no supplier.", p.line.Name),
+				NextAction: "Map it to an AliExpress product, or mark it as your own stock."})
+		}
+	}
+	s, failed := r.lastFailure()
+	if !failed {
+		return
+	}
+	t := Trouble{Subject: string(s.ID), Owner: OwnerMerchant, Detail: capital(failureText(s))}
+	switch {
+	case s.State == PlacementUnknown:
+		return // raised below, whatever the tab
+	case s.State == PlacementRejected:
+		t.Code, t.NextAction = FlagPlaceFailed, nextActionFor(s.ErrorCode)
+	case s.WhyEnded() == EndPaymentTimeout:
+		t.Code, t.NextAction = FlagPaymentTimeout, "Place it again and pay it in time."
+	case s.WhyEnded() == EndCancelled:
+		t.Code, t.NextAction = FlagSupplierCancelled, "Place it again, with another supplier if need be, or refund the buyer."
+	default:
+		t.Code, t.NextAction = FlagClosedUnshipped, "Look at the order on AliExpress; place it again if the money came back."
+	}
+	r.trouble(t)
+}
+
+func capital(s string) string {
+	if s == "" || s[0] < 'a' || s[0] > 'z' {
+		return s
+	}
+	return string(s[0]-'a'+'A') + s[1:]
+}
+
+// nextActionFor says what to do about a refused placement. The codes are ours; the adapter gives them.
+func nextActionFor(code string) string {
+	switch code {
+	case "address_rejected":
+		return "Correct the address in the store, then place it again."
+	case "out_of_stock", "sku_gone", "product_gone":
+		return "Choose another supplier for this product, or refund the buyer."
+	case "no_shipping":
+		return "Choose another shipping service or supplier for this destination."
+	case "price_above_cap":
+		return "Raise the price cap of the mapping, or choose another supplier."
+	case "account_blocked":
+		return "Look into the AliExpress account: it may not buy at present."
+	}
+	return "Correct what AliExpress complains about, then place it again."
+}
+
+func (r *roller) raiseSupplier(s SupplierOrder) {
+	if s.State == PlacementUnknown {
+		r.trouble(Trouble{Code: FlagPlaceUnknown, Subject: string(s.ID), Owner: OwnerMerchant, Detail: capital(failureText(s)),
+			NextAction: "Look for it in your AliExpress orders: enter its number, or say that it is not there."})
+		return
+	}
+	if s.State != PlacementPlaced {
+		return
+	}
+	number := s.ExternalID
+	simple := map[string]Trouble{
+		"WAIT_SELLER_EXAMINE_MONEY": {Code: FlagAmountShort, Owner: OwnerMerchant, Detail: "The amount paid for AliExpress order " + number + " is too low.", NextAction: "Look at the order on AliExpress."},
+		"RISK_CONTROL_HOLD":         {Code: FlagPaymentHeld, Owner: OwnerMerchant, Detail: "AliExpress holds the payment of order " + number + " and wants proof.", NextAction: "Confirm the payment on AliExpress."},
+		"WAIT_COMPLETE_ADDRESS":     {Code: FlagAddressIncomplete, Owner: OwnerMerchant, Detail: "AliExpress wants the address of order " + number + " completed.", NextAction: "Complete the address on AliExpress."},
+		"IN_FROZEN":                 {Code: FlagFrozen, Owner: OwnerMerchant, Detail: "AliExpress has frozen order " + number + ".", NextAction: "Look at the order on AliExpress."},
+		"IN_ISSUE":                  {Code: FlagDispute, Owner: OwnerMerchant, Detail: "A dispute is open for AliExpress order " + number + ".", NextAction: "Follow the dispute on AliExpress."},
+	}
+	if t, ok := simple[s.Status]; ok {
+		t.Subject = string(s.ID)
+		r.trouble(t)
+	}
+	if s.Status != "" && !KnownSupplierStatus(s.Status) {
+		r.trouble(Trouble{Code: FlagUnknownStatus, Subject: string(s.ID), Owner: OwnerWaybill,
+			Detail:     fmt.Sprintf("AliExpress reports %q for order %s, which Waybill does not know. Nothing was changed.", s.Status, number),
+			NextAction: "Look at the order on AliExpress."})
+	}
+	if s.NoDataSince != nil {
+		r.trouble(Trouble{Code: FlagSupplierOrderNoData, Subject: string(s.ID), Owner: OwnerMerchant,
+			Detail:     fmt.Sprintf("AliExpress says that %s is not an order of this account.", number),
+			NextAction: "Check the number and the account it was bought with."})
+	}
+	if s.Stage.rank() >= StageShipped.rank() && r.unitsWithoutNumber(s) > 0 {
+		r.trouble(Trouble{Code: FlagShippedWithoutNumber, Subject: string(s.ID), Owner: OwnerSupplier,
+			Detail:     fmt.Sprintf("AliExpress order %s is shipped, but %d of its units have no tracking number.", number, r.unitsWithoutNumber(s)),
+			NextAction: "Wait for the number or ask the seller for it."})
+	}
+}
+
+func (r *roller) unitsWithoutNumber(s SupplierOrder) int {
+	n := 0
+	for _, sl := range s.Lines {
+		if sl.Live {
+			n += max(0, sl.Quantity-r.parcelled[lineRef{s.ID, sl.LineID, sl.Part}])
+		}
+	}
+	return n
+}
+
+func (r *roller) raiseParcels() {
+	for _, p := range r.Parcels {
+		if p.MissingSince != nil {
+			r.trouble(Trouble{Code: FlagParcelMissing, Subject: string(p.ID), Owner: OwnerSupplier,
+				Detail:     fmt.Sprintf("AliExpress no longer lists parcel %s. Its number is kept.", p.TrackingNumber),
+				NextAction: "Look at the order on AliExpress: parcels may have been combined."})
+		}
+	}
+}
+
+func (r *roller) raisePush(p Push) {
+	switch {
+	case p.State == PushRefused:
+		r.trouble(Trouble{Code: FlagPushRefused, Subject: string(p.ID), Owner: OwnerMerchant,
+			Detail:     fmt.Sprintf("The store refused tracking number %s: %s", p.WantedNumber, sentence(p.ErrorDetail)),
+			NextAction: "Look at the order in the store, then press retry."})
+	case p.State.Owed() && r.Now.Sub(p.WantedSince) >= pushPatience:
+		deadline := p.WantedSince.Add(PushGiveUpAfter)
+		r.trouble(Trouble{Code: FlagPushUnconfirmed, Subject: string(p.ID), Owner: OwnerWaybill, Deadline: &deadline,
+			Detail:     fmt.Sprintf("The store has not confirmed tracking number %s for more than 10 minutes. It is retried.", p.WantedNumber),
+			NextAction: "Nothing yet; look at the store's connection if this lasts."})
+	}
+}

@@ -1,0 +1,89 @@
+// Package accounts is who may do what with which platform account: merchants and their API keys, connections to stores and
+// supplier accounts, and the sealed tokens behind them with their renewal.
+package accounts
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"waybill/models"
+	"waybill/services/database"
+)
+
+// TokenSource is the supplier platform's OAuth: one exchange per code, and renewal.
+type TokenSource interface {
+	Exchange(ctx context.Context, code string) (models.Grant, error)
+	Refresh(ctx context.Context, refresh models.Secret) (models.Grant, error)
+}
+
+// StoreInspector verifies who a store is and describes it.
+type StoreInspector interface {
+	VerifyInstance(signed string) (instanceID string, err error)
+	Store(ctx context.Context, a models.Access) (models.StoreInfo, error)
+}
+
+// Service keeps accounts.
+type Service struct {
+	db     *database.DB
+	sealer *Sealer
+	tokens TokenSource
+	stores StoreInspector
+}
+
+// New makes the service.
+func New(db *database.DB, sealer *Sealer, tokens TokenSource, stores StoreInspector) *Service {
+	return &Service{db: db, sealer: sealer, tokens: tokens, stores: stores}
+}
+
+// Caller is who a request comes from.
+type Caller struct {
+	MerchantID models.MerchantID
+	Actor      models.Actor
+}
+
+// Authenticate finds the caller behind a bearer key. It answers Unauthenticated for any key that is not known.
+func (s *Service) Authenticate(ctx context.Context, key string) (Caller, error) {
+	var found []struct {
+		MerchantID models.MerchantID
+		Name       string
+	}
+	err := s.db.Read(ctx).Raw("SELECT merchant_id, name FROM api_keys WHERE key_sha256 = ?", hashKey(key)).Scan(&found).Error
+	if err != nil {
+		return Caller{}, database.Err(err)
+	}
+	if len(found) == 0 {
+		return Caller{}, models.Errorf(models.Unauthenticated, "key_unknown", "This API key is not known. Send it as Authorization: Bearer <key>.")
+	}
+	return Caller{MerchantID: found[0].MerchantID, Actor: models.Actor("api:" + found[0].Name)}, nil
+}
+
+// hashKey is enough for keys that we make ourselves: 130 random bits cannot be guessed from a fast hash.
+func hashKey(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(sum[:])
+}
+
+// CreateMerchant adds a merchant with its first API key. An empty key is made up; it is shown this once.
+func (s *Service) CreateMerchant(ctx context.Context, name, zone string, key models.Secret) (models.MerchantID, models.Secret, error) {
+	if key == "" {
+		key = models.Secret("wb_" + rand.Text())
+	}
+	id := models.MerchantID(database.NewID())
+	err := s.db.InTx(ctx, func(tx database.Tx) error {
+		if err := tx.Create(&models.Merchant{ID: id, Name: name, Zone: zone, CreatedAt: tx.Now}).Error; err != nil {
+			return fmt.Errorf("add merchant: %w", err)
+		}
+		return tx.Exec("INSERT INTO api_keys (key_sha256, merchant_id, name, created_at) VALUES (?, ?, 'first', ?)", hashKey(key.Reveal()), id, tx.Now).Error
+	})
+	return id, key, err
+}
+
+// HasMerchants reports whether there is any merchant yet.
+func (s *Service) HasMerchants(ctx context.Context) (bool, error) {
+	var any bool
+	err := s.db.Read(ctx).Raw("SELECT EXISTS (SELECT 1 FROM merchants)").Row().Scan(&any)
+	return any, database.Err(err)
+}

@@ -1,0 +1,330 @@
+package accounts
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm/clause"
+
+	"waybill/models"
+	"waybill/services/database"
+)
+
+// tokens is what is sealed in a connection.
+type tokens struct {
+	Access  string `json:"access"`
+	Refresh string `json:"refresh"`
+}
+
+// Renewal happens this long before a token ends (aliexpress.md 3.4), by one process at a time, which has refreshLease to do it.
+const (
+	renewBefore  = 30 * time.Minute
+	refreshLease = time.Minute
+)
+
+// ConnectStore binds a store to a merchant. The signed instance proves that the caller came from that very site: an instance
+// id alone could be typed in by anybody (wix.md 1.5). Connecting a store again makes it active again. It answers Conflict
+// when the store belongs to another merchant.
+func (s *Service) ConnectStore(ctx context.Context, m models.MerchantID, signedInstance string) (models.Connection, error) {
+	instance, err := s.stores.VerifyInstance(signedInstance)
+	if err != nil {
+		return models.Connection{}, err
+	}
+	info, err := s.stores.Store(ctx, models.Access{ExternalID: instance})
+	if err != nil {
+		return models.Connection{}, err
+	}
+	name := info.Name
+	if name == "" {
+		name = instance
+	}
+	return s.save(ctx, m, models.Connection{Platform: models.Wix, ExternalID: instance, Name: name}, nil)
+}
+
+// ConnectSupplier exchanges an authorisation code for tokens and keeps them sealed. The code works once.
+func (s *Service) ConnectSupplier(ctx context.Context, m models.MerchantID, code string) (models.Connection, error) {
+	grant, err := s.tokens.Exchange(ctx, code)
+	if err != nil {
+		return models.Connection{}, err
+	}
+	name := grant.Account
+	if name == "" {
+		name = grant.UserID
+	}
+	return s.save(ctx, m, models.Connection{Platform: models.AliExpress, ExternalID: grant.UserID, Name: name}, &grant)
+}
+
+func (s *Service) save(ctx context.Context, m models.MerchantID, c models.Connection, grant *models.Grant) (models.Connection, error) {
+	err := s.db.InTx(ctx, func(tx database.Tx) error {
+		var known []models.Connection
+		err := tx.Clauses(clause.Locking{Strength: "UPDATE"}).Where("merchant_id = ? AND platform = ? AND external_id = ?", m, c.Platform, c.ExternalID).Find(&known).Error
+		if err != nil {
+			return fmt.Errorf("look for connection: %w", err)
+		}
+		name := c.Name
+		if len(known) == 1 {
+			c = known[0]
+		} else {
+			c.MerchantID, c.ID, c.CreatedAt = m, database.NewID(), tx.Now
+		}
+		c.Name, c.State, c.UpdatedAt = name, models.ConnectionActive, tx.Now
+		c.LastErrorCode, c.LastErrorDetail, c.LastErrorAt, c.RefreshLease = "", "", nil, nil
+		if c.Platform == models.Wix {
+			c.NextSweepAt = &tx.Now // back-fill
+		}
+		if grant != nil {
+			s.sealInto(&c, *grant, "")
+		}
+		if len(known) == 1 {
+			err = updateConnection(tx, c)
+		} else {
+			err = s.add(tx, c)
+		}
+		if err != nil {
+			return err
+		}
+		if err := closeFlags(tx, c); err != nil {
+			return err
+		}
+		return nil
+	})
+	return c, err
+}
+
+func (s *Service) add(tx database.Tx, c models.Connection) error {
+	if err := tx.Create(&c).Error; err != nil {
+		return fmt.Errorf("add connection: %w", err)
+	}
+	return tx.Exec("INSERT INTO directory (platform, external_id, merchant_id, connection_id) VALUES (?, ?, ?, ?)", c.Platform, c.ExternalID, c.MerchantID, c.ID).Error
+}
+
+func updateConnection(tx database.Tx, c models.Connection) error {
+	err := tx.Model(&models.Connection{}).Where("merchant_id = ? AND id = ?", c.MerchantID, c.ID).
+		Select("name", "state", "credentials", "key_id", "token_expires_at", "refresh_expires_at", "refresh_lease", "next_sweep_at",
+			"last_error_at", "last_error_code", "last_error_detail", "updated_at").Updates(&c).Error
+	if err != nil {
+		return fmt.Errorf("update connection %s: %w", c.ID, err)
+	}
+	return nil
+}
+
+// sealInto puts a grant into a connection. An answer without a new refresh token keeps the old one (aliexpress.md 3.4).
+func (s *Service) sealInto(c *models.Connection, g models.Grant, oldRefresh string) {
+	t := tokens{Access: g.AccessToken.Reveal(), Refresh: g.RefreshToken.Reveal()}
+	if t.Refresh == "" {
+		t.Refresh = oldRefresh
+	}
+	plain, err := json.Marshal(t)
+	if err != nil {
+		panic(err) // two strings
+	}
+	c.Credentials = s.sealer.seal(plain, place(c.MerchantID, "connections", "credentials", c.ID))
+	c.KeyID, c.TokenExpiresAt = s.sealer.keyID, &g.ExpiresAt
+	if !g.RefreshExpiresAt.IsZero() {
+		c.RefreshExpiresAt = &g.RefreshExpiresAt
+	}
+}
+
+func (s *Service) unseal(c models.Connection) (t tokens, err error) {
+	plain, err := s.sealer.open(c.Credentials, place(c.MerchantID, "connections", "credentials", c.ID))
+	if err != nil {
+		return t, fmt.Errorf("open the tokens of connection %s: %w", c.ID, err)
+	}
+	return t, json.Unmarshal(plain, &t)
+}
+
+// Connections lists a merchant's connections, oldest first.
+func (s *Service) Connections(ctx context.Context, m models.MerchantID) ([]models.Connection, error) {
+	list := []models.Connection{}
+	if err := s.db.Read(ctx).Where("merchant_id = ?", m).Order("id").Find(&list).Error; err != nil {
+		return nil, fmt.Errorf("list connections: %w", database.Err(err))
+	}
+	return list, nil
+}
+
+// Connection reads one connection of a merchant.
+func (s *Service) Connection(ctx context.Context, m models.MerchantID, id models.ID) (models.Connection, error) {
+	var c models.Connection
+	if !database.ValidID(string(id)) {
+		return c, noConnection()
+	}
+	if err := s.db.Read(ctx).Where("merchant_id = ? AND id = ?", m, id).Limit(1).Find(&c).Error; err != nil {
+		return c, fmt.Errorf("read connection: %w", database.Err(err))
+	}
+	if c.ID == "" {
+		return c, noConnection()
+	}
+	return c, nil
+}
+
+func noConnection() error {
+	return models.Errorf(models.NotFound, "connection_not_found", "There is no such connection.")
+}
+
+// Route says whose connection an outside account is; found is false for one that nobody has connected.
+func (s *Service) Route(ctx context.Context, p models.Platform, externalID string) (m models.MerchantID, connection models.ID, found bool, err error) {
+	var rows []struct {
+		MerchantID   models.MerchantID
+		ConnectionID models.ID
+	}
+	err = s.db.Read(ctx).Raw("SELECT merchant_id, connection_id FROM directory WHERE platform = ? AND external_id = ?", p, externalID).Scan(&rows).Error
+	if err != nil || len(rows) == 0 {
+		return "", "", false, database.Err(err)
+	}
+	return rows[0].MerchantID, rows[0].ConnectionID, true, nil
+}
+
+// Access gives what an adapter needs to act for a connection. A token that ends soon is renewed first, by one process at a
+// time, and stored before it is used. It answers Disconnected when a person has to connect again.
+func (s *Service) Access(ctx context.Context, m models.MerchantID, id models.ID) (models.Access, error) {
+	c, err := s.Connection(ctx, m, id)
+	if err != nil {
+		return models.Access{}, err
+	}
+	if c.State != models.ConnectionActive {
+		return models.Access{}, disconnected(c)
+	}
+	if c.Platform == models.Wix {
+		return models.Access{ExternalID: c.ExternalID}, nil
+	}
+	t, err := s.unseal(c)
+	if err != nil {
+		return models.Access{}, err
+	}
+	if c.TokenExpiresAt == nil || time.Until(*c.TokenExpiresAt) > renewBefore {
+		return models.Access{ExternalID: c.ExternalID, Token: models.Secret(t.Access)}, nil
+	}
+	renewed, err := s.renew(ctx, c)
+	if err == nil {
+		return renewed, nil
+	}
+	if time.Until(*c.TokenExpiresAt) > 0 && models.KindOf(err) != models.Disconnected {
+		return models.Access{ExternalID: c.ExternalID, Token: models.Secret(t.Access)}, nil // good for a while yet
+	}
+	return models.Access{}, err
+}
+
+// Renew gets a new token now: the platform refused the one in use although its time was not up.
+func (s *Service) Renew(ctx context.Context, m models.MerchantID, id models.ID) (models.Access, error) {
+	c, err := s.Connection(ctx, m, id)
+	if err != nil {
+		return models.Access{}, err
+	}
+	if c.State != models.ConnectionActive {
+		return models.Access{}, disconnected(c)
+	}
+	return s.renew(ctx, c)
+}
+
+func disconnected(c models.Connection) error {
+	if c.State == models.ConnectionRemoved {
+		return models.Errorf(models.Disconnected, "app_removed", "Waybill was removed from %s. Install it there again to go on.", c.Name)
+	}
+	return models.Errorf(models.Disconnected, "needs_reauth", "%s refuses Waybill's access. Connect it again to go on.", c.Name)
+}
+
+func (s *Service) renew(ctx context.Context, c models.Connection) (models.Access, error) {
+	var won []models.ID
+	err := s.db.Read(ctx).Raw(`UPDATE connections SET refresh_lease = clock_timestamp() + make_interval(secs => ?)
+		WHERE merchant_id = ? AND id = ? AND (refresh_lease IS NULL OR refresh_lease < clock_timestamp()) RETURNING id`,
+		refreshLease.Seconds(), c.MerchantID, c.ID).Scan(&won).Error
+	if err != nil {
+		return models.Access{}, database.Err(err)
+	}
+	if len(won) == 0 {
+		e := models.Errorf(models.Unavailable, "token_being_renewed", "The access to %s is being renewed.", c.Name)
+		e.RetryAfter = 2 * time.Second
+		return models.Access{}, e
+	}
+	// Read after winning: another process may have renewed it just before.
+	fresh, err := s.Connection(ctx, c.MerchantID, c.ID)
+	if err != nil {
+		return models.Access{}, err
+	}
+	t, err := s.unseal(fresh)
+	if err != nil {
+		return models.Access{}, err
+	}
+	if !sameTime(fresh.TokenExpiresAt, c.TokenExpiresAt) {
+		return models.Access{ExternalID: c.ExternalID, Token: models.Secret(t.Access)}, s.endLease(ctx, c)
+	}
+	grant, err := s.tokens.Refresh(ctx, models.Secret(t.Refresh))
+	if err != nil {
+		if models.KindOf(err) != models.Disconnected {
+			_ = s.endLease(ctx, c) // it ends by itself otherwise
+		}
+		return models.Access{}, err
+	}
+	s.sealInto(&fresh, grant, t.Refresh)
+	fresh.RefreshLease = nil
+	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second) // the old pair is dead: this must not be lost
+	defer cancel()
+	err = s.db.InTx(keep, func(tx database.Tx) error {
+		return tx.Model(&models.Connection{}).Where("merchant_id = ? AND id = ?", c.MerchantID, c.ID).
+			Select("credentials", "key_id", "token_expires_at", "refresh_expires_at", "refresh_lease").Updates(&fresh).Error
+	})
+	return models.Access{ExternalID: c.ExternalID, Token: grant.AccessToken}, err
+}
+
+func sameTime(a, b *time.Time) bool {
+	return a == nil && b == nil || a != nil && b != nil && a.Equal(*b)
+}
+
+func (s *Service) endLease(ctx context.Context, c models.Connection) error {
+	return database.Err(s.db.Read(ctx).Exec("UPDATE connections SET refresh_lease = NULL WHERE merchant_id = ? AND id = ?", c.MerchantID, c.ID).Error)
+}
+
+// Worked notes that a connection works. It is written at most once a minute.
+func (s *Service) Worked(ctx context.Context, m models.MerchantID, id models.ID) error {
+	return database.Err(s.db.Read(ctx).Exec(`UPDATE connections SET last_success_at = clock_timestamp()
+		WHERE merchant_id = ? AND id = ? AND (last_success_at IS NULL OR last_success_at < clock_timestamp() - interval '1 minute')`, m, id).Error)
+}
+
+// Failed notes an error of a connection. One that says that our access is refused makes the connection need a person: one
+// flag, and nothing more is sent until it is connected again.
+func (s *Service) Failed(ctx context.Context, m models.MerchantID, id models.ID, cause error) error {
+	e := models.AsError(cause)
+	return s.db.InTx(ctx, func(tx database.Tx) error {
+		err := tx.Exec("UPDATE connections SET last_error_at = ?, last_error_code = ?, last_error_detail = ? WHERE merchant_id = ? AND id = ?",
+			tx.Now, e.Code, e.Detail, m, id).Error
+		if err != nil || e.Kind != models.Disconnected {
+			return err
+		}
+		return s.stop(tx, m, id, models.ConnectionNeedsReauth, models.FlagNeedsReauth, e.Detail, "Connect it again.")
+	})
+}
+
+// Removed notes that the app was removed from a store: nothing more is sent, the data is kept.
+func (s *Service) Removed(tx database.Tx, m models.MerchantID, id models.ID) error {
+	return s.stop(tx, m, id, models.ConnectionRemoved, models.FlagAppRemoved, "The Waybill app was removed from this store.", "Install it again to go on.")
+}
+
+func (s *Service) stop(tx database.Tx, m models.MerchantID, id models.ID, state models.ConnectionState, code models.FlagCode, detail, next string) error {
+	res := tx.Exec("UPDATE connections SET state = ?, next_sweep_at = NULL, updated_at = ? WHERE merchant_id = ? AND id = ? AND state = 'active'", state, tx.Now, m, id)
+	if res.Error != nil || res.RowsAffected == 0 {
+		return res.Error
+	}
+	f := models.Flag{MerchantID: m, ID: database.NewID(), ConnectionID: &id, Subject: "connection", Code: code, Owner: models.OwnerMerchant,
+		Detail: detail, NextAction: next, OpenedAt: tx.Now}
+	return tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&f).Error
+}
+
+// Installed notes that the app is back on a store and asks for a back-fill.
+func (s *Service) Installed(tx database.Tx, m models.MerchantID, id models.ID) error {
+	err := tx.Exec("UPDATE connections SET state = 'active', next_sweep_at = ?, updated_at = ? WHERE merchant_id = ? AND id = ?", tx.Now, tx.Now, m, id).Error
+	if err != nil {
+		return err
+	}
+	return closeFlags(tx, models.Connection{MerchantID: m, ID: id})
+}
+
+func closeFlags(tx database.Tx, c models.Connection) error {
+	err := tx.Exec("UPDATE flags SET closed_at = ?, closed_by = 'system', closed_why = 'connected again' WHERE merchant_id = ? AND connection_id = ? AND closed_at IS NULL",
+		tx.Now, c.MerchantID, c.ID).Error
+	if err != nil {
+		return fmt.Errorf("close flags of connection %s: %w", c.ID, err)
+	}
+	return nil
+}

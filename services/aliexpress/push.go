@@ -1,0 +1,57 @@
+package aliexpress
+
+import (
+	"cmp"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"waybill/models"
+)
+
+type wirePush struct {
+	Data struct {
+		BuyerID text `json:"buyerId"`
+		OrderID text `json:"orderId"`
+		Status  text `json:"orderStatus"`
+	} `json:"data"`
+	MessageType text `json:"message_type"`
+	SellerID    text `json:"seller_id"`
+	Timestamp   text `json:"timestamp"` // seconds
+}
+
+// ParsePush checks the signature of a push message over its raw body and reads it (aliexpress.md 8.2, 8.3). The event's id
+// is a hash of the body, as messages have none of their own. Kind is the order status verbatim, or "message_type_N" for
+// another topic; Number is empty for what is not about an order, such as the console's probe. Errors: models.Unauthenticated for a
+// wrong signature, Invalid for a body that is no message.
+func (c *Client) ParsePush(authorization string, body []byte) (models.SupplierEvent, error) {
+	mac := hmac.New(sha256.New, []byte(c.secret.Reveal()))
+	mac.Write([]byte(c.appKey))
+	mac.Write(body)
+	got, err := hex.DecodeString(strings.TrimSpace(authorization))
+	if err != nil || !hmac.Equal(got, mac.Sum(nil)) {
+		return models.SupplierEvent{}, models.Errorf(models.Unauthenticated, "push_signature", "The signature of this message is wrong.")
+	}
+	var w wirePush
+	if err := json.Unmarshal(body, &w); err != nil {
+		return models.SupplierEvent{}, models.Errorf(models.Invalid, "push_unreadable", "This is no message of AliExpress.").
+			Because(errors.New("the push message is no JSON of the documented form"))
+	}
+	sum := sha256.Sum256(body)
+	event := models.SupplierEvent{
+		EventID: hex.EncodeToString(sum[:]),
+		Kind:    w.Data.Status.String(),
+		UserID:  cmp.Or(w.Data.BuyerID.String(), w.SellerID.String()),
+	}
+	if event.Kind == "" {
+		event.Kind = "message_type_" + clip(w.MessageType.String(), 20)
+	}
+	if number := w.Data.OrderID.String(); isID(number) {
+		event.Number = number
+	}
+	event.At, _ = w.Timestamp.epoch()
+	return event, nil
+}

@@ -1,0 +1,152 @@
+// Package database owns PostgreSQL: opening and migrating it, transactions with one fixed "now", enqueueing jobs on a
+// transaction, running the job queue, and turning the database's complaints into the program's errors.
+package database
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"waybill/models"
+)
+
+// Options say which database to open.
+type Options struct {
+	URL      string
+	MaxConns int32 // 0: 20; River's listener and reaper hold two for good
+	Log      *slog.Logger
+}
+
+// DB is an open database.
+type DB struct {
+	pool   *pgxpool.Pool
+	gorm   *gorm.DB
+	insert *river.Client[pgx.Tx] // inserts only; never started
+	log    *slog.Logger
+}
+
+// Open connects lazily: a database that is down makes the first query fail, not Open. It fails on a URL it cannot read.
+func Open(ctx context.Context, o Options) (*DB, error) {
+	cfg, err := pgxpool.ParseConfig(o.URL)
+	if err != nil {
+		return nil, errors.New("the database URL cannot be read") // the error of pgx may show the password
+	}
+	cfg.MaxConns = o.MaxConns
+	if cfg.MaxConns == 0 {
+		cfg.MaxConns = 20
+	}
+	cfg.ConnConfig.ConnectTimeout = 5 * time.Second
+	for name, value := range map[string]string{
+		"application_name": "waybill", "timezone": "UTC", "statement_timeout": "30s", "lock_timeout": "5s",
+		"idle_in_transaction_session_timeout": "15s", "tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3",
+	} {
+		if _, set := cfg.ConnConfig.RuntimeParams[name]; !set {
+			cfg.ConnConfig.RuntimeParams[name] = value
+		}
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	// QueryFields: Find would be SELECT * otherwise. PrepareStmt stays off: it hides the transaction from withPgx, and pgx
+	// prepares already.
+	g, err := gorm.Open(postgres.New(postgres.Config{Conn: &sharedPool{stdlib.OpenDBFromPool(pool)}}), &gorm.Config{
+		SkipDefaultTransaction: true, QueryFields: true, DisableAutomaticPing: true, Logger: logger.Discard,
+		NowFunc: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) },
+	})
+	if err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	// At its default cooldown River drops most wake-ups of the inserting side.
+	insert, err := river.NewClient(riverpgxv5.New(pool), &river.Config{FetchCooldown: time.Millisecond, Logger: o.Log})
+	if err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("open the job queue: %w", err)
+	}
+	return &DB{pool: pool, gorm: g, insert: insert, log: o.Log}, nil
+}
+
+// Close gives all connections back.
+func (db *DB) Close() { db.pool.Close() }
+
+// Read is for plain reads outside a transaction. Its errors are turned by Err.
+func (db *DB) Read(ctx context.Context) *gorm.DB { return db.gorm.WithContext(ctx) }
+
+// Tx is an open transaction. Now is the database's time at its start, in UTC, the one time of everything written in it.
+type Tx struct {
+	*gorm.DB
+	Now    time.Time
+	insert *river.Client[pgx.Tx]
+}
+
+// InTx runs fn in a transaction and commits unless fn fails. No network call, no sleep inside. Errors of the database come
+// back with their kind: a named constraint as the error it stands for, a lost connection as Unavailable.
+func (db *DB) InTx(ctx context.Context, fn func(tx Tx) error) error {
+	err := db.gorm.WithContext(ctx).Transaction(func(g *gorm.DB) error {
+		tx := Tx{DB: g, insert: db.insert}
+		if err := g.Raw("SELECT clock_timestamp()").Row().Scan(&tx.Now); err != nil {
+			return err
+		}
+		tx.Now = tx.Now.UTC()
+		return fn(tx)
+	})
+	return Err(err)
+}
+
+// Enqueue adds a job that exists if and only if the transaction commits.
+func (tx Tx) Enqueue(args river.JobArgs) error { return tx.enqueue(args, nil) }
+
+// EnqueueAt adds a job that is worked no sooner than at.
+func (tx Tx) EnqueueAt(args river.JobArgs, at time.Time) error {
+	return tx.enqueue(args, &river.InsertOpts{ScheduledAt: at})
+}
+
+func (tx Tx) enqueue(args river.JobArgs, opts *river.InsertOpts) error {
+	ctx := tx.Statement.Context
+	return withPgx(tx.DB, func(t pgx.Tx) error {
+		if _, err := tx.insert.InsertTx(ctx, t, args, opts); err != nil {
+			return fmt.Errorf("enqueue %s: %w", args.Kind(), err)
+		}
+		return nil
+	})
+}
+
+// EnqueueMany adds jobs in one round trip.
+func (tx Tx) EnqueueMany(args []river.JobArgs) error {
+	if len(args) == 0 {
+		return nil
+	}
+	params := make([]river.InsertManyParams, len(args))
+	for i, a := range args {
+		params[i] = river.InsertManyParams{Args: a}
+	}
+	ctx := tx.Statement.Context
+	return withPgx(tx.DB, func(t pgx.Tx) error {
+		if _, err := tx.insert.InsertManyFastTx(ctx, t, params); err != nil {
+			return fmt.Errorf("enqueue %d jobs: %w", len(args), err)
+		}
+		return nil
+	})
+}
+
+// NewID makes the id of a row: UUIDv7, growing within the process.
+func NewID() models.ID { return models.ID(uuid.Must(uuid.NewV7()).String()) }
+
+// ValidID reports whether s has the form of an id; a database would refuse any other with an error that says less.
+func ValidID(s string) bool {
+	_, err := uuid.Parse(s)
+	return err == nil && len(s) == 36
+}

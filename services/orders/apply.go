@@ -1,0 +1,298 @@
+// Package orders is what is true: the only writer of the order tables and the reader that lists, counts and explains them.
+// All facts, whoever brings them, enter through Apply.
+package orders
+
+import (
+	"fmt"
+	"reflect"
+
+	"gorm.io/gorm/clause"
+
+	"waybill/models"
+	"waybill/services/database"
+)
+
+// Service keeps the orders of all merchants.
+type Service struct {
+	db   *database.DB
+	pace models.Pace
+}
+
+// New makes the service. pace decides when an order is due again.
+func New(db *database.DB, pace models.Pace) *Service { return &Service{db: db, pace: pace} }
+
+// By says who brings a fact, from where and why. It goes into the timeline.
+type By struct {
+	Actor  models.Actor
+	Source models.Source
+	Reason string
+}
+
+// Fact is something learned or decided about one order. The set is closed: the types of this package.
+type Fact interface {
+	// apply changes what is known, and records what a person should read about it. It does no queries but reads.
+	apply(c *change) error
+}
+
+// Changes tells what an Apply did.
+type Changes struct {
+	MerchantID models.MerchantID
+	OrderID    models.ID
+	Created    bool
+	Changed    bool // anything a person would notice
+	Before     models.Tab
+	After      models.Tab
+	Events     []models.Event
+	Pushes     []models.ID // pushes that the store must be told now
+	Placements []models.ID // placements whose next step is due now
+}
+
+// change is one Apply at work.
+type change struct {
+	tx      database.Tx
+	service *Service
+	by      By
+	facts   models.Facts
+	flags   []models.Flag // open ones
+	result  Changes
+	payload *models.StoreOrder // newly observed
+	attempt *attempt           // newly made
+}
+
+// Apply lets facts into an order: it locks the order, compares with what is known, writes what is new, rolls up the tab,
+// opens and closes flags, appends events, keeps the counts, sets the next check, and tells what changed. The caller turns
+// changes into jobs on the same transaction. It answers NotFound when the merchant has no such order.
+func (s *Service) Apply(tx database.Tx, m models.MerchantID, orderID models.ID, by By, facts ...Fact) (Changes, error) {
+	before, flags, err := load(tx, m, orderID)
+	if err != nil {
+		return Changes{}, err
+	}
+	c := &change{tx: tx, service: s, by: by, facts: clone(before), flags: flags,
+		result: Changes{MerchantID: m, OrderID: orderID, Before: before.Order.Tab}}
+	for _, f := range facts {
+		if err := f.apply(c); err != nil {
+			return Changes{}, err
+		}
+	}
+	return c.finish(before)
+}
+
+// Receive is Apply for a store's snapshot, whose order may be new to us. It makes the order if it must.
+func (s *Service) Receive(tx database.Tx, m models.MerchantID, storeID models.ID, by By, snapshot models.StoreOrder) (Changes, error) {
+	id, created, err := s.findOrMake(tx, m, storeID, snapshot)
+	if err != nil {
+		return Changes{}, err
+	}
+	return s.Apply(tx, m, id, by, StoreSnapshot{Order: snapshot, created: created})
+}
+
+func (s *Service) findOrMake(tx database.Tx, m models.MerchantID, storeID models.ID, snapshot models.StoreOrder) (id models.ID, created bool, err error) {
+	id = database.NewID()
+	o := models.Order{MerchantID: m, ID: id, StoreID: storeID, ExternalID: snapshot.ExternalID, Gate: models.GateShut,
+		Tab: models.TabPending, Chips: []models.Chip{}, NextCheckAt: &tx.Now, CreatedAt: tx.Now, UpdatedAt: tx.Now, PlacedAt: snapshot.PlacedAt}
+	var known []models.ID
+	find := func() error {
+		return tx.Raw("SELECT id FROM orders WHERE merchant_id = ? AND store_id = ? AND external_id = ?", m, storeID, snapshot.ExternalID).Scan(&known).Error
+	}
+	if err := find(); err != nil || len(known) == 1 {
+		return first(known), false, err
+	}
+	res := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&o)
+	if res.Error != nil {
+		return "", false, fmt.Errorf("add order %s: %w", snapshot.ExternalID, res.Error)
+	}
+	if res.RowsAffected == 1 {
+		return id, true, countView(tx, o, string(o.Tab), 1)
+	}
+	return first(known), false, find()
+}
+
+func first(ids []models.ID) models.ID {
+	if len(ids) == 0 {
+		return ""
+	}
+	return ids[0]
+}
+
+// event appends a line to the timeline.
+func (c *change) event(kind, text string, data map[string]any) {
+	if data == nil {
+		data = map[string]any{}
+	}
+	c.result.Events = append(c.result.Events, models.Event{MerchantID: c.result.MerchantID, ID: database.NewID(), OrderID: c.result.OrderID,
+		At: c.tx.Now, Kind: kind, Text: text, Source: c.by.Source, Actor: c.by.Actor, Reason: c.by.Reason, Data: data})
+}
+
+// finish computes what the facts amount to and writes everything that differs from before.
+func (c *change) finish(before models.Facts) (Changes, error) {
+	f := &c.facts
+	for i := range f.SupplierOrders {
+		f.SupplierOrders[i].Settle(tracked(f.SupplierOrders[i], f.Parcels))
+		c.noteEnd(before, f.SupplierOrders[i])
+	}
+	c.wantPushes()
+	f.Now = c.tx.Now
+	r := models.Rollup(*f)
+	c.takeRollup(before.Order, r)
+	if err := c.reconcileFlags(r.Troubles); err != nil {
+		return Changes{}, err
+	}
+	for i := range f.SupplierOrders {
+		s := &f.SupplierOrders[i]
+		if s.Open() && (s.NextCheckAt == nil || c.justChecked(before, *s)) {
+			s.NextCheckAt = c.service.pace.NextSupplierCheck(*s, c.tx.Now)
+		} else if !s.Open() {
+			s.NextCheckAt = nil
+		}
+	}
+	f.Order.NextCheckAt = c.service.pace.NextCheck(*f, r)
+	c.result.After = f.Order.Tab
+	c.result.Changed = len(c.result.Events) > 0
+	c.due(before)
+	return c.result, c.save(before)
+}
+
+func (c *change) justChecked(before models.Facts, s models.SupplierOrder) bool {
+	for _, b := range before.SupplierOrders {
+		if b.ID == s.ID {
+			return !reflect.DeepEqual(b.LastCheckedAt, s.LastCheckedAt) || b.CheckFailures != s.CheckFailures || b.Stage != s.Stage
+		}
+	}
+	return true
+}
+
+func tracked(s models.SupplierOrder, parcels []models.Parcel) bool {
+	for _, p := range parcels {
+		for _, it := range p.Items {
+			if it.SupplierOrderID == s.ID && p.TrackingNumber != "" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (c *change) noteEnd(before models.Facts, s models.SupplierOrder) {
+	if s.State != models.PlacementClosed {
+		return
+	}
+	for _, b := range before.SupplierOrders {
+		if b.ID == s.ID && b.State != models.PlacementClosed {
+			c.event(models.EventSupplierEnded, fmt.Sprintf("AliExpress order %s ended without goods (%s).", s.ExternalID, s.WhyEnded()),
+				map[string]any{"supplier_order_id": s.ID, "status": s.Status, "end_reason": s.EndReason})
+		}
+	}
+}
+
+// wantPushes brings the pushes in step with the parcels. A store that wants nothing more is told nothing more.
+func (c *change) wantPushes() {
+	if c.facts.Order.Gate.Dead() {
+		return
+	}
+	for _, parcel := range c.facts.Parcels {
+		at := -1
+		for i, p := range c.facts.Pushes {
+			if p.ParcelID == parcel.ID {
+				at = i
+			}
+		}
+		p := models.Push{MerchantID: c.result.MerchantID, ID: database.NewID(), OrderID: c.result.OrderID, ParcelID: parcel.ID,
+			StoreID: c.facts.Order.StoreID, State: models.PushWaiting, CreatedAt: c.tx.Now, UpdatedAt: c.tx.Now}
+		if at >= 0 {
+			p = c.facts.Pushes[at]
+		}
+		p, wanted := models.WantPush(p, parcel, c.tx.Now)
+		switch {
+		case !wanted:
+		case at >= 0:
+			c.facts.Pushes[at] = p
+		default:
+			c.facts.Pushes = append(c.facts.Pushes, p)
+		}
+	}
+}
+
+func (c *change) takeRollup(before models.Order, r models.Rolled) {
+	o := &c.facts.Order
+	o.Tab, o.Why, o.ClosedReason, o.Chips, o.Final = r.Tab, r.Why, r.ClosedReason, r.Chips, r.Final
+	if o.Chips == nil {
+		o.Chips = []models.Chip{}
+	}
+	if before.Tab != o.Tab && !c.result.Created {
+		c.event(models.EventTabChanged, fmt.Sprintf("Moved from %s to %s. %s", before.Tab.Title(), o.Tab.Title(), o.Why),
+			map[string]any{"from": before.Tab, "to": o.Tab})
+	}
+}
+
+// reconcileFlags opens the flags that the facts ask for and closes those they no longer do.
+func (c *change) reconcileFlags(troubles []models.Trouble) error {
+	type key struct {
+		code    models.FlagCode
+		subject string
+	}
+	want := map[key]models.Trouble{}
+	for _, t := range troubles {
+		want[key{t.Code, t.Subject}] = t
+	}
+	for _, f := range c.flags {
+		k := key{f.Code, f.Subject}
+		t, still := want[k]
+		delete(want, k)
+		if still && t.Detail == f.Detail && t.NextAction == f.NextAction {
+			continue
+		}
+		changes := map[string]any{"detail": t.Detail, "next_action": t.NextAction, "deadline": t.Deadline}
+		if !still {
+			changes = map[string]any{"closed_at": c.tx.Now, "closed_by": string(models.ActorSystem), "closed_why": "the fact behind it is gone"}
+			c.event(models.EventFlagClosed, "No longer needs attention: "+f.Detail, map[string]any{"code": f.Code})
+		}
+		if err := c.tx.Model(&models.Flag{}).Where("merchant_id = ? AND id = ?", f.MerchantID, f.ID).Updates(changes).Error; err != nil {
+			return fmt.Errorf("change flag %s: %w", f.ID, err)
+		}
+	}
+	for _, t := range troubles { // in their order, not the map's
+		k := key{t.Code, t.Subject}
+		if _, missing := want[k]; !missing {
+			continue
+		}
+		delete(want, k)
+		orderID := c.result.OrderID
+		f := models.Flag{MerchantID: c.result.MerchantID, ID: database.NewID(), OrderID: &orderID, Subject: t.Subject, Code: t.Code,
+			Owner: t.Owner, Detail: t.Detail, NextAction: t.NextAction, Deadline: t.Deadline, OpenedAt: c.tx.Now}
+		if err := c.tx.Create(&f).Error; err != nil {
+			return fmt.Errorf("open flag %s: %w", t.Code, err)
+		}
+		c.event(models.EventFlagOpened, "Needs attention: "+t.Detail, map[string]any{"code": t.Code, "next_action": t.NextAction})
+	}
+	c.facts.Order.OpenFlags = len(troubles)
+	return nil
+}
+
+// due lists what wants a job at once.
+func (c *change) due(before models.Facts) {
+	for _, p := range c.facts.Pushes {
+		was := models.Push{}
+		for _, b := range before.Pushes {
+			if b.ID == p.ID {
+				was = b
+			}
+		}
+		if p.State == models.PushWaiting && !p.WantedSince.Equal(was.WantedSince) {
+			c.result.Pushes = append(c.result.Pushes, p.ID)
+		}
+	}
+	for _, s := range c.facts.SupplierOrders {
+		was := models.PlacementState("")
+		for _, b := range before.SupplierOrders {
+			if b.ID == s.ID {
+				was = b.State
+			}
+		}
+		if s.State == models.PlacementPlanned && was == "" {
+			c.result.Placements = append(c.result.Placements, s.ID)
+		}
+		if s.State == models.PlacementApproved && was == models.PlacementUnknown {
+			c.result.Placements = append(c.result.Placements, s.ID)
+		}
+	}
+}

@@ -1,0 +1,237 @@
+package orders
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+
+	"waybill/models"
+	"waybill/services/database"
+)
+
+// Filter says which orders to list. Zero fields do not filter.
+type Filter struct {
+	Tab        models.Tab // closed lists the Closed view
+	Attention  bool       // only orders with an open flag
+	StoreID    models.ID
+	Flag       models.FlagCode
+	Query      string // a number of any kind, an e-mail, the beginning of a name
+	PlacedFrom *time.Time
+	PlacedTo   *time.Time // exclusive
+	Cursor     string
+	Limit      int
+}
+
+// Page is one page of a list, newest first.
+type Page struct {
+	Orders []models.Order
+	Next   string // cursor of the next page; empty on the last
+}
+
+type cursor struct {
+	At time.Time `json:"at"`
+	ID models.ID `json:"id"`
+}
+
+func (c cursor) encode() string { return base64.RawURLEncoding.EncodeToString([]byte(asJSON(c))) }
+
+func decodeCursor(s string) (c cursor, err error) {
+	raw, err := base64.RawURLEncoding.DecodeString(s)
+	if err == nil {
+		err = json.Unmarshal(raw, &c)
+	}
+	if err != nil || !database.ValidID(string(c.ID)) {
+		return c, badCursor()
+	}
+	return c, nil
+}
+
+func badCursor() error {
+	e := models.Errorf(models.Invalid, "cursor_invalid", "This cursor is not one that this list gave.")
+	e.Fields = []models.FieldError{{Pointer: "cursor", Reason: "take it from next_cursor of the page before"}}
+	return e
+}
+
+// List gives one page of a merchant's orders, newest first, read along an index whatever the filter.
+func (s *Service) List(ctx context.Context, m models.MerchantID, f Filter) (Page, error) {
+	q := s.db.Read(ctx).Where("orders.merchant_id = ?", m)
+	if f.Tab != "" {
+		q = q.Where("orders.tab = ?", f.Tab)
+	}
+	if f.Attention {
+		q = q.Where("orders.open_flags > 0")
+	}
+	if f.StoreID != "" {
+		q = q.Where("orders.store_id = ?", f.StoreID)
+	}
+	if f.Flag != "" {
+		q = q.Where("orders.open_flags > 0 AND EXISTS (SELECT 1 FROM flags WHERE flags.merchant_id = orders.merchant_id AND flags.order_id = orders.id AND flags.code = ? AND flags.closed_at IS NULL)", f.Flag)
+	}
+	if f.PlacedFrom != nil {
+		q = q.Where("orders.placed_at >= ?", *f.PlacedFrom)
+	}
+	if f.PlacedTo != nil {
+		q = q.Where("orders.placed_at < ?", *f.PlacedTo)
+	}
+	if f.Query != "" {
+		q = search(q, m, f.Query)
+	}
+	if f.Cursor != "" {
+		at, err := decodeCursor(f.Cursor)
+		if err != nil {
+			return Page{}, err
+		}
+		q = q.Where("(orders.placed_at, orders.id) < (?, ?)", at.At, at.ID)
+	}
+	page := Page{Orders: []models.Order{}}
+	if err := q.Order("orders.placed_at DESC, orders.id DESC").Limit(f.Limit + 1).Find(&page.Orders).Error; err != nil {
+		return Page{}, fmt.Errorf("list orders: %w", database.Err(err))
+	}
+	if len(page.Orders) > f.Limit {
+		page.Orders = page.Orders[:f.Limit]
+		last := page.Orders[f.Limit-1]
+		page.Next = cursor{last.PlacedAt, last.ID}.encode()
+	}
+	return page, nil
+}
+
+// search narrows to the orders that a text names: exactly by any number or e-mail, else by how a name or e-mail begins.
+// Each branch reads its own index.
+func search(q *gorm.DB, m models.MerchantID, text string) *gorm.DB {
+	text = strings.TrimPrefix(strings.TrimSpace(text), "#")
+	prefix := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(text)) + "%"
+	return q.Where(`orders.id IN (
+		SELECT id FROM orders WHERE merchant_id = @m AND number = @text
+		UNION SELECT id FROM orders WHERE merchant_id = @m AND external_id = @text
+		UNION SELECT order_id FROM supplier_orders WHERE merchant_id = @m AND external_id = @text AND external_id <> ''
+		UNION SELECT order_id FROM parcels WHERE merchant_id = @m AND tracking_number = @text
+		UNION SELECT id FROM orders WHERE merchant_id = @m AND lower(buyer_email) LIKE @prefix
+		UNION SELECT id FROM orders WHERE merchant_id = @m AND lower(buyer_name) LIKE @prefix)`,
+		map[string]any{"m": m, "text": text, "prefix": prefix})
+}
+
+// Counts are how many orders each view holds: the five tabs, closed, and attention.
+type Counts map[string]int64
+
+// Counts reads the kept counts of a merchant, of one store if it is given.
+func (s *Service) Counts(ctx context.Context, m models.MerchantID, storeID models.ID) (Counts, error) {
+	counts := Counts{viewAttention: 0}
+	for _, t := range models.Tabs() {
+		counts[string(t)] = 0
+	}
+	var rows []struct {
+		View string
+		N    int64
+	}
+	q := s.db.Read(ctx).Table("tab_counts").Select("view, sum(n)::bigint AS n").Where("merchant_id = ?", m)
+	if storeID != "" {
+		q = q.Where("store_id = ?", storeID)
+	}
+	if err := q.Group("view").Scan(&rows).Error; err != nil {
+		return nil, fmt.Errorf("read counts: %w", database.Err(err))
+	}
+	for _, r := range rows {
+		counts[r.View] = r.N
+	}
+	return counts, nil
+}
+
+// Detail is everything about one order.
+type Detail struct {
+	models.Facts
+	Flags     []models.Flag // open ones
+	Recipient models.Address
+}
+
+// Detail reads one order with everything that hangs on it. It answers NotFound for an order of another merchant.
+func (s *Service) Detail(ctx context.Context, m models.MerchantID, id models.ID) (Detail, error) {
+	var d Detail
+	db := s.db.Read(ctx)
+	if !database.ValidID(string(id)) {
+		return d, notFound(gorm.ErrRecordNotFound)
+	}
+	if err := db.Where("merchant_id = ? AND id = ?", m, id).Take(&d.Order).Error; err != nil {
+		return d, notFound(err)
+	}
+	if err := readFacts(db, m, id, &d.Facts); err != nil {
+		return d, err
+	}
+	if err := db.Where("merchant_id = ? AND order_id = ? AND closed_at IS NULL", m, id).Order("opened_at, id").Find(&d.Flags).Error; err != nil {
+		return d, fmt.Errorf("read flags: %w", database.Err(err))
+	}
+	var recipient string
+	if err := db.Raw("SELECT coalesce((SELECT recipient::text FROM order_payloads WHERE merchant_id = ? AND order_id = ?), '{}')", m, id).Row().Scan(&recipient); err != nil {
+		return d, fmt.Errorf("read recipient: %w", database.Err(err))
+	}
+	if err := json.Unmarshal([]byte(recipient), &d.Recipient); err != nil {
+		return d, fmt.Errorf("read recipient: %w", err)
+	}
+	return d, nil
+}
+
+// TimelinePage is one page of an order's events, oldest first.
+type TimelinePage struct {
+	Events []models.Event
+	Next   string
+}
+
+// Timeline gives one page of what happened to an order, oldest first. It answers NotFound like Detail.
+func (s *Service) Timeline(ctx context.Context, m models.MerchantID, id models.ID, after string, limit int) (TimelinePage, error) {
+	db := s.db.Read(ctx)
+	page := TimelinePage{Events: []models.Event{}}
+	var known []models.ID
+	if !database.ValidID(string(id)) {
+		return page, notFound(gorm.ErrRecordNotFound)
+	}
+	if err := db.Raw("SELECT id FROM orders WHERE merchant_id = ? AND id = ?", m, id).Scan(&known).Error; err != nil {
+		return page, database.Err(err)
+	}
+	if len(known) == 0 {
+		return page, notFound(gorm.ErrRecordNotFound)
+	}
+	q := db.Where("merchant_id = ? AND order_id = ?", m, id)
+	if after != "" {
+		if !database.ValidID(after) {
+			return page, badCursor()
+		}
+		q = q.Where("id > ?", after)
+	}
+	if err := q.Order("id").Limit(limit + 1).Find(&page.Events).Error; err != nil {
+		return page, fmt.Errorf("read timeline: %w", database.Err(err))
+	}
+	if len(page.Events) > limit {
+		page.Events = page.Events[:limit]
+		page.Next = string(page.Events[limit-1].ID)
+	}
+	return page, nil
+}
+
+// OrderOf says which order a supplier order or a push belongs to. It answers NotFound when the merchant has no such thing.
+func (s *Service) OrderOf(ctx context.Context, m models.MerchantID, table string, id models.ID) (models.ID, error) {
+	what := map[string]string{"supplier_orders": "supplier order", "pushes": "push"}[table]
+	var found []models.ID
+	if database.ValidID(string(id)) {
+		if err := s.db.Read(ctx).Table(table).Select("order_id").Where("merchant_id = ? AND id = ?", m, id).Scan(&found).Error; err != nil {
+			return "", database.Err(err)
+		}
+	}
+	if len(found) == 0 {
+		return "", models.Errorf(models.NotFound, strings.ReplaceAll(what, " ", "_")+"_not_found", "There is no such %s.", what)
+	}
+	return found[0], nil
+}
+
+// NextFetch takes the number that fences the answer of the call about to be made: AliExpress' answers carry no version, so
+// an answer to an earlier call never overwrites that of a later one.
+func (s *Service) NextFetch(ctx context.Context, m models.MerchantID, supplierOrderID models.ID) (seq int64, err error) {
+	row := s.db.Read(ctx).Raw("UPDATE supplier_orders SET fetch_seq = fetch_seq + 1 WHERE merchant_id = ? AND id = ? RETURNING fetch_seq", m, supplierOrderID).Row()
+	if err := row.Scan(&seq); err != nil {
+		return 0, fmt.Errorf("number a call about %s: %w", supplierOrderID, database.Err(err))
+	}
+	return seq, nil
+}

@@ -1,0 +1,281 @@
+package orders
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"waybill/models"
+	"waybill/services/database"
+)
+
+// slots is over how many rows a view's count is spread.
+const slots = 8
+
+// load locks an order and reads everything that Rollup needs, and the open flags.
+func load(tx database.Tx, m models.MerchantID, orderID models.ID) (models.Facts, []models.Flag, error) {
+	var f models.Facts
+	err := tx.Clauses(clause.Locking{Strength: "UPDATE"}).Where("merchant_id = ? AND id = ?", m, orderID).Take(&f.Order).Error
+	if err != nil {
+		return f, nil, notFound(err)
+	}
+	var flags []models.Flag
+	if err := tx.Where("merchant_id = ? AND order_id = ? AND closed_at IS NULL", m, orderID).Order("id").Find(&flags).Error; err != nil {
+		return f, nil, fmt.Errorf("read flags of order %s: %w", orderID, err)
+	}
+	return f, flags, readFacts(tx.DB, m, orderID, &f)
+}
+
+func notFound(err error) error {
+	if err == gorm.ErrRecordNotFound {
+		return models.Errorf(models.NotFound, "order_not_found", "There is no such order.")
+	}
+	return database.Err(err)
+}
+
+// readFacts reads what hangs on an order. It is the one reader of facts: Apply and the detail page use it alike.
+func readFacts(db *gorm.DB, m models.MerchantID, orderID models.ID, f *models.Facts) error {
+	var supplierLines []models.SupplierLine
+	var items []models.ParcelItem
+	for _, q := range []struct {
+		order string
+		dest  any
+	}{
+		{"position, line_id", &f.Lines}, {"id", &f.SupplierOrders}, {"line_id, part", &supplierLines},
+		{"id", &f.Parcels}, {"line_id, part", &items}, {"id", &f.Pushes},
+	} {
+		if err := db.Where("merchant_id = ? AND order_id = ?", m, orderID).Order(q.order).Find(q.dest).Error; err != nil {
+			return fmt.Errorf("read order %s: %w", orderID, database.Err(err))
+		}
+	}
+	for i := range f.SupplierOrders {
+		for _, l := range supplierLines {
+			if l.SupplierOrderID == f.SupplierOrders[i].ID {
+				f.SupplierOrders[i].Lines = append(f.SupplierOrders[i].Lines, l)
+			}
+		}
+	}
+	for i := range f.Parcels {
+		for _, it := range items {
+			if it.ParcelID == f.Parcels[i].ID {
+				f.Parcels[i].Items = append(f.Parcels[i].Items, it)
+			}
+		}
+	}
+	return nil
+}
+
+// clone copies the slices, so that what is changed can be compared with what was read.
+func clone(f models.Facts) models.Facts {
+	c := f
+	c.Lines, c.SupplierOrders, c.Parcels, c.Pushes = slices.Clone(f.Lines), slices.Clone(f.SupplierOrders), slices.Clone(f.Parcels), slices.Clone(f.Pushes)
+	for i := range c.SupplierOrders {
+		c.SupplierOrders[i].Lines = slices.Clone(c.SupplierOrders[i].Lines)
+	}
+	for i := range c.Parcels {
+		c.Parcels[i].Items = slices.Clone(c.Parcels[i].Items)
+	}
+	return c
+}
+
+// save writes the rows that differ, in an order that every foreign key and unique index allows.
+func (c *change) save(before models.Facts) error {
+	after := &c.facts
+	if err := c.saveOrder(before.Order); err != nil {
+		return err
+	}
+	for _, save := range []func() error{
+		func() error { return saveRows(c.tx, before.Lines, after.Lines) },
+		func() error { return saveRows(c.tx, bareOrders(before), bareOrders(*after), "fetch_seq") },
+		func() error { return saveRows(c.tx, supplierLines(before), supplierLines(*after)) },
+		func() error { return saveRows(c.tx, bareParcels(before), bareParcels(*after)) },
+		func() error { return saveRows(c.tx, parcelItems(before), parcelItems(*after)) },
+		func() error { return saveRows(c.tx, before.Pushes, after.Pushes) },
+	} {
+		if err := save(); err != nil {
+			return err
+		}
+	}
+	return c.saveRecords()
+}
+
+func (c *change) saveOrder(before models.Order) error {
+	o := &c.facts.Order
+	if c.result.Changed {
+		o.Version++
+		o.UpdatedAt = c.tx.Now
+	}
+	if reflect.DeepEqual(before, *o) {
+		return nil
+	}
+	if err := updateRow(c.tx, o, "store_id"); err != nil {
+		return err
+	}
+	if before.Tab != o.Tab {
+		if err := countView(c.tx, before, string(before.Tab), -1); err != nil {
+			return err
+		}
+		if err := countView(c.tx, *o, string(o.Tab), 1); err != nil {
+			return err
+		}
+	}
+	switch {
+	case before.OpenFlags == 0 && o.OpenFlags > 0:
+		return countView(c.tx, *o, viewAttention, 1)
+	case before.OpenFlags > 0 && o.OpenFlags == 0:
+		return countView(c.tx, *o, viewAttention, -1)
+	}
+	return nil
+}
+
+func (c *change) saveRecords() error {
+	if c.payload != nil {
+		err := c.tx.Exec(`INSERT INTO order_payloads (merchant_id, order_id, payload, recipient, seen_at) VALUES (?, ?, ?, ?, ?)
+			ON CONFLICT (merchant_id, order_id) DO UPDATE SET payload = excluded.payload, recipient = excluded.recipient, seen_at = excluded.seen_at`,
+			c.result.MerchantID, c.result.OrderID, string(c.payload.Payload), asJSON(c.payload.Recipient), c.tx.Now).Error
+		if err != nil {
+			return fmt.Errorf("keep the payload of order %s: %w", c.result.OrderID, err)
+		}
+	}
+	if c.attempt != nil {
+		if err := c.attempt.save(c.tx); err != nil {
+			return err
+		}
+	}
+	if len(c.result.Events) == 0 {
+		return nil
+	}
+	if err := c.tx.Create(&c.result.Events).Error; err != nil {
+		return fmt.Errorf("append events of order %s: %w", c.result.OrderID, err)
+	}
+	return nil
+}
+
+// bareOrders are the supplier orders without their lines, and without the counter that NextFetch moves outside the lock.
+func bareOrders(f models.Facts) []models.SupplierOrder {
+	out := slices.Clone(f.SupplierOrders)
+	for i := range out {
+		out[i].Lines, out[i].FetchSeq = nil, 0
+	}
+	return out
+}
+
+func bareParcels(f models.Facts) []models.Parcel {
+	out := slices.Clone(f.Parcels)
+	for i := range out {
+		out[i].Items = nil
+		if out[i].PreviousNumbers == nil {
+			out[i].PreviousNumbers = []string{}
+		}
+	}
+	return out
+}
+
+func supplierLines(f models.Facts) []models.SupplierLine {
+	var out []models.SupplierLine
+	for _, s := range f.SupplierOrders {
+		out = append(out, s.Lines...)
+	}
+	return out
+}
+
+func parcelItems(f models.Facts) []models.ParcelItem {
+	var out []models.ParcelItem
+	for _, p := range f.Parcels {
+		out = append(out, p.Items...)
+	}
+	return out
+}
+
+// saveRows deletes, updates and inserts so that the table holds after where it held before. Deletes and updates come first:
+// a unique index must not see a row move as two rows.
+func saveRows[T any](tx database.Tx, before, after []T, untouched ...string) error {
+	was, kept := map[string]T{}, map[string]bool{}
+	for _, b := range before {
+		was[keyOf(tx, &b)] = b
+	}
+	for _, a := range after {
+		kept[keyOf(tx, &a)] = true
+	}
+	for _, b := range before {
+		if kept[keyOf(tx, &b)] {
+			continue
+		}
+		if err := tx.Where(clause.And(primaryKey(tx, &b)...)).Delete(new(T)).Error; err != nil {
+			return fmt.Errorf("delete %T: %w", b, err)
+		}
+	}
+	var fresh []T
+	for _, a := range after {
+		b, known := was[keyOf(tx, &a)]
+		switch {
+		case !known:
+			fresh = append(fresh, a)
+		case !reflect.DeepEqual(a, b):
+			if err := updateRow(tx, &a, untouched...); err != nil {
+				return err
+			}
+		}
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	if err := tx.Create(&fresh).Error; err != nil {
+		return fmt.Errorf("add %T: %w", fresh, err)
+	}
+	return nil
+}
+
+// updateRow writes every column of a row that was read under the order's lock, but those of its key and those named.
+func updateRow[T any](tx database.Tx, row *T, untouched ...string) error {
+	res := tx.Model(new(T)).Where(clause.And(primaryKey(tx, row)...)).Select("*").Omit(append(untouched, "merchant_id", "id", "created_at")...).Updates(row)
+	if res.Error != nil {
+		return fmt.Errorf("update %T: %w", *row, res.Error)
+	}
+	if res.RowsAffected != 1 {
+		return fmt.Errorf("update %T: %d rows instead of one", *row, res.RowsAffected)
+	}
+	return nil
+}
+
+// primaryKey names a row by its whole key. GORM on its own leaves out parts that are zero, and part 0 of a line is one.
+func primaryKey(tx database.Tx, row any) []clause.Expression {
+	stmt := &gorm.Statement{DB: tx.DB}
+	if err := stmt.Parse(row); err != nil {
+		panic(err) // one of our own structs
+	}
+	key := make([]clause.Expression, len(stmt.Schema.PrimaryFields))
+	for i, f := range stmt.Schema.PrimaryFields {
+		value, _ := f.ValueOf(tx.Statement.Context, reflect.ValueOf(row).Elem())
+		key[i] = clause.Eq{Column: clause.Column{Name: f.DBName}, Value: value}
+	}
+	return key
+}
+
+func keyOf(tx database.Tx, row any) string {
+	key := ""
+	for _, e := range primaryKey(tx, row) {
+		key += fmt.Sprint(e.(clause.Eq).Value, "\x00")
+	}
+	return key
+}
+
+// viewAttention counts the orders with any open flag.
+const viewAttention = "attention"
+
+// countView moves a kept count by n. The order's own slot is used, so one order always locks the same row.
+func countView(tx database.Tx, o models.Order, view string, n int) error {
+	slot := 0
+	for _, b := range []byte(o.ID) {
+		slot = (slot*31 + int(b)) % slots
+	}
+	err := tx.Exec(`INSERT INTO tab_counts (merchant_id, store_id, view, slot, n) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (merchant_id, store_id, view, slot) DO UPDATE SET n = tab_counts.n + excluded.n`, o.MerchantID, o.StoreID, view, slot, n).Error
+	if err != nil {
+		return fmt.Errorf("count %s: %w", view, err)
+	}
+	return nil
+}
