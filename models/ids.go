@@ -1,5 +1,10 @@
 package models
 
+import (
+	"fmt"
+	"io"
+)
+
 // MerchantID names the tenant. It has a type of its own so that no other id can be passed in its place.
 type MerchantID string
 
@@ -21,6 +26,9 @@ func (s Secret) String() string {
 
 // GoString keeps %#v from printing the text.
 func (s Secret) GoString() string { return s.String() }
+
+// Format keeps every other verb from printing the text, wrong ones included.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // MarshalText keeps JSON, logs and YAML from printing the text.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

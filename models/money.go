@@ -67,8 +67,8 @@ func allDigits(s string) bool {
 
 // String gives "77.39 USD".
 func (m Money) String() string {
-	digits, sign, n := digitsOf(m.Currency), "", m.Minor
-	if n < 0 {
+	digits, sign, n := digitsOf(m.Currency), "", uint64(m.Minor)
+	if m.Minor < 0 {
 		sign, n = "-", -n
 	}
 	text := fmt.Sprintf("%0*d", digits+1, n)

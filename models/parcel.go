@@ -61,12 +61,13 @@ const (
 // recognised by any number it ever had, else by its contents; so a replaced number changes the parcel and makes no second
 // one. A parcel that is no longer listed keeps its number. newID makes ids for new parcels.
 func MergeParcels(have []Parcel, s SupplierOrder, seen []TrackedParcel, now time.Time, newID func() ID) ([]Parcel, []ParcelChange) {
-	m := parcelMerge{parcels: slices.Clone(have), supplier: s, now: now, newID: newID, matched: map[int]int{}, taken: map[int]bool{}}
+	m := parcelMerge{parcels: slices.Clone(have), known: len(have), supplier: s, now: now, newID: newID, matched: map[int]int{}, taken: map[int]bool{}}
 	seen = withNumbers(seen)
 	m.matchByNumber(seen)
 	m.matchByContents(seen)
-	for i, t := range seen {
-		m.take(i, t)
+	m.addNew(seen)
+	for i, share := range m.share(seen) {
+		m.take(m.matched[i], seen[i], share)
 	}
 	m.markMissing(len(seen) > 0)
 	return m.parcels, m.changes
@@ -92,6 +93,7 @@ func withNumbers(seen []TrackedParcel) []TrackedParcel {
 
 type parcelMerge struct {
 	parcels  []Parcel
+	known    int // how many of them there were before
 	supplier SupplierOrder
 	now      time.Time
 	newID    func() ID
@@ -123,7 +125,7 @@ func (m *parcelMerge) matchByContents(seen []TrackedParcel) {
 			continue
 		}
 		for j, p := range m.parcels {
-			if m.taken[j] || !m.onlyOurs(p) || !sameContents(p.Items, m.itemsFor(t, m.freeWithout(j))) {
+			if m.taken[j] || !m.onlyOurs(p) || !sameContents(p.Items, m.itemsFor(t, m.freeWithout(func(k int) bool { return k == j }))) {
 				continue
 			}
 			m.matched[i], m.taken[j] = j, true
@@ -141,21 +143,26 @@ func (m *parcelMerge) onlyOurs(p Parcel) bool {
 	return len(p.Items) > 0
 }
 
-func (m *parcelMerge) take(i int, t TrackedParcel) {
-	j, known := m.matched[i]
-	if !known {
-		p := Parcel{MerchantID: m.supplier.MerchantID, ID: m.newID(), OrderID: m.supplier.OrderID, TrackingNumber: t.Number, FirstSeenAt: m.now}
-		m.parcels = append(m.parcels, p)
-		j = len(m.parcels) - 1
-		m.taken[j] = true
+// addNew makes a parcel of each entry that no known parcel answers to.
+func (m *parcelMerge) addNew(seen []TrackedParcel) {
+	for i, t := range seen {
+		if _, known := m.matched[i]; known {
+			continue
+		}
+		m.matched[i] = len(m.parcels)
+		m.parcels = append(m.parcels, Parcel{MerchantID: m.supplier.MerchantID, ID: m.newID(), OrderID: m.supplier.OrderID,
+			TrackingNumber: t.Number, FirstSeenAt: m.now})
 	}
+}
+
+func (m *parcelMerge) take(j int, t TrackedParcel, ours []ParcelItem) {
 	before := m.parcels[j]
 	p := before
 	p.PreviousNumbers = slices.Clone(before.PreviousNumbers)
 	p.MissingSince = nil
 	kind := ParcelUpdated
 	switch {
-	case !known:
+	case j >= m.known:
 		kind = ParcelNew
 	case p.TrackingNumber != t.Number:
 		kind = ParcelRenumbered
@@ -168,7 +175,11 @@ func (m *parcelMerge) take(i int, t TrackedParcel) {
 	if t.LastEventAt != nil && (p.LastEventAt == nil || !t.LastEventAt.Before(*p.LastEventAt)) {
 		p.LastEvent, p.LastEventAt = t.LastEvent, t.LastEventAt
 	}
-	p.Items = m.mergedItems(j, p, t)
+	_, others := m.split(p)
+	for i := range ours {
+		ours[i].ParcelID = p.ID
+	}
+	p.Items = append(others, ours...)
 	m.parcels[j] = p
 	if kind != ParcelUpdated || parcelDiffers(before, p) {
 		m.changes = append(m.changes, ParcelChange{Parcel: p, Kind: kind, WasNumb: before.TrackingNumber})
@@ -179,10 +190,8 @@ func parcelDiffers(a, b Parcel) bool {
 	return a.Carrier != b.Carrier || a.LastEvent != b.LastEvent || (a.MissingSince == nil) != (b.MissingSince == nil) || !sameContents(a.Items, b.Items)
 }
 
-// mergedItems keeps what other supplier orders have in the parcel and renews what ours has. An entry that no longer says
-// what is inside changes nothing.
-func (m *parcelMerge) mergedItems(j int, p Parcel, t TrackedParcel) []ParcelItem {
-	var others, ours []ParcelItem
+// split parts what our supplier order has in a parcel from what others have.
+func (m *parcelMerge) split(p Parcel) (ours, others []ParcelItem) {
 	for _, it := range p.Items {
 		if it.SupplierOrderID == m.supplier.ID {
 			ours = append(ours, it)
@@ -190,24 +199,60 @@ func (m *parcelMerge) mergedItems(j int, p Parcel, t TrackedParcel) []ParcelItem
 			others = append(others, it)
 		}
 	}
-	if len(t.Items) == 0 && len(ours) > 0 {
-		return p.Items
-	}
-	fresh := m.itemsFor(t, m.freeWithout(j))
-	if len(fresh) == 0 {
-		fresh = ours
-	}
-	for i := range fresh {
-		fresh[i].ParcelID = p.ID
-	}
-	return append(others, fresh...)
+	return ours, others
 }
 
-// freeWithout is what of the supplier order no parcel but j holds, by line and part.
-func (m *parcelMerge) freeWithout(j int) []SupplierLine {
+// share deals the supplier order's units out to the listed parcels: first to those whose contents AliExpress names, all at
+// once, so that units may move from one to another; what is left goes to new ones that do not say. An entry that no longer
+// says what is inside, or names nothing that was bought, changes nothing.
+func (m *parcelMerge) share(seen []TrackedParcel) [][]ParcelItem {
+	named := map[int]bool{}
+	for i, t := range seen {
+		named[m.matched[i]] = len(t.Items) > 0
+	}
+	free := m.freeWithout(func(j int) bool { return named[j] })
+	shares := make([][]ParcelItem, len(seen))
+	for i, t := range seen {
+		if j := m.matched[i]; named[j] {
+			shares[i] = m.itemsFor(t, free)
+			if len(shares[i]) == 0 {
+				ours, _ := m.split(m.parcels[j])
+				shares[i] = keep(ours, free)
+			}
+		}
+	}
+	for i, t := range seen {
+		if j := m.matched[i]; !named[j] {
+			shares[i], _ = m.split(m.parcels[j])
+			if len(shares[i]) == 0 {
+				shares[i] = m.itemsFor(t, free)
+			}
+		}
+	}
+	return shares
+}
+
+// keep takes out of free what is still there of items.
+func keep(items []ParcelItem, free []SupplierLine) []ParcelItem {
+	var kept []ParcelItem
+	for _, it := range items {
+		for f := range free {
+			if free[f].LineID == it.LineID && free[f].Part == it.Part && min(it.Quantity, free[f].Quantity) > 0 {
+				it.Quantity = min(it.Quantity, free[f].Quantity)
+				free[f].Quantity -= it.Quantity
+				kept = append(kept, it)
+				break
+			}
+		}
+	}
+	return kept
+}
+
+// freeWithout is what of the supplier order no parcel holds, by line and part, leaving out some parcels.
+func (m *parcelMerge) freeWithout(leaveOut func(j int) bool) []SupplierLine {
 	free := slices.Clone(m.supplier.Lines)
-	for k, p := range m.parcels {
-		if k == j {
+	for j, p := range m.parcels {
+		if leaveOut(j) {
 			continue
 		}
 		for _, it := range p.Items {
@@ -222,7 +267,8 @@ func (m *parcelMerge) freeWithout(j int) []SupplierLine {
 }
 
 // itemsFor names the order lines behind a package's items: by SKU first, by product for what is left (AliExpress sometimes
-// reports another SKU of the same product). A package that does not say what is inside holds everything that is free.
+// reports another SKU of the same product), and takes them out of free. A package that does not say what is inside holds
+// everything that is free.
 func (m *parcelMerge) itemsFor(t TrackedParcel, free []SupplierLine) []ParcelItem {
 	var items []ParcelItem
 	put := func(l SupplierLine, n int) {
@@ -236,9 +282,10 @@ func (m *parcelMerge) itemsFor(t TrackedParcel, free []SupplierLine) []ParcelIte
 			LineID: l.LineID, Part: l.Part, SKUID: l.SKUID, Quantity: n})
 	}
 	if len(t.Items) == 0 {
-		for _, l := range free {
+		for f, l := range free {
 			if l.Quantity > 0 {
 				put(l, l.Quantity)
+				free[f].Quantity = 0
 			}
 		}
 		return items
@@ -263,7 +310,7 @@ func (m *parcelMerge) itemsFor(t TrackedParcel, free []SupplierLine) []ParcelIte
 
 // markMissing notes the parcels of this supplier order that AliExpress no longer lists. An empty list is no news.
 func (m *parcelMerge) markMissing(any bool) {
-	for j := range m.parcels {
+	for j := range m.parcels[:m.known] {
 		p := &m.parcels[j]
 		if !any || m.taken[j] || p.MissingSince != nil || !m.onlyOurs(*p) {
 			continue

@@ -21,7 +21,7 @@ type Facts struct {
 type Rolled struct {
 	Tab          Tab
 	Why          string // one sentence that explains the tab
-	ClosedReason string // with TabClosed: cancelled, rejected, refunded, removed, nothing_to_ship
+	ClosedReason string // with TabClosed: cancelled, rejected, refunded, imported, removed, nothing_to_ship
 	Chips        []Chip
 	Troubles     []Trouble
 	Final        bool // nothing more can happen without news from outside
@@ -222,8 +222,8 @@ func (r *roller) awaitingOrderWhy() string {
 		}
 	}
 	why := fmt.Sprintf("%d of %d units %s not been bought yet", r.missing(), r.live, plural(r.missing(), "has", "have"))
-	if last, ok := r.lastFailure(); ok {
-		return why + ": " + failureText(last)
+	if failures := r.failures(); len(failures) > 0 {
+		return why + ": " + failureText(failures[0])
 	}
 	switch {
 	case placing > 0:
@@ -241,36 +241,42 @@ func plural(n int, one, many string) string {
 	return many
 }
 
-// lastFailure is the newest attempt for a line that is not covered, when it failed, is unknown or ended.
-func (r *roller) lastFailure() (SupplierOrder, bool) {
-	for i := len(r.SupplierOrders) - 1; i >= 0; i-- {
-		s := r.SupplierOrders[i]
-		if !r.touchesGap(s) {
-			continue
+// failures lists, newest first, the newest attempt for each line that is not covered, where it failed, is unknown or ended.
+func (r *roller) failures() []SupplierOrder {
+	failed := map[int]bool{}
+	for _, p := range r.lines {
+		if p.live > p.covered {
+			failed[r.lastFailure(p.line.LineID)] = true
 		}
-		switch s.State {
-		case PlacementRejected, PlacementUnknown, PlacementClosed:
-			return s, true
-		case PlacementPlaced:
-			continue // one of its lines was ended; an older or newer attempt says more
-		}
-		return SupplierOrder{}, false
 	}
-	return SupplierOrder{}, false
+	var out []SupplierOrder
+	for i := len(r.SupplierOrders) - 1; i >= 0; i-- {
+		if failed[i] {
+			out = append(out, r.SupplierOrders[i])
+		}
+	}
+	return out
 }
 
-func (r *roller) touchesGap(s SupplierOrder) bool {
-	for _, p := range r.lines {
-		if p.live <= p.covered {
-			continue
-		}
+// lastFailure finds the newest attempt for a line, passing over those that still bring their part of it; -1 when there is
+// none or it may still succeed.
+func (r *roller) lastFailure(lineID string) int {
+	for i := len(r.SupplierOrders) - 1; i >= 0; i-- {
+		s := r.SupplierOrders[i]
+		covers, ended := false, false
 		for _, sl := range s.Lines {
-			if sl.LineID == p.line.LineID {
-				return true
-			}
+			covers = covers || sl.LineID == lineID
+			ended = ended || sl.LineID == lineID && !sl.Live
 		}
+		switch {
+		case !covers || s.State == PlacementPlaced && !ended:
+			continue
+		case s.State == PlacementUnknown || !s.State.Live() || s.State == PlacementPlaced:
+			return i
+		}
+		return -1
 	}
-	return false
+	return -1
 }
 
 func failureText(s SupplierOrder) string {
@@ -284,9 +290,16 @@ func failureText(s SupplierOrder) string {
 	case EndPaymentTimeout:
 		return fmt.Sprintf("AliExpress order %s was closed because it was not paid in time.", s.ExternalID)
 	case EndCancelled:
-		return fmt.Sprintf("AliExpress order %s was cancelled (%s).", s.ExternalID, s.EndReason)
+		return fmt.Sprintf("AliExpress order %s was cancelled%s (%s).", s.ExternalID, inPart(s), s.EndReason)
 	}
 	return fmt.Sprintf("AliExpress order %s ended without being shipped.", s.ExternalID)
+}
+
+func inPart(s SupplierOrder) string {
+	if s.State == PlacementPlaced {
+		return " in part"
+	}
+	return ""
 }
 
 func sentence(s string) string {

@@ -191,7 +191,8 @@ type SupplierLine struct {
 func (SupplierLine) TableName() string { return "supplier_order_lines" }
 
 // Observe takes over AliExpress' answer to call number seq, unless a later call has answered already (I5), and says
-// whether it did. Known facts stay: a paid time is never erased, an unknown word changes no stage. Settle follows.
+// whether it did. Known facts stay, and even a late answer adds to them: a paid time and an end reason are never erased, an
+// unknown word changes no stage. Settle follows.
 func (s *SupplierOrder) Observe(a SupplierAnswer, seq int64) (applied bool) {
 	w := supplierWords[a.Status]
 	if (w.stage != "" || w.decides) && seq >= s.StageSeq {
@@ -200,6 +201,12 @@ func (s *SupplierOrder) Observe(a SupplierAnswer, seq int64) (applied bool) {
 	s.ShippedSeen = s.ShippedSeen || w.stage == StageShipped
 	if a.PaidAt != nil && (s.PaidAt == nil || a.PaidAt.Before(*s.PaidAt)) {
 		s.PaidAt = a.PaidAt
+	}
+	for i := range s.Lines {
+		if reason, ok := endOf(a, s.Lines[i].ProductID, s.Lines[i].SKUID); ok {
+			s.Lines[i].EndReason = weightierEnd(s.Lines[i].EndReason, reason)
+			s.EndReason = weightierEnd(s.EndReason, reason)
+		}
 	}
 	if seq < s.AppliedSeq {
 		return false
@@ -218,16 +225,12 @@ func (s *SupplierOrder) Observe(a SupplierAnswer, seq int64) (applied bool) {
 	if a.CreatedAt != nil && s.PlacedAt == nil {
 		s.PlacedAt = a.CreatedAt
 	}
-	for i := range s.Lines {
-		if reason, ok := endOf(a, s.Lines[i].ProductID, s.Lines[i].SKUID); ok {
-			s.Lines[i].EndReason, s.EndReason = reason, reason
-		}
-	}
 	return true
 }
 
 // Settle computes what the facts amount to: the stage, which lines live, and whether a placed supplier order has ended.
-// tracked says that a parcel with a number is known. Calling it twice changes nothing.
+// tracked says that a parcel with a number is known. Calling it twice changes nothing. One whose lines are not known yet
+// ends with its stage only.
 func (s *SupplierOrder) Settle(tracked bool) {
 	if s.State != PlacementPlaced && s.State != PlacementClosed {
 		for i := range s.Lines {
@@ -236,13 +239,15 @@ func (s *SupplierOrder) Settle(tracked bool) {
 		return
 	}
 	s.Stage = s.stage(tracked)
-	s.State = PlacementClosed
+	live := len(s.Lines) == 0 && s.Stage != StageClosed
 	for i := range s.Lines {
 		l := &s.Lines[i]
 		l.Live = s.Stage != StageClosed && !BadEnd(l.EndReason)
-		if l.Live {
-			s.State = PlacementPlaced
-		}
+		live = live || l.Live
+	}
+	s.State = PlacementClosed
+	if live {
+		s.State = PlacementPlaced
 	}
 }
 
@@ -289,6 +294,29 @@ func endOf(a SupplierAnswer, productID, skuID string) (reason string, ok bool) {
 		}
 	}
 	return reason, len(reasons) == 1 && reason != ""
+}
+
+// weightierEnd chooses between two end reasons of one line so that the order in which they came does not matter: no goods
+// weighs more than goods, and either more than a reason we do not know.
+func weightierEnd(a, b string) string {
+	weight := func(reason string) int {
+		switch {
+		case reason == "":
+			return 0
+		case BadEnd(reason):
+			return 3
+		case goodEnds[strings.ToLower(reason)]:
+			return 2
+		}
+		return 1
+	}
+	if wa, wb := weight(a), weight(b); wa != wb {
+		if wa > wb {
+			return a
+		}
+		return b
+	}
+	return min(a, b)
 }
 
 // Open reports whether AliExpress still has news to give about it.

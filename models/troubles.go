@@ -30,10 +30,10 @@ func (r *roller) raiseStore() {
 		return
 	}
 	switch {
-	case o.Gate.Dead():
+	case o.Gate.Dead() || r.live == 0 && !o.Imported:
 		for _, s := range under {
 			r.trouble(Trouble{Code: FlagStopRequest, Subject: string(s.ID), Owner: OwnerMerchant,
-				Detail:     fmt.Sprintf("The store no longer wants this order (%s), but AliExpress order %s is under way.", o.Gate, s.ExternalID),
+				Detail:     fmt.Sprintf("Nothing of this order is to be shipped any more (%s), but AliExpress order %s is under way.", r.out.ClosedReason, s.ExternalID),
 				NextAction: "Cancel it on AliExpress, or let it go on and agree with the buyer.", Deadline: s.PayBy})
 		}
 	case o.Gate == GateShut && r.live > 0:
@@ -65,10 +65,12 @@ func (r *roller) raiseLines() {
 				NextAction: "Map it to an AliExpress product, or mark it as your own stock."})
 		}
 	}
-	s, failed := r.lastFailure()
-	if !failed {
-		return
+	for _, s := range r.failures() {
+		r.raiseFailure(s)
 	}
+}
+
+func (r *roller) raiseFailure(s SupplierOrder) {
 	t := Trouble{Subject: string(s.ID), Owner: OwnerMerchant, Detail: capital(failureText(s))}
 	switch {
 	case s.State == PlacementUnknown:

@@ -98,14 +98,6 @@ func (p payload) code() string {
 	return p.text("resp_code")
 }
 
-// message explains code.
-func (p payload) message() string {
-	if message := p.text("rsp_msg"); message != "" {
-		return message
-	}
-	return p.text("resp_msg")
-}
-
 // result decodes the member result, or the payload itself where that level is missing.
 func (p payload) result(into any) error {
 	if p.has("result") {

@@ -131,7 +131,8 @@ func readsOrder(api string) bool { return api == methodOrder || api == methodTra
 
 func (c *Client) throttled(api string, r refusal) *models.Error {
 	wait := r.ban(c.now())
-	e := models.Errorf(models.Throttled, "platform_limit", "AliExpress' call limit is used up; it is tried again in %s.", wait.Round(time.Second))
+	e := models.Errorf(models.Throttled, "platform_limit", "AliExpress' call limit is used up; it is tried again in %s.",
+		wait.Round(time.Second))
 	e.RetryAfter = wait
 	return e.Because(r.cause(api))
 }
@@ -172,7 +173,8 @@ func tokenRefused() *models.Error {
 
 func misconfigured(kind models.Kind, api string, r refusal) *models.Error {
 	return models.Errorf(kind, "aliexpress_app_misconfigured",
-		"AliExpress does not accept the calls of this app (%s). Check WAYBILL_ALIEXPRESS_APP_KEY, WAYBILL_ALIEXPRESS_APP_SECRET, the app's approval and the server's clock.",
+		"AliExpress does not accept the calls of this app (%s). Check WAYBILL_ALIEXPRESS_APP_KEY, "+
+			"WAYBILL_ALIEXPRESS_APP_SECRET, the app's approval and the server's clock.",
 		r.name()).Because(r.cause(api))
 }
 
@@ -191,7 +193,8 @@ func (r refusal) name() string {
 }
 
 func unavailable(cause error) *models.Error {
-	return models.Errorf(models.Unavailable, "aliexpress_unavailable", "AliExpress could not answer just now. It will be tried again.").Because(cause)
+	return models.Errorf(models.Unavailable, "aliexpress_unavailable", "AliExpress could not answer just now. It will be tried again.").
+		Because(cause)
 }
 
 func unreadable(api string, cause error) *models.Error {

@@ -75,7 +75,8 @@ func (c *Client) Place(ctx context.Context, a models.Access, req models.Purchase
 	}
 	call.GetBody = nil // without it the transport has nothing to send a second time
 	if beforeSend != nil && !beforeSend() {
-		return notExecuted(models.Errorf(models.Unavailable, "claim_lost", "The right to place this order ended before it was sent. Nothing was bought."))
+		return notExecuted(models.Errorf(models.Unavailable, "claim_lost",
+			"The right to place this order ended before it was sent. Nothing was bought."))
 	}
 	start := time.Now()
 	placed := c.sendOnce(ctx, call)
@@ -97,7 +98,7 @@ func (c *Client) sendOnce(ctx context.Context, call *http.Request) models.PlaceR
 	var placed models.PlaceResult
 	switch {
 	case err != nil:
-		placed = unsure(err)
+		placed = unsure(models.AsError(err).Err) // the cause alone: an outcome that is unknown is of no other kind
 	case answer.Status < 200 || answer.Status > 299:
 		placed = unsure(fmt.Errorf("http status %d", answer.Status))
 	default:
@@ -223,7 +224,8 @@ func orderParams(req models.PurchaseRequest) (map[string]string, *models.Error) 
 	w := wireRequest{Key: req.Key, Address: address(req.Address)}
 	for _, item := range req.Items {
 		if !isID(item.ProductID) || item.Quantity < 1 {
-			return nil, models.Errorf(models.Invalid, "purchase_invalid", "An item of this purchase has no AliExpress product or no quantity.")
+			return nil, models.Errorf(models.Invalid, "purchase_invalid",
+				"An item of this purchase has no AliExpress product or no quantity.")
 		}
 		w.Items = append(w.Items, wireBuying{
 			ProductID: json.Number(item.ProductID), Count: item.Quantity, SKUAttr: item.SKUAttr,

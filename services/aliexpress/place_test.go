@@ -3,7 +3,9 @@ package aliexpress_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
+	"log"
 	"maps"
 	"net"
 	"net/http"
@@ -278,6 +280,8 @@ func checkError(t *testing.T, got *models.Error, kind models.Kind, code string) 
 		t.Errorf("error %v, want %s %s", got, kind, code)
 	case kind != "" && got.Detail == "":
 		t.Errorf("%v says nothing to people", got)
+	case kind == models.Unknown && errors.Is(got, models.Unavailable):
+		t.Errorf("%v passes for something to try again", got)
 	case kind == models.Rejected && !strings.ContainsAny(got.Detail, "“"):
 		t.Errorf("%q lacks AliExpress' words", got.Detail)
 	}
@@ -382,7 +386,7 @@ func TestWhatNeverLeftIsNotExecuted(t *testing.T) {
 	t.Parallel()
 	yes, no := func() bool { return true }, func() bool { return false }
 	untrusted := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a call came in") }))
-	untrusted.Config.ErrorLog = nil
+	untrusted.Config.ErrorLog = log.New(io.Discard, "", 0)
 	untrusted.StartTLS()
 	t.Cleanup(untrusted.Close)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -64,7 +64,8 @@ func (c *Client) Product(ctx context.Context, a models.Access, productID, shipTo
 	}
 	switch code := p.code(); {
 	case code == "602":
-		return models.SupplierProduct{}, models.Errorf(models.Rejected, "not_sold_there", "The supplier does not sell this product to %s.", clip(shipTo, 40))
+		return models.SupplierProduct{}, models.Errorf(models.Rejected, "not_sold_there",
+			"The supplier does not sell this product to %s.", clip(shipTo, 40))
 	case code == "605":
 		return models.SupplierProduct{}, models.Errorf(models.Rejected, "product_gone", "AliExpress no longer has this product.")
 	case !harmless(code):

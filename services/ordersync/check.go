@@ -1,0 +1,237 @@
+package ordersync
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"waybill/models"
+	"waybill/services/orders"
+)
+
+// CheckOptions say what of an order is looked at.
+type CheckOptions struct {
+	Direction models.Direction
+	By        orders.By
+	Force     bool // look even where nothing is due: somebody asked
+}
+
+// CheckResult is what a check did to an order.
+type CheckResult struct {
+	Outcome models.Outcome
+	Before  models.Tab
+	After   models.Tab
+	Why     string
+}
+
+// Check brings one order up to date: reads its store, asks AliExpress about its open supplier orders, looks after its
+// placements, and tells the store about its parcels. A platform that gives no answer changes no state: the outcome says so
+// and the next check is set. The error is for what a job should do about it; the result holds even with one.
+func (s *Service) Check(ctx context.Context, m models.MerchantID, orderID models.ID, o CheckOptions) (CheckResult, error) {
+	d, err := s.orders.Detail(ctx, m, orderID)
+	if err != nil {
+		return CheckResult{}, err
+	}
+	c := &check{s: s, m: m, o: o, d: d, orderID: orderID, now: time.Now()}
+	steps := []struct {
+		hop models.Direction
+		do  func(context.Context) error
+	}{{models.FromStore, c.fromStore}, {models.FromSupplier, c.fromSupplier}, {models.ToStore, c.toStore}}
+	for _, step := range steps {
+		if !o.Direction.Covers(step.hop) {
+			continue
+		}
+		if err := step.do(ctx); err != nil {
+			c.failed(err)
+		}
+	}
+	// Even a check that had nothing to do sets the next one.
+	changes, err := s.apply(context.WithoutCancel(ctx), m, orderID, o.By)
+	if err != nil {
+		return CheckResult{}, err
+	}
+	c.note(changes)
+	return c.result(changes), c.err
+}
+
+type check struct {
+	s       *Service
+	m       models.MerchantID
+	o       CheckOptions
+	d       orders.Detail
+	orderID models.ID
+	now     time.Time
+	asked   int
+	changed bool
+	said    string // the last thing that changed
+	err     error  // the first failure
+}
+
+func (c *check) note(changes orders.Changes) {
+	c.changed = c.changed || changes.Changed
+	for _, e := range changes.Events {
+		if e.Kind != models.EventFlagOpened && e.Kind != models.EventFlagClosed && e.Kind != models.EventSyncRequested {
+			c.said = e.Text
+		}
+	}
+}
+
+func (c *check) failed(err error) {
+	if c.err == nil {
+		c.err = err
+	}
+}
+
+func (c *check) result(last orders.Changes) CheckResult {
+	r := CheckResult{Outcome: models.OutcomeUnchanged, Before: c.d.Order.Tab, After: last.After}
+	switch {
+	case c.err != nil:
+		e := models.AsError(c.err)
+		r.Outcome, r.Why = models.OutcomeUnreachable, e.Detail
+		switch e.Kind {
+		case models.Rejected, models.Disconnected, models.NotFound, models.Conflict, models.Forbidden:
+			r.Outcome = models.OutcomeRefused
+		}
+	case c.changed:
+		r.Outcome, r.Why = models.OutcomeChanged, c.said
+	case c.asked == 0:
+		r.Why = "There was nothing to ask: no open supplier order and no parcel to tell the store about."
+	default:
+		r.Why = "Checked; nothing has changed since the last check."
+	}
+	return r
+}
+
+// fromStore reads the order from its store, when that is due.
+func (c *check) fromStore(ctx context.Context) error {
+	at := c.d.Order.StoreCheckedAt
+	if !c.o.Force && at != nil && c.now.Sub(*at) < c.s.pace.StoreCheckEvery() {
+		return nil
+	}
+	c.asked++
+	changes, err := c.s.readStore(ctx, c.m, c.d.Order.StoreID, c.d.Order.ExternalID, c.o.By)
+	if err != nil {
+		if _, noted := c.s.apply(context.WithoutCancel(ctx), c.m, c.orderID, c.o.By, orders.StoreUnreachable{}); noted != nil {
+			return noted
+		}
+		return err
+	}
+	c.note(changes)
+	return nil
+}
+
+// fromSupplier looks after every supplier order in the state it is in.
+func (c *check) fromSupplier(ctx context.Context) error {
+	var first error
+	for _, so := range c.d.SupplierOrders {
+		changes, asked, err := c.lookAfter(ctx, so)
+		if asked {
+			c.asked++
+		}
+		if err != nil && first == nil {
+			first = err
+		}
+		c.note(changes)
+	}
+	return first
+}
+
+func (c *check) lookAfter(ctx context.Context, so models.SupplierOrder) (changes orders.Changes, asked bool, err error) {
+	switch {
+	case so.Open():
+		if !c.o.Force && so.NextCheckAt != nil && so.NextCheckAt.After(c.now) {
+			return changes, false, nil
+		}
+		changes, err = c.s.readSupplier(ctx, c.m, c.orderID, so.ID, c.o.By)
+		return changes, true, err
+	case so.State == models.PlacementSending:
+		changes, err = c.s.apply(ctx, c.m, c.orderID, orders.By{Actor: models.ActorSystem, Source: models.SourceEngine}, orders.PlacementExpired{SupplierOrderID: so.ID})
+		return changes, false, err
+	case so.State == models.PlacementUnknown:
+		changes, err = c.s.lookFor(ctx, c.m, so)
+		return changes, true, err
+	case so.State == models.PlacementPlanned || so.State == models.PlacementApproved:
+		return changes, true, c.s.place(ctx, c.m, so.ID)
+	}
+	return changes, false, nil
+}
+
+// readSupplier asks AliExpress about one supplier order, and about its parcels when it has shipped.
+func (s *Service) readSupplier(ctx context.Context, m models.MerchantID, orderID, supplierOrderID models.ID, by orders.By) (changes orders.Changes, err error) {
+	d, err := s.orders.Detail(ctx, m, orderID)
+	if err != nil {
+		return changes, err
+	}
+	so, ok := supplierOrderIn(d, supplierOrderID)
+	if !ok || so.ExternalID == "" {
+		return changes, nil
+	}
+	seq, err := s.orders.NextFetch(ctx, m, so.ID)
+	if err != nil {
+		return changes, err
+	}
+	answer, err := call(ctx, s, m, so.AccountID, func(a models.Access) (models.SupplierAnswer, error) { return s.supplier.Order(ctx, a, so.ExternalID) })
+	var parcels []models.TrackedParcel
+	var trackErr error
+	if err == nil && mayHaveParcels(answer, so) {
+		parcels, trackErr = call(ctx, s, m, so.AccountID, func(a models.Access) ([]models.TrackedParcel, error) {
+			return s.supplier.Tracking(ctx, a, so.ExternalID)
+		})
+	}
+	facts := []orders.Fact{orders.SupplierAnswered{SupplierOrderID: so.ID, Seq: seq, Answer: answer, Tracking: parcels}}
+	switch {
+	case err != nil:
+		facts = []orders.Fact{orders.SupplierSilent{SupplierOrderID: so.ID, NoData: models.KindOf(err) == models.NotFound}}
+	case trackErr != nil:
+		facts, err = append(facts, orders.SupplierSilent{SupplierOrderID: so.ID}), trackErr
+	}
+	changes, noted := s.apply(context.WithoutCancel(ctx), m, orderID, by, facts...)
+	if noted != nil {
+		return changes, noted
+	}
+	return changes, err
+}
+
+func supplierOrderIn(d orders.Detail, id models.ID) (models.SupplierOrder, bool) {
+	for _, so := range d.SupplierOrders {
+		if so.ID == id {
+			return so, true
+		}
+	}
+	return models.SupplierOrder{}, false
+}
+
+// mayHaveParcels saves the second call while nothing has shipped. A word we do not know is no reason to save it.
+func mayHaveParcels(a models.SupplierAnswer, so models.SupplierOrder) bool {
+	switch a.LogisticsStatus {
+	case "SELLER_SEND_PART_GOODS", "SELLER_SEND_GOODS", "BUYER_ACCEPT_GOODS":
+		return true
+	}
+	switch a.Status {
+	case "PLACE_ORDER_SUCCESS", "PAYMENT_PROCESSING", "WAIT_SELLER_EXAMINE_MONEY", "RISK_CONTROL", "RISK_CONTROL_HOLD", "WAIT_SELLER_SEND_GOODS",
+		"WAIT_GROUP", "WAIT_COMPLETE_ADDRESS":
+		return false
+	}
+	return so.PaidAt != nil || so.ShippedSeen || so.Stage.Paid() || !models.KnownSupplierStatus(a.Status)
+}
+
+// toStore tells the store about every parcel that it has not confirmed.
+func (c *check) toStore(ctx context.Context) error {
+	d, err := c.s.orders.Detail(ctx, c.m, c.orderID) // the hops before may have found parcels
+	if err != nil {
+		return err
+	}
+	var first error
+	for _, p := range d.Pushes {
+		if !p.State.Owed() || !c.o.Force && p.NextTryAt != nil && p.NextTryAt.After(c.now) {
+			continue
+		}
+		c.asked++
+		changes, err := c.s.tell(ctx, c.m, d.Order.ID, p.ID)
+		c.note(changes)
+		if err != nil && first == nil {
+			first = fmt.Errorf("push %s: %w", p.ID, err)
+		}
+	}
+	return first
+}

@@ -1,0 +1,129 @@
+package ordersync
+
+import (
+	"context"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"waybill/models"
+	"waybill/services/orders"
+)
+
+// A job is an alarm clock. Its arguments carry ids only, its work is one call, and the work is idempotent: load, compare,
+// act. What is owed stands in the tables, where the sweeper finds what jobs forgot.
+
+// once keeps an equal job from being added while one is under way.
+func once() river.InsertOpts {
+	return river.InsertOpts{UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
+		rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning, rivertype.JobStateRetryable, rivertype.JobStateScheduled}}}
+}
+
+// ReceiveArgs works one message of the inbox.
+type ReceiveArgs struct {
+	MerchantID models.MerchantID `json:"merchant_id"`
+	Platform   models.Platform   `json:"platform"`
+	EventID    string            `json:"event_id"`
+}
+
+// Kind names the job.
+func (ReceiveArgs) Kind() string { return "receive" }
+
+// InsertOpts lets the sweeper add it again without harm.
+func (ReceiveArgs) InsertOpts() river.InsertOpts { return once() }
+
+// CheckArgs checks one order on what is due.
+type CheckArgs struct {
+	MerchantID models.MerchantID `json:"merchant_id"`
+	OrderID    models.ID         `json:"order_id"`
+}
+
+// Kind names the job.
+func (CheckArgs) Kind() string { return "check" }
+
+// PlaceArgs takes one placement to its next state.
+type PlaceArgs struct {
+	MerchantID      models.MerchantID `json:"merchant_id"`
+	SupplierOrderID models.ID         `json:"supplier_order_id"`
+}
+
+// Kind names the job.
+func (PlaceArgs) Kind() string { return "place" }
+
+// PushArgs tells a store about one parcel.
+type PushArgs struct {
+	MerchantID models.MerchantID `json:"merchant_id"`
+	PushID     models.ID         `json:"push_id"`
+}
+
+// Kind names the job.
+func (PushArgs) Kind() string { return "push" }
+
+// SweepArgs searches one store for what no webhook told.
+type SweepArgs struct {
+	MerchantID   models.MerchantID `json:"merchant_id"`
+	ConnectionID models.ID         `json:"connection_id"`
+}
+
+// Kind names the job.
+func (SweepArgs) Kind() string { return "sweep" }
+
+// InsertOpts keeps one sweep of a store at a time.
+func (SweepArgs) InsertOpts() river.InsertOpts { return once() }
+
+// SyncArgs works on one sync job.
+type SyncArgs struct {
+	MerchantID models.MerchantID `json:"merchant_id"`
+	JobID      models.ID         `json:"job_id"`
+}
+
+// Kind names the job.
+func (SyncArgs) Kind() string { return "sync" }
+
+// InsertOpts keeps one worker on a sync job at a time.
+func (SyncArgs) InsertOpts() river.InsertOpts { return once() }
+
+// RemapArgs applies a changed product mapping to the orders that wait for it.
+type RemapArgs struct {
+	MerchantID models.MerchantID `json:"merchant_id"`
+	StoreID    models.ID         `json:"store_id"`
+	VariantKey string            `json:"variant_key"`
+	Actor      models.Actor      `json:"actor"`
+}
+
+// Kind names the job.
+func (RemapArgs) Kind() string { return "remap" }
+
+// Workers registers every kind of job: a process that works any must know all.
+func (s *Service) Workers() *river.Workers {
+	w := river.NewWorkers()
+	river.AddWorker(w, work(func(ctx context.Context, a ReceiveArgs) error { return s.receive(ctx, a) }))
+	river.AddWorker(w, work(func(ctx context.Context, a CheckArgs) error {
+		_, err := s.Check(ctx, a.MerchantID, a.OrderID, CheckOptions{Direction: models.AllWays, By: orders.By{Actor: models.ActorSystem, Source: models.SourcePoll}})
+		return err
+	}))
+	river.AddWorker(w, work(func(ctx context.Context, a PlaceArgs) error { return s.place(ctx, a.MerchantID, a.SupplierOrderID) }))
+	river.AddWorker(w, work(func(ctx context.Context, a PushArgs) error { return s.push(ctx, a.MerchantID, a.PushID) }))
+	river.AddWorker(w, work(func(ctx context.Context, a SweepArgs) error { return s.sweep(ctx, a.MerchantID, a.ConnectionID) }))
+	river.AddWorker(w, work(func(ctx context.Context, a SyncArgs) error { return s.runSync(ctx, a.MerchantID, a.JobID) }))
+	river.AddWorker(w, work(func(ctx context.Context, a RemapArgs) error { return s.remap(ctx, a) }))
+	return w
+}
+
+type worker[T river.JobArgs] struct {
+	river.WorkerDefaults[T]
+	do func(context.Context, T) error
+}
+
+func work[T river.JobArgs](do func(context.Context, T) error) river.Worker[T] {
+	return &worker[T]{do: do}
+}
+
+// Work is the one call.
+func (w *worker[T]) Work(ctx context.Context, job *river.Job[T]) error { return w.do(ctx, job.Args) }
+
+// NextRetry backs off from one second to five minutes: River's own first steps are fine, its later ones are days.
+func (w *worker[T]) NextRetry(job *river.Job[T]) time.Time {
+	return time.Now().Add(min(time.Second<<min(job.Attempt-1, 10), 5*time.Minute))
+}

@@ -1,0 +1,90 @@
+package ordersync
+
+import (
+	"context"
+	"fmt"
+
+	"waybill/models"
+	"waybill/services/database"
+)
+
+// Map says where a variant of a store is bought, and lets the orders that wait for it know. A mapping with an id replaces
+// that mapping; the variant and rank of a mapping do not change.
+func (s *Service) Map(ctx context.Context, m models.MerchantID, mp models.ProductMapping, actor models.Actor) (models.ProductMapping, error) {
+	store, err := s.accounts.Connection(ctx, m, mp.StoreID)
+	if err != nil || store.Platform != models.Wix {
+		return mp, models.Errorf(models.NotFound, "store_not_found", "There is no such store.")
+	}
+	mp.MerchantID = m
+	err = s.db.InTx(ctx, func(tx database.Tx) error {
+		mp.UpdatedAt = tx.Now
+		if mp.ID == "" {
+			mp.ID, mp.CreatedAt = database.NewID(), tx.Now
+			if err := tx.Create(&mp).Error; err != nil {
+				return fmt.Errorf("add mapping: %w", err)
+			}
+		} else {
+			res := tx.Model(&models.ProductMapping{}).Where("merchant_id = ? AND id = ?", m, mp.ID).
+				Select("role", "title", "supplier_product_id", "supplier_sku_id", "supplier_sku_attr", "supplier_store_id", "supplier_store_name",
+					"shipping_service", "price_cap_minor", "price_cap_currency", "updated_at").Updates(&mp)
+			if res.Error != nil {
+				return fmt.Errorf("change mapping %s: %w", mp.ID, res.Error)
+			}
+		}
+		return tx.Enqueue(RemapArgs{m, mp.StoreID, mp.VariantKey, actor})
+	})
+	return mp, err
+}
+
+// Mapping reads one product mapping.
+func (s *Service) Mapping(ctx context.Context, m models.MerchantID, id models.ID) (mp models.ProductMapping, err error) {
+	if database.ValidID(string(id)) {
+		if err := s.db.Read(ctx).Where("merchant_id = ? AND id = ?", m, id).Limit(1).Find(&mp).Error; err != nil {
+			return mp, fmt.Errorf("read mapping: %w", database.Err(err))
+		}
+	}
+	if mp.ID == "" {
+		return mp, models.Errorf(models.NotFound, "mapping_not_found", "There is no such product mapping.")
+	}
+	return mp, nil
+}
+
+// Mappings lists product mappings in the order of their ids, of one store or variant if given.
+func (s *Service) Mappings(ctx context.Context, m models.MerchantID, storeID models.ID, variantKey, cursor string, limit int) (list []models.ProductMapping, next string, err error) {
+	q := s.db.Read(ctx).Where("merchant_id = ?", m)
+	if storeID != "" {
+		q = q.Where("store_id = ?", storeID)
+	}
+	if variantKey != "" {
+		q = q.Where("variant_key = ?", variantKey)
+	}
+	if cursor != "" {
+		if !database.ValidID(cursor) {
+			return nil, "", badCursor()
+		}
+		q = q.Where("id > ?", cursor)
+	}
+	list = []models.ProductMapping{}
+	if err := q.Order("id").Limit(limit + 1).Find(&list).Error; err != nil {
+		return nil, "", fmt.Errorf("list mappings: %w", database.Err(err))
+	}
+	if len(list) > limit {
+		list = list[:limit]
+		next = string(list[limit-1].ID)
+	}
+	return list, next, nil
+}
+
+// Unmap removes a product mapping. What has been bought with it stays.
+func (s *Service) Unmap(ctx context.Context, m models.MerchantID, id models.ID, actor models.Actor) error {
+	mp, err := s.Mapping(ctx, m, id)
+	if err != nil {
+		return err
+	}
+	return s.db.InTx(ctx, func(tx database.Tx) error {
+		if err := tx.Exec("DELETE FROM product_mappings WHERE merchant_id = ? AND id = ?", m, id).Error; err != nil {
+			return err
+		}
+		return tx.Enqueue(RemapArgs{m, mp.StoreID, mp.VariantKey, actor})
+	})
+}

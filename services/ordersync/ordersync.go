@@ -1,0 +1,136 @@
+// Package ordersync is what moves: the four hops between a store, Waybill and AliExpress. It receives webhooks and pushes,
+// sweeps for what they missed, places and resolves supplier orders, polls them, and tells stores about parcels, by itself
+// and on request. What it learns enters through orders.Apply; what is then due becomes jobs on the same transaction.
+package ordersync
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"waybill/models"
+	"waybill/services/accounts"
+	"waybill/services/database"
+	"waybill/services/orders"
+)
+
+// Storefront is a store platform.
+type Storefront interface {
+	Order(ctx context.Context, a models.Access, orderID string) (models.StoreOrder, error)
+	Search(ctx context.Context, a models.Access, updatedSince time.Time, cursor string) (models.StorePage, error)
+	Fulfillments(ctx context.Context, a models.Access, orderID string) ([]models.Fulfillment, error)
+	Fulfill(ctx context.Context, a models.Access, orderID string, f models.Fulfillment) (fulfillmentID string, err error)
+	Amend(ctx context.Context, a models.Access, orderID string, f models.Fulfillment) error
+	Unfulfill(ctx context.Context, a models.Access, orderID, fulfillmentID string) error
+	ParseWebhook(body []byte) (models.StoreEvent, error)
+}
+
+// Supplier is a supplier platform.
+type Supplier interface {
+	Order(ctx context.Context, a models.Access, number string) (models.SupplierAnswer, error)
+	Tracking(ctx context.Context, a models.Access, number string) ([]models.TrackedParcel, error)
+	Product(ctx context.Context, a models.Access, productID, shipTo string) (models.SupplierProduct, error)
+	Freight(ctx context.Context, a models.Access, q models.FreightQuery) ([]models.FreightOption, error)
+	Place(ctx context.Context, a models.Access, req models.PurchaseRequest, beforeSend func() bool) models.PlaceResult
+	ParsePush(authorization string, body []byte) (models.SupplierEvent, error)
+}
+
+// Options are the parts and settings of the service.
+type Options struct {
+	DB       *database.DB
+	Orders   *orders.Service
+	Accounts *accounts.Service
+	Store    Storefront
+	Supplier Supplier
+	Pace     models.Pace
+	BackFill time.Duration                     // how far back a newly connected store is read
+	Log      *slog.Logger                      // of the sweeper, which answers to nobody
+	Count    func(what, how string)            // metrics; may be nil
+	Lag      func(hop string, d time.Duration) // metrics; may be nil
+}
+
+// Service moves orders.
+type Service struct {
+	db       *database.DB
+	orders   *orders.Service
+	accounts *accounts.Service
+	store    Storefront
+	supplier Supplier
+	pace     models.Pace
+	backFill time.Duration
+	log      *slog.Logger
+	count    func(what, how string)
+	lag      func(hop string, d time.Duration)
+}
+
+// New makes the service.
+func New(o Options) *Service {
+	s := &Service{db: o.DB, orders: o.Orders, accounts: o.Accounts, store: o.Store, supplier: o.Supplier, pace: o.Pace,
+		backFill: o.BackFill, log: o.Log, count: o.Count, lag: o.Lag}
+	if s.count == nil {
+		s.count = func(string, string) {}
+	}
+	if s.lag == nil {
+		s.lag = func(string, time.Duration) {}
+	}
+	return s
+}
+
+// follow turns what an Apply changed into jobs on the same transaction.
+func follow(tx database.Tx, c orders.Changes) error {
+	for _, id := range c.Pushes {
+		if err := tx.Enqueue(PushArgs{c.MerchantID, id}); err != nil {
+			return err
+		}
+	}
+	for _, id := range c.Placements {
+		if err := tx.Enqueue(PlaceArgs{c.MerchantID, id}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// apply lets facts into an order in a transaction of its own, with the jobs they make necessary.
+func (s *Service) apply(ctx context.Context, m models.MerchantID, orderID models.ID, by orders.By, facts ...orders.Fact) (c orders.Changes, err error) {
+	err = s.db.InTx(ctx, func(tx database.Tx) error {
+		c, err = s.orders.Apply(tx, m, orderID, by, facts...)
+		if err != nil {
+			return err
+		}
+		return follow(tx, c)
+	})
+	return c, err
+}
+
+// reach reports to the connection how a call went, and passes the call's error on.
+func (s *Service) reach(ctx context.Context, m models.MerchantID, connection models.ID, err error) error {
+	switch models.KindOf(err) {
+	case models.Disconnected, models.Unavailable, models.Throttled:
+		if err != nil {
+			if noted := s.accounts.Failed(context.WithoutCancel(ctx), m, connection, err); noted != nil {
+				s.log.Error("note a connection's error", "connection_id", connection, "error", noted)
+			}
+		}
+	}
+	if err == nil {
+		return s.accounts.Worked(ctx, m, connection)
+	}
+	return err
+}
+
+// call makes one call to a platform for a connection. A token that is refused although its time was not up is renewed once.
+func call[T any](ctx context.Context, s *Service, m models.MerchantID, account models.ID, do func(models.Access) (T, error)) (T, error) {
+	var zero T
+	access, err := s.accounts.Access(ctx, m, account)
+	if err != nil {
+		return zero, err
+	}
+	out, err := do(access)
+	if models.KindOf(err) == models.Disconnected && err != nil && access.Token != "" {
+		if access, err = s.accounts.Renew(ctx, m, account); err == nil {
+			out, err = do(access)
+		}
+	}
+	return out, s.reach(ctx, m, account, err)
+}

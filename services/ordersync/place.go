@@ -1,0 +1,656 @@
+package ordersync
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sort"
+	"time"
+
+	"waybill/models"
+	"waybill/services/database"
+	"waybill/services/orders"
+)
+
+// PlanRequest says what of an order is to be bought.
+type PlanRequest struct {
+	AccountID models.ID      // empty: the merchant's only supplier account
+	Lines     []LineQuantity // empty: everything that is owed and not yet bought
+	Note      string         // to the seller
+	NotBefore *time.Time     // hold until then
+}
+
+// LineQuantity is a quantity of one order line.
+type LineQuantity struct {
+	LineID   string
+	Quantity int
+}
+
+// Plan writes the intent to buy and enqueues the buying: one purchase for each AliExpress store. It makes no call itself.
+// Asking again for what is being bought already gives the placements that are under way. Errors: order_not_paid,
+// order_not_wanted, no_supplier, already_being_placed, account_needed.
+func (s *Service) Plan(ctx context.Context, m models.MerchantID, orderID models.ID, r PlanRequest, by orders.By) ([]models.SupplierOrder, error) {
+	d, err := s.orders.Detail(ctx, m, orderID)
+	if err != nil {
+		return nil, err
+	}
+	account, err := s.supplierAccount(ctx, m, r.AccountID)
+	if err != nil {
+		return nil, err
+	}
+	lines := r.Lines
+	if len(lines) == 0 {
+		if lines = unbought(d.Facts); len(lines) == 0 {
+			if under := underWay(d.Facts); len(under) > 0 {
+				return under, nil
+			}
+			return nil, models.Errorf(models.Conflict, "nothing_to_buy", "Nothing of this order is left to be bought.")
+		}
+	}
+	groups, err := s.group(ctx, m, d, lines)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.apply(ctx, m, orderID, by, orders.PlacementPlanned{AccountID: account.ID, Groups: groups, Note: r.Note, NotBefore: r.NotBefore}); err != nil {
+		if again := s.sameAgain(ctx, m, orderID, r, err); again != nil {
+			return again, nil
+		}
+		return nil, err
+	}
+	after, err := s.orders.Detail(ctx, m, orderID)
+	if err != nil {
+		return nil, err
+	}
+	return fresh(d.SupplierOrders, after.SupplierOrders), nil
+}
+
+// sameAgain turns the second of two simultaneous requests for everything into the first one's result.
+func (s *Service) sameAgain(ctx context.Context, m models.MerchantID, orderID models.ID, r PlanRequest, err error) []models.SupplierOrder {
+	if len(r.Lines) > 0 || models.AsError(err).Code != "already_being_placed" {
+		return nil
+	}
+	d, err := s.orders.Detail(ctx, m, orderID)
+	if err != nil {
+		return nil
+	}
+	return underWay(d.Facts)
+}
+
+func fresh(before, after []models.SupplierOrder) []models.SupplierOrder {
+	var out []models.SupplierOrder
+	for _, a := range after {
+		if !slices.ContainsFunc(before, func(b models.SupplierOrder) bool { return b.ID == a.ID }) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+func underWay(f models.Facts) []models.SupplierOrder {
+	var out []models.SupplierOrder
+	for _, so := range f.SupplierOrders {
+		if so.State.Live() {
+			out = append(out, so)
+		}
+	}
+	return out
+}
+
+// unbought is what is owed and has no live placement.
+func unbought(f models.Facts) []LineQuantity {
+	var out []LineQuantity
+	for _, l := range f.Lines {
+		n := l.Live()
+		for _, so := range f.SupplierOrders {
+			for _, sl := range so.Lines {
+				if sl.LineID == l.LineID && sl.Live {
+					n -= sl.Quantity
+				}
+			}
+		}
+		if n > 0 {
+			out = append(out, LineQuantity{l.LineID, n})
+		}
+	}
+	return out
+}
+
+// supplierAccount is the account to buy with: the one named, or the only active one.
+func (s *Service) supplierAccount(ctx context.Context, m models.MerchantID, id models.ID) (models.Connection, error) {
+	list, err := s.accounts.Connections(ctx, m)
+	if err != nil {
+		return models.Connection{}, err
+	}
+	var usable []models.Connection
+	for _, c := range list {
+		if c.Platform == models.AliExpress && (id == "" && c.State == models.ConnectionActive || id == c.ID) {
+			usable = append(usable, c)
+		}
+	}
+	switch {
+	case len(usable) == 1:
+		return usable[0], nil
+	case id != "":
+		return models.Connection{}, models.Errorf(models.NotFound, "account_not_found", "There is no such supplier account.")
+	case len(usable) == 0:
+		return models.Connection{}, models.Errorf(models.Conflict, "account_needed", "Connect an AliExpress account first.")
+	}
+	return models.Connection{}, models.Errorf(models.Conflict, "account_needed", "There are several supplier accounts: say with account_id which one buys.")
+}
+
+// group sorts lines by the AliExpress store that sells them: each store gets a call of its own.
+func (s *Service) group(ctx context.Context, m models.MerchantID, d orders.Detail, lines []LineQuantity) ([]orders.PlannedGroup, error) {
+	mappings, err := s.mappings(ctx, m, d)
+	if err != nil {
+		return nil, err
+	}
+	var groups []orders.PlannedGroup
+	var unmapped []models.FieldError
+	for i, lq := range lines {
+		line, ok := lineIn(d, lq.LineID)
+		if !ok {
+			return nil, models.Errorf(models.NotFound, "line_not_found", "This order has no line %q.", lq.LineID)
+		}
+		mp, ok := mappings[line.VariantKey]
+		if !ok || mp.Role != models.RoleDropship {
+			unmapped = append(unmapped, models.FieldError{Pointer: fmt.Sprintf("/lines/%d", i), Reason: fmt.Sprintf("%q has no supplier; map it first", line.Name)})
+			continue
+		}
+		at := slices.IndexFunc(groups, func(g orders.PlannedGroup) bool { return g.SupplierStoreID == mp.SupplierStoreID })
+		if at < 0 {
+			groups = append(groups, orders.PlannedGroup{SupplierStoreID: mp.SupplierStoreID, SupplierStoreName: mp.SupplierStoreName})
+			at = len(groups) - 1
+		}
+		groups[at].Lines = append(groups[at].Lines, orders.PlannedLine{LineID: lq.LineID, Quantity: lq.Quantity,
+			ProductID: mp.SupplierProductID, SKUID: mp.SupplierSKUID, SKUAttr: mp.SupplierSKUAttr})
+	}
+	if len(unmapped) > 0 {
+		e := models.Errorf(models.Conflict, "no_supplier", "%d of the lines have no supplier. Nothing was bought.", len(unmapped))
+		e.Fields = unmapped
+		return nil, e
+	}
+	return groups, nil
+}
+
+func lineIn(d orders.Detail, id string) (models.Line, bool) {
+	for _, l := range d.Lines {
+		if l.LineID == id {
+			return l, true
+		}
+	}
+	return models.Line{}, false
+}
+
+// mappings reads the suppliers of an order's variants, by variant key.
+func (s *Service) mappings(ctx context.Context, m models.MerchantID, d orders.Detail) (map[string]models.ProductMapping, error) {
+	keys := make([]string, len(d.Lines))
+	for i, l := range d.Lines {
+		keys[i] = l.VariantKey
+	}
+	var rows []models.ProductMapping
+	if len(keys) > 0 {
+		err := s.db.Read(ctx).Where("merchant_id = ? AND store_id = ? AND rank = 0 AND variant_key IN ?", m, d.Order.StoreID, keys).Find(&rows).Error
+		if err != nil {
+			return nil, fmt.Errorf("read product mappings: %w", database.Err(err))
+		}
+	}
+	out := make(map[string]models.ProductMapping, len(rows))
+	for _, r := range rows {
+		out[r.VariantKey] = r
+	}
+	return out, nil
+}
+
+// place takes a placement as far as it can go: preflight, claim, send once, record. Each step is a state that survives the
+// program's death, and only the step "claim" gives the right to send.
+func (s *Service) place(ctx context.Context, m models.MerchantID, id models.ID) error {
+	orderID, err := s.orders.OrderOf(ctx, m, "supplier_orders", id)
+	if err != nil {
+		return err
+	}
+	d, err := s.orders.Detail(ctx, m, orderID)
+	if err != nil {
+		return err
+	}
+	so, _ := supplierOrderIn(d, id)
+	if so.State != models.PlacementPlanned && so.State != models.PlacementApproved {
+		return nil
+	}
+	if so.NotBefore != nil && time.Until(*so.NotBefore) > 0 {
+		return nil // the sweeper comes back when the hold window ends
+	}
+	if so.State == models.PlacementPlanned {
+		approved, err := s.preflight(ctx, m, d, so)
+		if err != nil || !approved {
+			return err
+		}
+	}
+	return s.send(ctx, m, orderID, so)
+}
+
+var engine = orders.By{Actor: models.ActorSystem, Source: models.SourceEngine}
+
+// preflight checks stock, price and shipping with AliExpress, which buys nothing, and freezes what will be sent. A reason
+// against buying ends the placement before money; no answer leaves it planned.
+func (s *Service) preflight(ctx context.Context, m models.MerchantID, d orders.Detail, so models.SupplierOrder) (approved bool, err error) {
+	request, err := s.purchase(ctx, m, d, so)
+	if models.KindOf(err) == models.Rejected && err != nil {
+		_, err = s.apply(ctx, m, so.OrderID, engine, orders.PlacementRefused{SupplierOrderID: so.ID, Err: models.AsError(err)})
+		return false, err
+	}
+	if err != nil {
+		return false, err
+	}
+	frozen, err := json.Marshal(request)
+	if err != nil {
+		return false, fmt.Errorf("freeze the purchase: %w", err)
+	}
+	sum := sha256.Sum256(frozen)
+	_, err = s.apply(ctx, m, so.OrderID, engine, orders.PlacementApproved{SupplierOrderID: so.ID, Request: frozen, SHA256: hex.EncodeToString(sum[:])})
+	return err == nil, err
+}
+
+func (s *Service) purchase(ctx context.Context, m models.MerchantID, d orders.Detail, so models.SupplierOrder) (models.PurchaseRequest, error) {
+	request := models.PurchaseRequest{Key: so.OutOrderID, Address: d.Recipient, Note: so.Note}
+	mappings, err := s.mappings(ctx, m, d)
+	if err != nil {
+		return request, err
+	}
+	for _, sl := range so.Lines {
+		line, _ := lineIn(d, sl.LineID)
+		item, err := s.item(ctx, m, d, so, sl, mappings[line.VariantKey])
+		if err != nil {
+			return request, err
+		}
+		// Two order lines of one variant are one item to the supplier.
+		if at := slices.IndexFunc(request.Items, func(i models.PurchaseItem) bool { return i.ProductID == item.ProductID && i.SKUID == item.SKUID }); at >= 0 {
+			request.Items[at].Quantity += item.Quantity
+			continue
+		}
+		request.Items = append(request.Items, item)
+	}
+	return request, nil
+}
+
+func (s *Service) item(ctx context.Context, m models.MerchantID, d orders.Detail, so models.SupplierOrder, sl models.SupplierLine, mp models.ProductMapping) (models.PurchaseItem, error) {
+	item := models.PurchaseItem{ProductID: sl.ProductID, SKUID: sl.SKUID, SKUAttr: sl.SKUAttr, Quantity: sl.Quantity}
+	product, err := call(ctx, s, m, so.AccountID, func(a models.Access) (models.SupplierProduct, error) {
+		return s.supplier.Product(ctx, a, sl.ProductID, d.Recipient.Country)
+	})
+	if err != nil {
+		return item, err
+	}
+	at := slices.IndexFunc(product.SKUs, func(k models.SupplierSKU) bool { return k.ID == sl.SKUID })
+	switch {
+	case !product.OnSale:
+		return item, models.Errorf(models.Rejected, "product_gone", "AliExpress no longer sells %q. Nothing was bought.", product.Title)
+	case at < 0:
+		return item, models.Errorf(models.Rejected, "sku_gone", "AliExpress no longer sells this variant of %q. Nothing was bought.", product.Title)
+	case product.SKUs[at].Stock < sl.Quantity:
+		return item, models.Errorf(models.Rejected, "out_of_stock", "AliExpress has %d of %q in stock, %d are needed. Nothing was bought.", product.SKUs[at].Stock, product.Title, sl.Quantity)
+	}
+	sku := product.SKUs[at]
+	item.SKUAttr, item.PriceMinor, item.PriceCurrency = sku.Attr, sku.Price.Minor, sku.Price.Currency
+	if e := orders.AboveCap(mp, item); e != nil {
+		return item, e
+	}
+	options, err := call(ctx, s, m, so.AccountID, func(a models.Access) ([]models.FreightOption, error) {
+		return s.supplier.Freight(ctx, a, models.FreightQuery{ProductID: sl.ProductID, SKUID: sl.SKUID, Quantity: sl.Quantity,
+			Country: d.Recipient.Country, Region: d.Recipient.Region, City: d.Recipient.City, Currency: sku.Price.Currency})
+	})
+	if err != nil {
+		return item, err
+	}
+	service, ok := chooseFreight(options, mp.ShippingService)
+	if !ok {
+		return item, models.Errorf(models.Rejected, "no_shipping", "AliExpress does not ship %q to %s. Nothing was bought.", product.Title, d.Recipient.Country)
+	}
+	item.Service = service
+	return item, nil
+}
+
+// chooseFreight takes the preferred service where it is offered, else the cheapest tracked one, else the cheapest; of equals
+// the fastest (aliexpress.md 7.2).
+func chooseFreight(options []models.FreightOption, preferred string) (code string, ok bool) {
+	if len(options) == 0 {
+		return "", false
+	}
+	fee := func(o models.FreightOption) int64 {
+		if o.Free {
+			return 0
+		}
+		return o.Fee.Minor
+	}
+	sorted := slices.Clone(options)
+	sort.SliceStable(sorted, func(i, j int) bool {
+		a, b := sorted[i], sorted[j]
+		switch {
+		case (a.Code == preferred) != (b.Code == preferred):
+			return a.Code == preferred
+		case a.Tracked != b.Tracked:
+			return a.Tracked
+		case fee(a) != fee(b):
+			return fee(a) < fee(b)
+		}
+		return a.MaxDays < b.MaxDays
+	})
+	return sorted[0].Code, true
+}
+
+// sendWithin is how long after the claim a request may still leave. A process that was paused in between (a moved virtual
+// machine, a debugger) wakes with a claim that others may have given up; it must not send (reliability.md E3).
+const sendWithin = 20 * time.Second
+
+// send claims an approved placement, sends it once and records what came back, in this order, with a commit between.
+func (s *Service) send(ctx context.Context, m models.MerchantID, orderID models.ID, so models.SupplierOrder) error {
+	access, err := s.accounts.Access(ctx, m, so.AccountID) // a token that needs renewing is renewed before, not under, the claim
+	if err != nil {
+		return s.reach(ctx, m, so.AccountID, err)
+	}
+	d, err := s.orders.Detail(ctx, m, orderID)
+	if err != nil {
+		return err
+	}
+	approved, _ := supplierOrderIn(d, so.ID)
+	claim := &orders.Claim{}
+	claimedAt := time.Now()
+	_, err = s.applyAt(ctx, m, orderID, func(tx database.Tx) orders.Fact {
+		return orders.PlacementClaimed{SupplierOrderID: so.ID, SHA256: approved.RequestSHA256, Until: tx.Now.Add(s.pace.Lease), Claim: claim}
+	})
+	if err != nil {
+		if models.KindOf(err) == models.Conflict {
+			return nil // somebody else has it
+		}
+		return err
+	}
+	if !claim.Granted {
+		return nil // rejected, with its reason in the timeline
+	}
+	// From here the call runs to its end whatever happens to the job: cutting it off would only make it unknown.
+	result := s.supplier.Place(context.WithoutCancel(ctx), access, claim.Request, func() bool { return time.Since(claimedAt) < min(sendWithin, s.pace.Lease/2) })
+	return s.record(context.WithoutCancel(ctx), m, orderID, so, claim.Epoch, result)
+}
+
+func (s *Service) applyAt(ctx context.Context, m models.MerchantID, orderID models.ID, fact func(database.Tx) orders.Fact) (c orders.Changes, err error) {
+	err = s.db.InTx(ctx, func(tx database.Tx) error {
+		c, err = s.orders.Apply(tx, m, orderID, engine, fact(tx))
+		if err != nil {
+			return err
+		}
+		return follow(tx, c)
+	})
+	return c, err
+}
+
+// record keeps trying for a while: what AliExpress answered exists nowhere else. If it cannot be written the row stays
+// sending, its lease ends, and it is looked for.
+func (s *Service) record(ctx context.Context, m models.MerchantID, orderID models.ID, so models.SupplierOrder, epoch int, result models.PlaceResult) error {
+	s.count("placement", string(result.Class))
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for {
+		_, err := s.apply(ctx, m, orderID, engine, orders.PlacementSent{SupplierOrderID: so.ID, Epoch: epoch, Result: result})
+		if err == nil {
+			break
+		}
+		if models.KindOf(err) != models.Unavailable || ctx.Err() != nil {
+			s.log.Error("the answer to a purchase could not be recorded", "supplier_order_id", so.ID, "epoch", epoch, "class", result.Class, "numbers", result.Numbers, "error", err)
+			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+	if result.Class == models.ClassNotExecuted {
+		return s.reach(ctx, m, so.AccountID, result.Err) // the job comes back, or a person has to connect again
+	}
+	return s.reach(ctx, m, so.AccountID, nil)
+}
+
+// lookFor resolves an unknown placement by looking, never by sending. AliExpress has no list of a buyer's orders, so it looks
+// where news of an order may have come from: push messages about orders that nobody here knows. It takes one only if it
+// holds exactly what was to be bought, was created when this was sent, and no other unknown placement could be meant.
+func (s *Service) lookFor(ctx context.Context, m models.MerchantID, so models.SupplierOrder) (orders.Changes, error) {
+	if so.UnsureSince == nil || so.SentAt == nil || time.Since(*so.UnsureSince) < s.pace.Settle {
+		return orders.Changes{}, nil
+	}
+	var rivals int
+	err := s.db.Read(ctx).Raw(`SELECT count(*) FROM supplier_orders o WHERE o.merchant_id = ? AND o.account_id = ? AND o.state IN ('unknown', 'sending') AND o.id <> ?
+		AND EXISTS (SELECT 1 FROM supplier_order_lines a JOIN supplier_order_lines b ON b.merchant_id = a.merchant_id AND b.sku_id = a.sku_id
+			WHERE a.merchant_id = o.merchant_id AND a.supplier_order_id = o.id AND b.supplier_order_id = ?)`, m, so.AccountID, so.ID, so.ID).Row().Scan(&rivals)
+	if err != nil {
+		return orders.Changes{}, database.Err(err)
+	}
+	if rivals > 0 {
+		return orders.Changes{}, nil // a person tells them apart
+	}
+	found, err := s.candidates(ctx, m, so)
+	if err != nil || len(found) != 1 {
+		return orders.Changes{}, err
+	}
+	return s.found(ctx, m, so, found[0], orders.By{Actor: models.ActorSystem, Source: models.SourcePush, Reason: "a push message told of it"})
+}
+
+// A push message may come a little before our own note of having sent, and AliExpress' clock may differ from ours.
+const clockSlack = 2 * time.Minute
+
+// candidates are the numbers of orders that may be an unknown placement.
+func (s *Service) candidates(ctx context.Context, m models.MerchantID, so models.SupplierOrder) ([]string, error) {
+	var numbers, found []string
+	err := s.db.Read(ctx).Raw(`SELECT DISTINCT i.entity_id FROM inbox i WHERE i.merchant_id = ? AND i.connection_id = ? AND i.outcome = 'unmatched' AND i.received_at >= ?
+		AND NOT EXISTS (SELECT 1 FROM supplier_orders o WHERE o.merchant_id = i.merchant_id AND o.account_id = i.connection_id AND o.external_id = i.entity_id) LIMIT 20`,
+		m, so.AccountID, so.SentAt.Add(-clockSlack)).Scan(&numbers).Error
+	if err != nil {
+		return nil, database.Err(err)
+	}
+	for _, n := range numbers {
+		answer, err := call(ctx, s, m, so.AccountID, func(a models.Access) (models.SupplierAnswer, error) { return s.supplier.Order(ctx, a, n) })
+		if models.KindOf(err) == models.NotFound && err != nil {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		created := answer.CreatedAt
+		if holds(answer, so) && created != nil && created.After(so.SentAt.Add(-clockSlack)) && created.Before(so.SentAt.Add(15*time.Minute)) {
+			found = append(found, n)
+		}
+	}
+	return found, nil
+}
+
+// holds says whether an answer has exactly the SKUs and quantities of a placement.
+func holds(a models.SupplierAnswer, so models.SupplierOrder) bool {
+	left := map[string]int{}
+	for _, l := range so.Lines {
+		left[l.SKUID] += l.Quantity
+	}
+	for _, l := range a.Lines {
+		left[l.SKUID] -= l.Quantity
+	}
+	for _, n := range left {
+		if n != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Service) found(ctx context.Context, m models.MerchantID, so models.SupplierOrder, number string, by orders.By) (orders.Changes, error) {
+	changes, err := s.apply(ctx, m, so.OrderID, by, orders.PlacementFound{SupplierOrderID: so.ID, Number: number})
+	if err != nil {
+		return changes, err
+	}
+	if _, err := s.readSupplier(ctx, m, so.OrderID, so.ID, by); err != nil {
+		s.log.Warn("read a supplier order that was found", "supplier_order_id", so.ID, "error", err) // the next check does it
+	}
+	return changes, nil
+}
+
+// Resolve ends an unknown placement with a person's knowledge. A number is verified at AliExpress: it must be an order of
+// this account that holds exactly what was to be bought. No number means that the person looked and it is not there; it is
+// then sent again under the same key. That is refused until AliExpress has had time to finish what it may be doing.
+func (s *Service) Resolve(ctx context.Context, m models.MerchantID, supplierOrderID models.ID, number string, by orders.By) (models.SupplierOrder, error) {
+	orderID, err := s.orders.OrderOf(ctx, m, "supplier_orders", supplierOrderID)
+	if err != nil {
+		return models.SupplierOrder{}, err
+	}
+	d, err := s.orders.Detail(ctx, m, orderID)
+	if err != nil {
+		return models.SupplierOrder{}, err
+	}
+	so, _ := supplierOrderIn(d, supplierOrderID)
+	if so.State != models.PlacementUnknown {
+		return models.SupplierOrder{}, models.Errorf(models.Conflict, "placement_not_unknown", "This placement is %s, so there is nothing to resolve.", so.State)
+	}
+	if number != "" {
+		err = s.resolveFound(ctx, m, so, number, by)
+	} else {
+		err = s.resolveAbsent(ctx, m, so, by)
+	}
+	if err != nil {
+		return models.SupplierOrder{}, err
+	}
+	if d, err = s.orders.Detail(ctx, m, orderID); err != nil {
+		return models.SupplierOrder{}, err
+	}
+	so, _ = supplierOrderIn(d, supplierOrderID)
+	return so, nil
+}
+
+func (s *Service) resolveFound(ctx context.Context, m models.MerchantID, so models.SupplierOrder, number string, by orders.By) error {
+	answer, err := s.verify(ctx, m, so.AccountID, number)
+	if err != nil {
+		return err
+	}
+	if !holds(answer, so) {
+		return models.Errorf(models.Conflict, "number_does_not_match", "AliExpress order %s does not hold what was to be bought.", number)
+	}
+	_, err = s.found(ctx, m, so, number, by)
+	return err
+}
+
+func (s *Service) resolveAbsent(ctx context.Context, m models.MerchantID, so models.SupplierOrder, by orders.By) error {
+	if settled := so.UnsureSince.Add(s.pace.Settle); time.Now().Before(settled) {
+		e := models.Errorf(models.Conflict, "placement_settling", "AliExpress may still be working on it. Look again in %s.", time.Until(settled).Round(time.Second))
+		e.RetryAfter = time.Until(settled)
+		return e
+	}
+	_, err := s.apply(ctx, m, so.OrderID, by, orders.PlacementAbsent{SupplierOrderID: so.ID})
+	return err
+}
+
+// verify asks AliExpress whether a number is an order of this account.
+func (s *Service) verify(ctx context.Context, m models.MerchantID, account models.ID, number string) (models.SupplierAnswer, error) {
+	answer, err := call(ctx, s, m, account, func(a models.Access) (models.SupplierAnswer, error) { return s.supplier.Order(ctx, a, number) })
+	if models.KindOf(err) == models.NotFound && err != nil {
+		return answer, models.Errorf(models.Conflict, "number_not_of_this_account", "AliExpress says that %s is not an order of this account. Nothing was linked.", number).Because(err)
+	}
+	return answer, err
+}
+
+// LinkRequest is the number of a supplier order that was bought by hand.
+type LinkRequest struct {
+	AccountID models.ID
+	Number    string
+	Lines     []LineQuantity // empty: found by product and SKU
+}
+
+// Link ties a supplier order that was bought by hand to an order. AliExpress is asked at once whether it is an order of
+// this account and what it holds. Errors: number_not_of_this_account, number_already_linked, lines_not_matched.
+func (s *Service) Link(ctx context.Context, m models.MerchantID, orderID models.ID, r LinkRequest, by orders.By) (models.SupplierOrder, error) {
+	d, err := s.orders.Detail(ctx, m, orderID)
+	if err != nil {
+		return models.SupplierOrder{}, err
+	}
+	account, err := s.supplierAccount(ctx, m, r.AccountID)
+	if err != nil {
+		return models.SupplierOrder{}, err
+	}
+	answer, err := s.verify(ctx, m, account.ID, r.Number)
+	if err != nil {
+		return models.SupplierOrder{}, err
+	}
+	mappings, err := s.mappings(ctx, m, d)
+	if err != nil {
+		return models.SupplierOrder{}, err
+	}
+	lines, err := matchLines(d, mappings, answer, r.Lines)
+	if err != nil {
+		return models.SupplierOrder{}, err
+	}
+	var id models.ID
+	if _, err := s.apply(ctx, m, orderID, by, orders.Linked{AccountID: account.ID, Number: r.Number, Lines: lines, Answer: answer, ID: &id}); err != nil {
+		return models.SupplierOrder{}, err
+	}
+	if mayHaveParcels(answer, models.SupplierOrder{PaidAt: answer.PaidAt}) {
+		if _, err := s.readSupplier(ctx, m, orderID, id, by); err != nil {
+			s.log.Warn("read a supplier order that was linked", "supplier_order_id", id, "error", err) // the next check does it
+		}
+	}
+	if d, err = s.orders.Detail(ctx, m, orderID); err != nil {
+		return models.SupplierOrder{}, err
+	}
+	so, _ := supplierOrderIn(d, id)
+	return so, nil
+}
+
+// matchLines says which order lines a supplier order covers: those named, or those whose supplier it holds, or, when one
+// line is left and one item is there, these two.
+func matchLines(d orders.Detail, mappings map[string]models.ProductMapping, a models.SupplierAnswer, named []LineQuantity) ([]orders.PlannedLine, error) {
+	open := unbought(d.Facts)
+	if len(named) > 0 {
+		return matchNamed(d, mappings, a, named)
+	}
+	if len(open) == 1 && len(a.Lines) == 1 {
+		return []orders.PlannedLine{{LineID: open[0].LineID, Quantity: min(open[0].Quantity, a.Lines[0].Quantity), ProductID: a.Lines[0].ProductID, SKUID: a.Lines[0].SKUID}}, nil
+	}
+	var lines []orders.PlannedLine
+	left := slices.Clone(a.Lines)
+	for _, o := range open {
+		line, _ := lineIn(d, o.LineID)
+		mp := mappings[line.VariantKey]
+		for i := range left {
+			same := left[i].SKUID == mp.SupplierSKUID && mp.SupplierSKUID != "" || left[i].SKUID == "" && left[i].ProductID == mp.SupplierProductID
+			if n := min(o.Quantity, left[i].Quantity); same && n > 0 {
+				lines = append(lines, orders.PlannedLine{LineID: o.LineID, Quantity: n, ProductID: left[i].ProductID, SKUID: mp.SupplierSKUID, SKUAttr: mp.SupplierSKUAttr})
+				left[i].Quantity -= n
+				break
+			}
+		}
+	}
+	if len(lines) == 0 {
+		return nil, models.Errorf(models.Conflict, "lines_not_matched", "AliExpress order %s holds nothing that this order waits for. Name the lines it covers if it is the right one.", a.Number)
+	}
+	return lines, nil
+}
+
+func matchNamed(d orders.Detail, mappings map[string]models.ProductMapping, a models.SupplierAnswer, named []LineQuantity) ([]orders.PlannedLine, error) {
+	total, want := 0, 0
+	for _, l := range a.Lines {
+		total += l.Quantity
+	}
+	var lines []orders.PlannedLine
+	for _, n := range named {
+		line, ok := lineIn(d, n.LineID)
+		if !ok {
+			return nil, models.Errorf(models.NotFound, "line_not_found", "This order has no line %q.", n.LineID)
+		}
+		want += n.Quantity
+		p := orders.PlannedLine{LineID: n.LineID, Quantity: n.Quantity}
+		if len(a.Lines) == 1 {
+			p.ProductID, p.SKUID = a.Lines[0].ProductID, a.Lines[0].SKUID
+		} else if mp, ok := mappings[line.VariantKey]; ok {
+			p.ProductID, p.SKUID, p.SKUAttr = mp.SupplierProductID, mp.SupplierSKUID, mp.SupplierSKUAttr
+		}
+		lines = append(lines, p)
+	}
+	if want > total {
+		return nil, models.Errorf(models.Conflict, "lines_not_matched", "AliExpress order %s holds %d units, fewer than the %d you name.", a.Number, total, want)
+	}
+	return lines, nil
+}

@@ -1,0 +1,257 @@
+package ordersync
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"waybill/models"
+	"waybill/services/database"
+	"waybill/services/orders"
+)
+
+const (
+	// Search answers late about fresh changes (wix.md 2.2), so each sweep looks back this much further than it must.
+	sweepOverlap = 10 * time.Minute
+	sweepEvery   = 15 * time.Minute
+	// A sweep that is claimed and dies is due again after this.
+	sweepLease = 5 * time.Minute
+)
+
+// sweep searches a store by time of change for what no webhook told. Each page is stored together with the watermark that
+// it moves, and the watermark only ever moves to the newest change seen.
+func (s *Service) sweep(ctx context.Context, m models.MerchantID, connection models.ID) error {
+	c, err := s.accounts.Connection(ctx, m, connection)
+	if err != nil {
+		return err
+	}
+	if err := s.adopt(ctx, c); err != nil || c.State != models.ConnectionActive || c.Platform != models.Wix {
+		return err
+	}
+	since := time.Now().Add(-s.backFill)
+	if c.Watermark != nil {
+		since = c.Watermark.Add(-sweepOverlap)
+	}
+	for cursor := ""; ; {
+		page, err := call(ctx, s, m, connection, func(a models.Access) (models.StorePage, error) { return s.store.Search(ctx, a, since, cursor) })
+		if err != nil {
+			return err
+		}
+		if err := s.takePage(ctx, c, page); err != nil {
+			return err
+		}
+		if page.Next == "" {
+			break
+		}
+		cursor = page.Next
+	}
+	return database.Err(s.db.Read(ctx).Exec("UPDATE connections SET next_sweep_at = clock_timestamp() + make_interval(secs => ?) WHERE merchant_id = ? AND id = ? AND state = 'active'",
+		s.pace.Every(sweepEvery).Seconds(), m, connection).Error)
+}
+
+// takePage lets a page of orders in, each in a transaction of its own: an order is locked no longer than it needs.
+func (s *Service) takePage(ctx context.Context, c models.Connection, page models.StorePage) error {
+	newest := time.Time{}
+	for _, snapshot := range page.Orders {
+		err := s.db.InTx(ctx, func(tx database.Tx) error {
+			changes, err := s.orders.Receive(tx, c.MerchantID, c.ID, orders.By{Actor: models.ActorSystem, Source: models.SourceSweep}, snapshot)
+			if err != nil {
+				return err
+			}
+			return follow(tx, changes)
+		})
+		if err != nil {
+			return fmt.Errorf("take order %s: %w", snapshot.ExternalID, err)
+		}
+		if snapshot.UpdatedAt.After(newest) {
+			newest = snapshot.UpdatedAt
+		}
+	}
+	if newest.IsZero() {
+		return nil
+	}
+	return database.Err(s.db.Read(ctx).Exec("UPDATE connections SET watermark = greatest(watermark, ?) WHERE merchant_id = ? AND id = ?", newest, c.MerchantID, c.ID).Error)
+}
+
+// Sweeper wakes what is due: orders, sweeps of stores, and work whose jobs were lost. Every working process runs one; the
+// claims keep them from doing anything twice. It reads across merchants and writes within one (design.md section 5).
+func (s *Service) Sweeper(ctx context.Context) {
+	tick := time.NewTicker(min(time.Second, s.pace.Every(30*time.Second)))
+	defer tick.Stop()
+	healthy := true
+	for n := 0; ; n++ {
+		err := s.wake(ctx, n%30 == 0 || !healthy)
+		if err != nil && ctx.Err() == nil && healthy {
+			s.log.Error("wake what is due", "error", err)
+		}
+		if err == nil && !healthy {
+			s.log.Info("the sweeper works again")
+			// After an outage every store is swept at once: its webhooks may have met a closed door.
+			err = s.sweepAllNow(ctx)
+		}
+		healthy = err == nil
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+const (
+	wakePerMerchant = 50
+	wakeBelow       = 2000 // jobs waiting; above it nothing is added
+	checkLease      = 3 * time.Minute
+)
+
+func (s *Service) wake(ctx context.Context, lost bool) error {
+	waiting, _, err := s.db.Waiting(ctx)
+	if err != nil || waiting > wakeBelow {
+		return err
+	}
+	if err := s.wakeOrders(ctx); err != nil {
+		return err
+	}
+	if err := s.wakeSweeps(ctx); err != nil {
+		return err
+	}
+	if !lost {
+		return nil
+	}
+	return s.wakeLost(ctx)
+}
+
+type dueRow struct {
+	MerchantID models.MerchantID
+	ID         models.ID
+}
+
+func (s *Service) wakeOrders(ctx context.Context) error {
+	// Merchants each get a share, so that one with many orders does not starve the others.
+	rows, err := s.dueRows(ctx, `SELECT m.id AS merchant_id, o.id FROM merchants m CROSS JOIN LATERAL (
+		SELECT id FROM orders WHERE merchant_id = m.id AND next_check_at <= clock_timestamp() ORDER BY next_check_at LIMIT ?) o ORDER BY m.id`, wakePerMerchant)
+	if err != nil {
+		return err
+	}
+	return s.eachMerchant(ctx, rows, func(tx database.Tx, m models.MerchantID, ids []models.ID) error {
+		var claimed []models.ID
+		err := tx.Raw(`UPDATE orders SET next_check_at = clock_timestamp() + make_interval(secs => ?)
+			WHERE merchant_id = ? AND id IN (SELECT id FROM orders WHERE merchant_id = ? AND id IN ? AND next_check_at <= clock_timestamp() FOR UPDATE SKIP LOCKED)
+			RETURNING id`, checkLease.Seconds(), m, m, ids).Scan(&claimed).Error
+		if err != nil {
+			return err
+		}
+		for _, id := range claimed {
+			if err := tx.Enqueue(CheckArgs{m, id}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (s *Service) wakeSweeps(ctx context.Context) error {
+	rows, err := s.dueRows(ctx, `SELECT m.id AS merchant_id, c.id FROM merchants m CROSS JOIN LATERAL (
+		SELECT id FROM connections WHERE merchant_id = m.id AND next_sweep_at <= clock_timestamp() ORDER BY next_sweep_at LIMIT ?) c ORDER BY m.id`, wakePerMerchant)
+	if err != nil {
+		return err
+	}
+	return s.eachMerchant(ctx, rows, func(tx database.Tx, m models.MerchantID, ids []models.ID) error {
+		var claimed []models.ID
+		err := tx.Raw(`UPDATE connections SET next_sweep_at = clock_timestamp() + make_interval(secs => ?)
+			WHERE merchant_id = ? AND id IN ? AND next_sweep_at <= clock_timestamp() RETURNING id`, sweepLease.Seconds(), m, ids).Scan(&claimed).Error
+		if err != nil {
+			return err
+		}
+		for _, id := range claimed {
+			if err := tx.Enqueue(SweepArgs{m, id}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// wakeLost adds the jobs again of messages and sync jobs that nobody works on. Adding one that is under way does nothing.
+func (s *Service) wakeLost(ctx context.Context) error {
+	var messages []ReceiveArgs
+	err := s.db.Read(ctx).Raw(`SELECT m.id AS merchant_id, i.platform, i.event_id FROM merchants m CROSS JOIN LATERAL (
+		SELECT platform, event_id FROM inbox WHERE merchant_id = m.id AND done_at IS NULL AND received_at < clock_timestamp() - interval '1 minute' ORDER BY received_at LIMIT ?) i`,
+		wakePerMerchant).Scan(&messages).Error
+	if err != nil {
+		return database.Err(err)
+	}
+	for _, a := range messages {
+		if err := s.db.InTx(ctx, func(tx database.Tx) error { return tx.Enqueue(a) }); err != nil {
+			return err
+		}
+	}
+	rows, err := s.dueRows(ctx, `SELECT m.id AS merchant_id, j.id FROM merchants m CROSS JOIN LATERAL (
+		SELECT id FROM sync_jobs WHERE merchant_id = m.id AND state IN ('queued', 'running') LIMIT ?) j ORDER BY m.id`, wakePerMerchant)
+	if err != nil {
+		return err
+	}
+	return s.eachMerchant(ctx, rows, func(tx database.Tx, m models.MerchantID, ids []models.ID) error {
+		for _, id := range ids {
+			if err := tx.Enqueue(SyncArgs{m, id}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (s *Service) dueRows(ctx context.Context, query string, limit int) (rows []dueRow, err error) {
+	err = s.db.Read(ctx).Raw(query, limit).Scan(&rows).Error
+	return rows, database.Err(err)
+}
+
+func (s *Service) eachMerchant(ctx context.Context, rows []dueRow, do func(database.Tx, models.MerchantID, []models.ID) error) error {
+	for len(rows) > 0 {
+		m, n := rows[0].MerchantID, 0
+		var ids []models.ID
+		for n < len(rows) && rows[n].MerchantID == m {
+			ids = append(ids, rows[n].ID)
+			n++
+		}
+		rows = rows[n:]
+		if err := s.db.InTx(ctx, func(tx database.Tx) error { return do(tx, m, ids) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) sweepAllNow(ctx context.Context) error {
+	rows, err := s.dueRows(ctx, `SELECT m.id AS merchant_id, c.id FROM merchants m CROSS JOIN LATERAL (
+		SELECT id FROM connections WHERE merchant_id = m.id AND next_sweep_at IS NOT NULL LIMIT ?) c ORDER BY m.id`, 1000)
+	if err != nil {
+		return err
+	}
+	return s.eachMerchant(ctx, rows, func(tx database.Tx, m models.MerchantID, ids []models.ID) error {
+		return tx.Exec("UPDATE connections SET next_sweep_at = clock_timestamp() WHERE merchant_id = ? AND id IN ? AND next_sweep_at IS NOT NULL", m, ids).Error
+	})
+}
+
+// remap applies a changed product mapping to every open order with that variant.
+func (s *Service) remap(ctx context.Context, a RemapArgs) error {
+	after := models.ID("00000000-0000-0000-0000-000000000000")
+	for {
+		var ids []models.ID
+		err := s.db.Read(ctx).Raw(`SELECT DISTINCT l.order_id FROM order_lines l JOIN orders o ON o.merchant_id = l.merchant_id AND o.id = l.order_id
+			WHERE l.merchant_id = ? AND l.variant_key = ? AND l.order_id > ? AND o.store_id = ? AND NOT (o.final AND o.tab = 'fulfilled') ORDER BY l.order_id LIMIT 200`,
+			a.MerchantID, a.VariantKey, after, a.StoreID).Scan(&ids).Error
+		if err != nil {
+			return database.Err(err)
+		}
+		for _, id := range ids {
+			if _, err := s.apply(ctx, a.MerchantID, id, orders.By{Actor: a.Actor, Source: models.SourcePerson}, orders.Remapped{}); err != nil {
+				return err
+			}
+		}
+		if len(ids) < 200 {
+			return nil
+		}
+		after = ids[len(ids)-1]
+	}
+}
