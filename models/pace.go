@@ -85,9 +85,10 @@ func (p Pace) NextCheck(f Facts, r Rolled) *time.Time {
 		}
 	}
 	for _, s := range f.SupplierOrders {
-		if s.Open() {
+		switch {
+		case s.Open():
 			sooner(s.NextCheckAt)
-		} else if s.State.Live() {
+		case s.State.Live() && s.State != PlacementPlaced:
 			sooner(p.nextPlacementStep(s, f.Now))
 		}
 	}

@@ -206,14 +206,22 @@ func (s *Service) Access(ctx context.Context, m models.MerchantID, id models.ID)
 	return models.Access{}, err
 }
 
-// Renew gets a new token now: the platform refused the one in use although its time was not up.
-func (s *Service) Renew(ctx context.Context, m models.MerchantID, id models.ID) (models.Access, error) {
+// Renew gets a new token now: the platform refused one although its time was not up. When another process has replaced the
+// refused one already, its successor is given.
+func (s *Service) Renew(ctx context.Context, m models.MerchantID, id models.ID, refused models.Secret) (models.Access, error) {
 	c, err := s.Connection(ctx, m, id)
 	if err != nil {
 		return models.Access{}, err
 	}
 	if c.State != models.ConnectionActive {
 		return models.Access{}, disconnected(c)
+	}
+	t, err := s.unseal(c)
+	if err != nil {
+		return models.Access{}, err
+	}
+	if t.Access != refused.Reveal() {
+		return models.Access{ExternalID: c.ExternalID, Token: models.Secret(t.Access)}, nil
 	}
 	return s.renew(ctx, c)
 }

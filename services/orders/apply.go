@@ -102,9 +102,10 @@ func (s *Service) findOrMake(tx database.Tx, m models.MerchantID, storeID models
 		return "", false, fmt.Errorf("add order %s: %w", snapshot.ExternalID, res.Error)
 	}
 	if res.RowsAffected == 1 {
-		return id, true, countView(tx, o, string(o.Tab), 1)
+		return id, true, nil // counted by Apply
 	}
-	return first(known), false, find()
+	err = find() // another transaction made it meanwhile
+	return first(known), false, err
 }
 
 func first(ids []models.ID) models.ID {
@@ -197,7 +198,7 @@ func (c *change) wantPushes() {
 			}
 		}
 		p := models.Push{MerchantID: c.result.MerchantID, ID: database.NewID(), OrderID: c.result.OrderID, ParcelID: parcel.ID,
-			StoreID: c.facts.Order.StoreID, State: models.PushWaiting, CreatedAt: c.tx.Now, UpdatedAt: c.tx.Now}
+			StoreID: c.facts.Order.StoreID, State: models.PushWaiting, SentLines: []models.FulfillmentLine{}, CreatedAt: c.tx.Now, UpdatedAt: c.tx.Now}
 		if at >= 0 {
 			p = c.facts.Pushes[at]
 		}

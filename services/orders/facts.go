@@ -296,7 +296,8 @@ func (c *change) supplierOrder(id models.ID) (*models.SupplierOrder, error) {
 	return nil, models.Errorf(models.NotFound, "supplier_order_not_found", "This order has no such supplier order.")
 }
 
-// PushClaimed takes the lease of a push: nobody else tells the store meanwhile.
+// PushClaimed takes the lease of a push: nobody else tells the store meanwhile. It answers Conflict, code push_settled, when
+// the store owes no answer any more.
 type PushClaimed struct {
 	PushID models.ID
 	Until  time.Time
@@ -307,12 +308,15 @@ func (f PushClaimed) apply(c *change) error {
 	if err != nil {
 		return err
 	}
+	if !p.State.Owed() {
+		return models.Errorf(models.Conflict, "push_settled", "This parcel's push is %s: there is nothing to tell.", p.State)
+	}
 	if p.LeaseUntil != nil && p.LeaseUntil.After(c.tx.Now) {
 		e := models.Errorf(models.Unavailable, "push_in_hand", "This parcel is being pushed already.")
 		e.RetryAfter = p.LeaseUntil.Sub(c.tx.Now)
 		return e
 	}
-	p.LeaseUntil = &f.Until
+	p.LeaseUntil, p.NextTryAt = &f.Until, &f.Until
 	p.Attempts++
 	return nil
 }
@@ -348,6 +352,9 @@ func (f PushResult) apply(c *change) error {
 		p.SentNumber, p.SentLines, p.SentAt = f.Number, f.Lines, &c.tx.Now
 	}
 	if stale {
+		if p.State.Owed() {
+			p.NextTryAt = &c.tx.Now
+		}
 		return nil // what is wanted now has its own turn
 	}
 	if !p.State.CanBecome(f.State) && p.State != f.State {

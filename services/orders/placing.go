@@ -3,6 +3,7 @@ package orders
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -106,6 +107,9 @@ func (c *change) canCover(lineID string, quantity int) error {
 	line, ok := c.line(lineID)
 	if !ok {
 		return models.Errorf(models.NotFound, "line_not_found", "This order has no line %q.", lineID)
+	}
+	if quantity < 1 {
+		return models.Errorf(models.Invalid, "quantity_invalid", "At least one of %q has to be bought.", line.Name)
 	}
 	if free := line.Live() - c.taken(lineID); quantity > free {
 		return models.Errorf(models.Conflict, "already_being_placed", "Of %q only %d can be bought: the rest has a live supplier order or is not owed. Nothing was bought.", line.Name, max(0, free))
@@ -331,8 +335,10 @@ func (f PlacementSent) apply(c *change) error {
 		return err
 	}
 	c.attempt = &attempt{c.result.MerchantID, *s, f}
-	late := s.State == models.PlacementUnknown && s.Epoch == f.Epoch // the lease ran out before the answer came
+	// The lease ran out before the answer came; a number counts even after a person has said that there is none.
+	late := s.Epoch == f.Epoch && (s.State == models.PlacementUnknown || s.State == models.PlacementApproved && f.Result.Class == models.ClassPlaced)
 	if (s.State != models.PlacementSending || s.Epoch != f.Epoch) && !late {
+		c.tooLate(*s, f)
 		return nil
 	}
 	s.LeaseUntil = nil
@@ -340,17 +346,28 @@ func (f PlacementSent) apply(c *change) error {
 	case models.ClassPlaced:
 		c.placed(s, f.Result.Numbers)
 	case models.ClassRejected:
-		if late {
-			s.State = models.PlacementSending // the refusal is an answer to this very call
-		}
-		c.reject(s, f.Result.Err)
+		c.reject(s, f.Result.Err) // also when late: it is the answer to this very call
 	case models.ClassNotExecuted:
+		if f.Result.Err.Kind == models.Invalid { // the same again would be refused again
+			c.reject(s, f.Result.Err)
+			return nil
+		}
 		s.State, s.ErrorCode, s.ErrorDetail, s.UnsureSince = models.PlacementApproved, f.Result.Err.Code, f.Result.Err.Detail, nil
 		c.event(models.EventPlacementReturned, "The purchase did not reach AliExpress: "+f.Result.Err.Detail, map[string]any{"supplier_order_id": s.ID, "epoch": f.Epoch})
 	default:
 		c.unsure(s, f.Result.Err.Detail)
 	}
 	return nil
+}
+
+// tooLate tells of numbers that came when the placement had moved on: a person has to see that they may be a second purchase.
+func (c *change) tooLate(s models.SupplierOrder, f PlacementSent) {
+	if f.Result.Class != models.ClassPlaced || slices.Contains(f.Result.Numbers, s.ExternalID) {
+		return
+	}
+	numbers := strings.Join(f.Result.Numbers, ", ")
+	c.event(models.EventPlacementUnknown, fmt.Sprintf("A late answer to an earlier try says that AliExpress order %s exists. Look at it on AliExpress: it may be one too many.", numbers),
+		map[string]any{"supplier_order_id": s.ID, "epoch": f.Epoch, "numbers": f.Result.Numbers})
 }
 
 // placed records the numbers of a purchase. AliExpress may have made several orders of it: the first keeps the lines until

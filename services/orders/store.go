@@ -2,6 +2,7 @@ package orders
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 
@@ -114,19 +115,30 @@ func (c *change) saveOrder(before models.Order) error {
 	if err := updateRow(c.tx, o, "store_id"); err != nil {
 		return err
 	}
-	if before.Tab != o.Tab {
-		if err := countView(c.tx, before, string(before.Tab), -1); err != nil {
-			return err
-		}
-		if err := countView(c.tx, *o, string(o.Tab), 1); err != nil {
-			return err
-		}
+	return c.countViews(before)
+}
+
+// countViews moves the kept counts. The views are taken in one order, whatever moves where, so that no two orders wait for
+// each other's rows.
+func (c *change) countViews(before models.Order) error {
+	after, by := c.facts.Order, map[string]int{}
+	if !c.result.Created {
+		by[string(before.Tab)]--
 	}
+	by[string(after.Tab)]++
 	switch {
-	case before.OpenFlags == 0 && o.OpenFlags > 0:
-		return countView(c.tx, *o, viewAttention, 1)
-	case before.OpenFlags > 0 && o.OpenFlags == 0:
-		return countView(c.tx, *o, viewAttention, -1)
+	case before.OpenFlags == 0 && after.OpenFlags > 0:
+		by[viewAttention]++
+	case before.OpenFlags > 0 && after.OpenFlags == 0:
+		by[viewAttention]--
+	}
+	for _, view := range slices.Sorted(maps.Keys(by)) {
+		if by[view] == 0 {
+			continue
+		}
+		if err := countView(c.tx, after, view, by[view]); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -223,7 +223,8 @@ func (c *check) toStore(ctx context.Context) error {
 	}
 	var first error
 	for _, p := range d.Pushes {
-		if !p.State.Owed() || !c.o.Force && p.NextTryAt != nil && p.NextTryAt.After(c.now) {
+		inHand := p.LeaseUntil != nil && p.LeaseUntil.After(c.now)
+		if !p.State.Owed() || inHand || !c.o.Force && p.NextTryAt != nil && p.NextTryAt.After(c.now) {
 			continue
 		}
 		c.asked++

@@ -100,7 +100,10 @@ func (s *Service) Workers() *river.Workers {
 	w := river.NewWorkers()
 	river.AddWorker(w, work(func(ctx context.Context, a ReceiveArgs) error { return s.receive(ctx, a) }))
 	river.AddWorker(w, work(func(ctx context.Context, a CheckArgs) error {
-		_, err := s.Check(ctx, a.MerchantID, a.OrderID, CheckOptions{Direction: models.AllWays, By: orders.By{Actor: models.ActorSystem, Source: models.SourcePoll}})
+		result, err := s.Check(ctx, a.MerchantID, a.OrderID, CheckOptions{Direction: models.AllWays, By: orders.By{Actor: models.ActorSystem, Source: models.SourcePoll}})
+		if result.Outcome != models.OutcomeNone {
+			return nil // the order says itself when it is due again; a job that came back as well would only add calls
+		}
 		return err
 	}))
 	river.AddWorker(w, work(func(ctx context.Context, a PlaceArgs) error { return s.place(ctx, a.MerchantID, a.SupplierOrderID) }))

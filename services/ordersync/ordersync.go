@@ -124,11 +124,11 @@ func call[T any](ctx context.Context, s *Service, m models.MerchantID, account m
 	var zero T
 	access, err := s.accounts.Access(ctx, m, account)
 	if err != nil {
-		return zero, err
+		return zero, s.reach(ctx, m, account, err)
 	}
 	out, err := do(access)
 	if models.KindOf(err) == models.Disconnected && err != nil && access.Token != "" {
-		if access, err = s.accounts.Renew(ctx, m, account); err == nil {
+		if access, err = s.accounts.Renew(ctx, m, account, access.Token); err == nil {
 			out, err = do(access)
 		}
 	}

@@ -50,7 +50,7 @@ func (s *Service) Plan(ctx context.Context, m models.MerchantID, orderID models.
 			return nil, models.Errorf(models.Conflict, "nothing_to_buy", "Nothing of this order is left to be bought.")
 		}
 	}
-	groups, err := s.group(ctx, m, d, lines)
+	groups, err := s.group(ctx, m, d, merged(lines))
 	if err != nil {
 		return nil, err
 	}
@@ -65,6 +65,19 @@ func (s *Service) Plan(ctx context.Context, m models.MerchantID, orderID models.
 		return nil, err
 	}
 	return fresh(d.SupplierOrders, after.SupplierOrders), nil
+}
+
+// merged sums what is named twice.
+func merged(lines []LineQuantity) []LineQuantity {
+	var out []LineQuantity
+	for _, l := range lines {
+		if at := slices.IndexFunc(out, func(o LineQuantity) bool { return o.LineID == l.LineID }); at >= 0 {
+			out[at].Quantity += l.Quantity
+			continue
+		}
+		out = append(out, l)
+	}
+	return out
 }
 
 // sameAgain turns the second of two simultaneous requests for everything into the first one's result.
@@ -239,7 +252,7 @@ func (s *Service) preflight(ctx context.Context, m models.MerchantID, d orders.D
 	request, err := s.purchase(ctx, m, d, so)
 	if models.KindOf(err) == models.Rejected && err != nil {
 		_, err = s.apply(ctx, m, so.OrderID, engine, orders.PlacementRefused{SupplierOrderID: so.ID, Err: models.AsError(err)})
-		return false, err
+		return false, unlessTaken(err)
 	}
 	if err != nil {
 		return false, err
@@ -250,7 +263,15 @@ func (s *Service) preflight(ctx context.Context, m models.MerchantID, d orders.D
 	}
 	sum := sha256.Sum256(frozen)
 	_, err = s.apply(ctx, m, so.OrderID, engine, orders.PlacementApproved{SupplierOrderID: so.ID, Request: frozen, SHA256: hex.EncodeToString(sum[:])})
-	return err == nil, err
+	return err == nil, unlessTaken(err)
+}
+
+// unlessTaken drops the conflict of a step that another process has taken already.
+func unlessTaken(err error) error {
+	if models.KindOf(err) == models.Conflict && err != nil {
+		return nil
+	}
+	return err
 }
 
 func (s *Service) purchase(ctx context.Context, m models.MerchantID, d orders.Detail, so models.SupplierOrder) (models.PurchaseRequest, error) {
@@ -344,15 +365,32 @@ func chooseFreight(options []models.FreightOption, preferred string) (code strin
 // machine, a debugger) wakes with a claim that others may have given up; it must not send (reliability.md E3).
 const sendWithin = 20 * time.Second
 
-// send claims an approved placement, sends it once and records what came back, in this order, with a commit between.
+// send sends an approved placement. Where the gateway refused the token before it did anything, the token is renewed once
+// and the placement claimed anew.
 func (s *Service) send(ctx context.Context, m models.MerchantID, orderID models.ID, so models.SupplierOrder) error {
 	access, err := s.accounts.Access(ctx, m, so.AccountID) // a token that needs renewing is renewed before, not under, the claim
 	if err != nil {
 		return s.reach(ctx, m, so.AccountID, err)
 	}
+	refused, err := s.sendOnce(ctx, m, orderID, so, access)
+	if err != nil || refused == nil {
+		return err
+	}
+	if access, err = s.accounts.Renew(ctx, m, so.AccountID, access.Token); err != nil {
+		return s.reach(ctx, m, so.AccountID, err)
+	}
+	if refused, err = s.sendOnce(ctx, m, orderID, so, access); err == nil && refused != nil {
+		err = s.reach(ctx, m, so.AccountID, refused)
+	}
+	return err
+}
+
+// sendOnce claims an approved placement, sends it once and records what came back, in this order, with a commit between.
+// refused is set when AliExpress refused the token: nothing was executed.
+func (s *Service) sendOnce(ctx context.Context, m models.MerchantID, orderID models.ID, so models.SupplierOrder, access models.Access) (refused *models.Error, err error) {
 	d, err := s.orders.Detail(ctx, m, orderID)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	approved, _ := supplierOrderIn(d, so.ID)
 	claim := &orders.Claim{}
@@ -361,17 +399,24 @@ func (s *Service) send(ctx context.Context, m models.MerchantID, orderID models.
 		return orders.PlacementClaimed{SupplierOrderID: so.ID, SHA256: approved.RequestSHA256, Until: tx.Now.Add(s.pace.Lease), Claim: claim}
 	})
 	if err != nil {
-		if models.KindOf(err) == models.Conflict {
-			return nil // somebody else has it
-		}
-		return err
+		return nil, unlessTaken(err)
 	}
 	if !claim.Granted {
-		return nil // rejected, with its reason in the timeline
+		return nil, nil // rejected, with its reason in the timeline
 	}
 	// From here the call runs to its end whatever happens to the job: cutting it off would only make it unknown.
 	result := s.supplier.Place(context.WithoutCancel(ctx), access, claim.Request, func() bool { return time.Since(claimedAt) < min(sendWithin, s.pace.Lease/2) })
-	return s.record(context.WithoutCancel(ctx), m, orderID, so, claim.Epoch, result)
+	err = s.record(context.WithoutCancel(ctx), m, orderID, so, claim.Epoch, result)
+	if err == nil && result.Class == models.ClassNotExecuted {
+		if result.Err.Kind == models.Disconnected {
+			return result.Err, nil
+		}
+		return nil, s.reach(ctx, m, so.AccountID, result.Err) // the job comes back
+	}
+	if err == nil {
+		err = s.reach(ctx, m, so.AccountID, nil)
+	}
+	return nil, err
 }
 
 func (s *Service) applyAt(ctx context.Context, m models.MerchantID, orderID models.ID, fact func(database.Tx) orders.Fact) (c orders.Changes, err error) {
@@ -394,7 +439,7 @@ func (s *Service) record(ctx context.Context, m models.MerchantID, orderID model
 	for {
 		_, err := s.apply(ctx, m, orderID, engine, orders.PlacementSent{SupplierOrderID: so.ID, Epoch: epoch, Result: result})
 		if err == nil {
-			break
+			return nil
 		}
 		if models.KindOf(err) != models.Unavailable || ctx.Err() != nil {
 			s.log.Error("the answer to a purchase could not be recorded", "supplier_order_id", so.ID, "epoch", epoch, "class", result.Class, "numbers", result.Numbers, "error", err)
@@ -405,10 +450,6 @@ func (s *Service) record(ctx context.Context, m models.MerchantID, orderID model
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
-	if result.Class == models.ClassNotExecuted {
-		return s.reach(ctx, m, so.AccountID, result.Err) // the job comes back, or a person has to connect again
-	}
-	return s.reach(ctx, m, so.AccountID, nil)
 }
 
 // lookFor resolves an unknown placement by looking, never by sending. AliExpress has no list of a buyer's orders, so it looks
@@ -579,7 +620,7 @@ func (s *Service) Link(ctx context.Context, m models.MerchantID, orderID models.
 	if err != nil {
 		return models.SupplierOrder{}, err
 	}
-	lines, err := matchLines(d, mappings, answer, r.Lines)
+	lines, err := matchLines(d, mappings, answer, merged(r.Lines))
 	if err != nil {
 		return models.SupplierOrder{}, err
 	}

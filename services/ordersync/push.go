@@ -40,6 +40,9 @@ func (s *Service) tell(ctx context.Context, m models.MerchantID, orderID, pushID
 	_, err := s.applyAt(ctx, m, orderID, func(tx database.Tx) orders.Fact {
 		return orders.PushClaimed{PushID: pushID, Until: tx.Now.Add(pushLease)}
 	})
+	if models.KindOf(err) == models.Conflict && err != nil {
+		return orders.Changes{}, nil // another job has done it
+	}
 	if err != nil {
 		return orders.Changes{}, err
 	}

@@ -157,20 +157,24 @@ func (s *Service) act(ctx context.Context, a ReceiveArgs, row inboxRow) (outcome
 		return inboxIgnored, nil
 	}
 	changes, err := s.readStore(ctx, a.MerchantID, row.ConnectionID, row.EntityID, orders.By{Actor: models.ActorSystem, Source: models.SourceWebhook})
-	switch models.KindOf(err) {
-	case models.NotFound:
-		if err != nil {
-			return inboxIgnored, nil // gone from the store since
-		}
-	}
 	if err != nil {
-		return "", err
+		return unread(err)
 	}
 	s.lag("store_to_waybill", time.Since(row.ReceivedAt))
 	if changes.Changed {
 		return inboxApplied, nil
 	}
 	return inboxUnchanged, nil
+}
+
+// unread says what becomes of a message whose reading failed. One that no repetition can help is done with: what it told
+// of is gone, or is found by the sweep that follows when the connection works again.
+func unread(err error) (outcome string, _ error) {
+	switch models.KindOf(err) {
+	case models.Throttled, models.Unavailable, models.Internal:
+		return "", err
+	}
+	return inboxIgnored, nil
 }
 
 // actOnPush reads the supplier order that a push message names. One that nobody here knows is kept: an unknown placement
@@ -187,7 +191,7 @@ func (s *Service) actOnPush(ctx context.Context, m models.MerchantID, row inboxR
 	by := orders.By{Actor: models.ActorSystem, Source: models.SourcePush}
 	changes, err := s.readSupplier(ctx, m, found[0].OrderID, found[0].ID, by)
 	if err != nil {
-		return "", err
+		return unread(err)
 	}
 	s.lag("supplier_to_waybill", time.Since(row.ReceivedAt))
 	if changes.Changed {

@@ -1,0 +1,323 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"waybill/docs"
+	"waybill/handlers"
+	"waybill/models"
+	"waybill/services/accounts"
+	"waybill/services/aliexpress"
+	"waybill/services/database"
+	"waybill/services/database/localpg"
+	"waybill/services/orders"
+	"waybill/services/ordersync"
+	"waybill/services/wix"
+	"waybill/web"
+)
+
+func serve(ctx context.Context, args []string, env func(string) (string, bool), errOut io.Writer) error {
+	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+	flags.SetOutput(errOut)
+	flags.Usage = func() {
+		_, _ = fmt.Fprint(errOut, "Usage: waybill serve\n\nRuns Waybill. Everything is set in the environment (name, default, meaning):\n\n")
+		(&Config{}).list(errOut)
+	}
+	if err := flags.Parse(args); err != nil {
+		return errors.Join(err, onlyHelp(err))
+	}
+	cfg, err := readConfig(env)
+	if err != nil {
+		return err
+	}
+	a, err := start(ctx, cfg, newLog(cfg, errOut), errOut)
+	if err != nil {
+		return err
+	}
+	return a.untilDone(ctx)
+}
+
+// onlyHelp is flag.ErrHelp for a call for help and errUsage for a mistake that flag has told of already.
+func onlyHelp(err error) error {
+	if errors.Is(err, flag.ErrHelp) {
+		return flag.ErrHelp
+	}
+	return errUsage
+}
+
+func migrate(ctx context.Context, env func(string) (string, bool), errOut io.Writer) error {
+	cfg, err := readConfig(env)
+	if err != nil {
+		return err
+	}
+	a := &app{cfg: cfg, log: newLog(cfg, errOut)}
+	defer a.stop()
+	return a.openDatabase(ctx)
+}
+
+// healthy is the container's health check: there is no shell to make one from.
+func healthy(ctx context.Context, env func(string) (string, bool)) error {
+	cfg, err := readConfig(env)
+	if err != nil {
+		return err
+	}
+	host, port, err := net.SplitHostPort(cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("WAYBILL_LISTEN: %w", err)
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/readyz", nil)
+	if err != nil {
+		return err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("not ready: %s", res.Status)
+	}
+	return nil
+}
+
+// app is the running program. It starts from the bottom up and stops from the top down.
+type app struct {
+	cfg      Config
+	log      *slog.Logger
+	metrics  *metrics
+	postgres *localpg.Server
+	db       *database.DB
+	accounts *accounts.Service
+	sync     *ordersync.Service
+	queue    *database.Queue
+	sweeper  context.CancelFunc
+	sweeping sync.WaitGroup
+	servers  []*http.Server
+	failed   chan error
+	url      string
+}
+
+// start brings everything up: database and migrations, adapters, services, the job queue, the sweeper, the listeners.
+// One-time secrets are written to terminal, never to the log.
+func start(ctx context.Context, cfg Config, log *slog.Logger, terminal io.Writer) (a *app, err error) {
+	a = &app{cfg: cfg, log: log, metrics: newMetrics(), failed: make(chan error, 4)}
+	defer func() {
+		if err != nil {
+			a.stop()
+		}
+	}()
+	log.Info("starting", append([]any{"version", version()}, cfg.inUse()...)...)
+	if err = a.openDatabase(ctx); err != nil {
+		return nil, err
+	}
+	handler, err := a.wire(ctx, terminal)
+	if err != nil {
+		return nil, err
+	}
+	if a.queue, err = a.db.Work(ctx, database.WorkOptions{Workers: a.sync.Workers(), MaxWorkers: cfg.Workers, Observe: a.metrics.job, Log: log}); err != nil {
+		return nil, err
+	}
+	sweep, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	a.sweeper = cancel
+	a.sweeping.Go(func() { a.sync.Sweeper(sweep) })
+	if cfg.MetricsListen != "off" {
+		if _, err = a.listen(cfg.MetricsListen, a.metrics.handler(a.db)); err != nil {
+			return nil, fmt.Errorf("listen for metrics (WAYBILL_METRICS_LISTEN): %w", err)
+		}
+	}
+	address, err := a.listen(cfg.Listen, handler)
+	if err != nil {
+		return nil, fmt.Errorf("listen (WAYBILL_LISTEN): %w", err)
+	}
+	a.url = "http://" + address
+	log.Info("ready", "url", a.url)
+	return a, nil
+}
+
+// openDatabase starts the private server where there is no other, waits for the database and migrates it.
+func (a *app) openDatabase(ctx context.Context) (err error) {
+	url := a.cfg.DatabaseURL.Reveal()
+	if url == "" {
+		a.postgres, err = localpg.Start(ctx, localpg.Options{Dir: filepath.Join(a.cfg.DataDir, "postgres"), Bin: a.cfg.PostgresBin})
+		if err != nil {
+			return err
+		}
+		if err := a.postgres.CreateDatabase(ctx, "waybill", false); err != nil {
+			return err
+		}
+		url = a.postgres.URL("waybill")
+	}
+	if a.db, err = database.Open(ctx, database.Options{URL: url, MaxConns: int32(a.cfg.DatabaseConns), Log: a.log}); err != nil { //nolint:gosec // at most 1000
+		return err
+	}
+	wait, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		err := a.db.Migrate(wait)
+		if err == nil || !errors.Is(err, models.Unavailable) {
+			return err
+		}
+		a.log.Warn("the database does not answer yet", "error", err)
+		select {
+		case <-wait.Done():
+			return fmt.Errorf("the database cannot be reached (DATABASE_URL): %w", err)
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// wire makes adapters and services and hands them to the handlers.
+func (a *app) wire(ctx context.Context, terminal io.Writer) (http.Handler, error) {
+	cfg := a.cfg
+	store, err := wix.New(wix.Config{BaseURL: cfg.WixBaseURL, AppID: cfg.WixAppID, AppSecret: cfg.WixAppSecret, PublicKeyPEM: cfg.WixPublicKey,
+		PerMinute: noLimit(cfg.WixPerMinute), Observe: a.metrics.call})
+	if err != nil {
+		return nil, fmt.Errorf("set up Wix: %w", err)
+	}
+	supplier, err := aliexpress.New(aliexpress.Config{BaseURL: cfg.AliExpressBaseURL, AppKey: cfg.AliExpressAppKey, AppSecret: cfg.AliExpressAppSecret,
+		PerSecond: noLimit(cfg.AliExpressPerSecond), PlaceTimeout: cfg.PlaceTimeout, Observe: a.metrics.call})
+	if err != nil {
+		return nil, fmt.Errorf("set up AliExpress: %w", err)
+	}
+	key := cfg.SecretKey
+	if key == "" {
+		if key, err = accounts.KeyFile(filepath.Join(cfg.DataDir, "secret.key")); err != nil {
+			return nil, err
+		}
+	}
+	sealer, err := accounts.NewSealer(key)
+	if err != nil {
+		return nil, fmt.Errorf("WAYBILL_SECRET_KEY: %w", err)
+	}
+	pace := models.Pace{Speed: cfg.CheckSpeed, Lease: cfg.PlaceLease, Settle: cfg.PlaceSettle}
+	a.accounts = accounts.New(a.db, sealer, supplier, store)
+	if err := a.firstMerchant(ctx, terminal); err != nil {
+		return nil, err
+	}
+	truth := orders.New(a.db, pace)
+	a.sync = ordersync.New(ordersync.Options{DB: a.db, Orders: truth, Accounts: a.accounts, Store: store, Supplier: supplier, Pace: pace, BackFill: cfg.BackFill,
+		Log: a.log, Count: a.metrics.count, Lag: a.metrics.lag})
+	if cfg.WixAppID == "" || cfg.AliExpressAppKey == "" {
+		a.log.Warn("a platform is not set up: see waybill serve --help", "wix", cfg.WixAppID != "", "aliexpress", cfg.AliExpressAppKey != "")
+	}
+	return handlers.New(handlers.Deps{Orders: truth, Sync: a.sync, Accounts: a.accounts, Ready: a.db.Ready, Docs: docs.Handler(), Home: web.Handler(), Log: a.log,
+		Observe: a.metrics.request}), nil
+}
+
+// noLimit turns the settings' "0 for no limit" into the adapters' negative number.
+func noLimit[N int | float64](n N) N {
+	if n == 0 {
+		return -1
+	}
+	return n
+}
+
+// firstMerchant makes a merchant on an empty database. Its key is shown this once, on the terminal and not in the log.
+func (a *app) firstMerchant(ctx context.Context, terminal io.Writer) error {
+	any, err := a.accounts.HasMerchants(ctx)
+	if err != nil || any {
+		return err
+	}
+	_, key, err := a.accounts.CreateMerchant(ctx, a.cfg.MerchantName, a.cfg.MerchantZone, a.cfg.APIKey)
+	if err != nil {
+		return err
+	}
+	if a.cfg.APIKey == "" {
+		_, err = fmt.Fprintf(terminal, "\nThe API key of %q, shown only this once: %s\n\n", a.cfg.MerchantName, key.Reveal())
+	}
+	return err
+}
+
+func (a *app) listen(address string, h http.Handler) (string, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return "", err
+	}
+	s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 60 * time.Second, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)}
+	a.servers = append(a.servers, s)
+	go func() {
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			a.failed <- fmt.Errorf("serve %s: %w", address, err)
+		}
+	}()
+	return l.Addr().String(), nil
+}
+
+// untilDone waits for a signal or a failure, then stops.
+func (a *app) untilDone(ctx context.Context) error {
+	var err error
+	select {
+	case <-ctx.Done():
+		a.log.Info("stopping: finishing what is under way")
+	case err = <-a.failed:
+		a.log.Error("stopping", "error", err)
+	}
+	a.stop()
+	a.log.Info("stopped")
+	return err
+}
+
+// stop takes everything down in the opposite order, each part within the grace.
+func (a *app) stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.ShutdownGrace)
+	defer cancel()
+	for i := len(a.servers) - 1; i >= 0; i-- { // requests first: nothing new comes in
+		if err := a.servers[i].Shutdown(ctx); err != nil {
+			_ = a.servers[i].Close()
+		}
+	}
+	if a.sweeper != nil {
+		a.sweeper()
+		a.sweeping.Wait()
+	}
+	if a.queue != nil {
+		if err := a.queue.Stop(a.cfg.ShutdownGrace); err != nil {
+			a.log.Warn("jobs were cut off; they are given back", "error", err)
+		}
+	}
+	if a.db != nil {
+		a.db.Close()
+	}
+	if a.postgres != nil {
+		if err := a.postgres.Stop(); err != nil {
+			a.log.Warn("stop the private database", "error", err)
+		}
+	}
+}
+
+// newLog writes JSON, or text a person can read on a terminal.
+func newLog(cfg Config, w io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(cfg.LogLevel)) // checked by readConfig
+	options := &slog.HandlerOptions{Level: level}
+	if cfg.LogFormat == "text" || cfg.LogFormat == "auto" && isTerminal(w) {
+		return slog.New(slog.NewTextHandler(w, options))
+	}
+	return slog.New(slog.NewJSONHandler(w, options))
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

@@ -1,0 +1,245 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"waybill/models"
+)
+
+// Config is everything that can be set, read once from the environment.
+type Config struct {
+	DatabaseURL   models.Secret
+	DatabaseConns int
+	PostgresBin   string
+	DataDir       string
+	Listen        string
+	MetricsListen string
+	LogFormat     string
+	LogLevel      string
+	SecretKey     models.Secret
+	MerchantName  string
+	MerchantZone  string
+	APIKey        models.Secret
+
+	WixBaseURL   string
+	WixAppID     string
+	WixAppSecret models.Secret
+	WixPublicKey string
+	WixPerMinute int
+
+	AliExpressBaseURL   string
+	AliExpressAppKey    string
+	AliExpressAppSecret models.Secret
+	AliExpressPerSecond float64
+
+	PlaceTimeout  time.Duration
+	PlaceLease    time.Duration
+	PlaceSettle   time.Duration
+	CheckSpeed    float64
+	BackFill      time.Duration
+	Workers       int
+	ShutdownGrace time.Duration
+}
+
+// setting is one line of the table from which the settings are read, checked, listed and printed.
+type setting struct {
+	name, fallback, help string
+	set                  func(string) error
+	show                 func() string
+}
+
+func (c *Config) settings() []setting {
+	return []setting{
+		secret("DATABASE_URL", "", "PostgreSQL 15 or later; a private server is started when it is empty", &c.DatabaseURL),
+		number("WAYBILL_DATABASE_CONNS", "20", "connections to the database", &c.DatabaseConns, 4, 1000),
+		text("WAYBILL_POSTGRES_BIN", "", "folder of postgres and initdb for the private server; searched when empty", &c.PostgresBin),
+		text("WAYBILL_DATA_DIR", defaultDataDir(), "where the private server and the secret key live", &c.DataDir),
+		text("WAYBILL_LISTEN", "127.0.0.1:8080", "address of the API", &c.Listen),
+		text("WAYBILL_METRICS_LISTEN", "127.0.0.1:9090", "address of Prometheus' /metrics; off for none", &c.MetricsListen),
+		word("WAYBILL_LOG_FORMAT", "auto", "json, text, or auto: text on a terminal", &c.LogFormat, "auto", "json", "text"),
+		word("WAYBILL_LOG_LEVEL", "info", "debug, info, warn or error", &c.LogLevel, "debug", "info", "warn", "error"),
+		secret("WAYBILL_SECRET_KEY", "", "seals platform tokens: 32 bytes in base64; made in the data folder when empty", &c.SecretKey),
+		text("WAYBILL_MERCHANT_NAME", "My shop", "name of the first merchant, made on an empty database", &c.MerchantName),
+		zone("WAYBILL_MERCHANT_ZONE", "UTC", "its time zone (IANA)", &c.MerchantZone),
+		secret("WAYBILL_API_KEY", "", "its API key, at least 24 characters; made up and printed once when empty", &c.APIKey),
+		link("WAYBILL_WIX_BASE_URL", "https://www.wixapis.com", "Wix's API", &c.WixBaseURL),
+		text("WAYBILL_WIX_APP_ID", "", "app id from the Wix app dashboard", &c.WixAppID),
+		secret("WAYBILL_WIX_APP_SECRET", "", "app secret key from there", &c.WixAppSecret),
+		text("WAYBILL_WIX_PUBLIC_KEY", "", "webhook public key from there (PEM; \\n for line ends is understood); webhooks are refused without it", &c.WixPublicKey),
+		number("WAYBILL_WIX_PER_MINUTE", "200", "calls a minute for each site; 0 for no limit of ours", &c.WixPerMinute, 0, 100000),
+		link("WAYBILL_ALIEXPRESS_BASE_URL", "https://api-sg.aliexpress.com", "AliExpress' API; /sync and /rest lie below", &c.AliExpressBaseURL),
+		text("WAYBILL_ALIEXPRESS_APP_KEY", "", "app key from the AliExpress app console", &c.AliExpressAppKey),
+		secret("WAYBILL_ALIEXPRESS_APP_SECRET", "", "app secret from there", &c.AliExpressAppSecret),
+		decimal("WAYBILL_ALIEXPRESS_PER_SECOND", "1", "calls a second for each method; 0 for no limit of ours", &c.AliExpressPerSecond, 0, 1000),
+		duration("WAYBILL_PLACE_TIMEOUT", "30s", "how long AliExpress may take to answer a purchase", &c.PlaceTimeout, time.Second, 5*time.Minute),
+		duration("WAYBILL_PLACE_LEASE", "90s", "after this a purchase without an answer is unknown", &c.PlaceLease, 2*time.Second, time.Hour),
+		duration("WAYBILL_PLACE_SETTLE", "60s", "how long an unknown purchase is left alone before it is looked for", &c.PlaceSettle, 0, time.Hour),
+		decimal("WAYBILL_CHECK_SPEED", "1", "how often orders are checked: 1 as promised, 2 twice as often", &c.CheckSpeed, 0.01, 100000),
+		duration("WAYBILL_BACK_FILL", "720h", "how far back a newly connected store is read", &c.BackFill, 0, 10*365*24*time.Hour),
+		number("WAYBILL_WORKERS", "32", "jobs worked at once", &c.Workers, 1, 1000),
+		duration("WAYBILL_SHUTDOWN_GRACE", "20s", "how long running work may take to end", &c.ShutdownGrace, time.Second, 10*time.Minute),
+	}
+}
+
+// readConfig reads the settings and reports every mistake at once.
+func readConfig(env func(string) (string, bool)) (Config, error) {
+	var c Config
+	var mistakes []error
+	for _, s := range c.settings() {
+		value, ok := env(s.name)
+		if !ok || value == "" {
+			value = s.fallback
+		}
+		if err := s.set(value); err != nil {
+			mistakes = append(mistakes, fmt.Errorf("%s %w", s.name, err))
+		}
+	}
+	mistakes = append(mistakes, c.combinations()...)
+	if len(mistakes) > 0 {
+		return c, fmt.Errorf("the settings cannot be used:\n%w", errors.Join(mistakes...))
+	}
+	c.WixPublicKey = strings.ReplaceAll(c.WixPublicKey, `\n`, "\n")
+	return c, nil
+}
+
+// combinations finds settings that are fine alone and not together.
+func (c *Config) combinations() (mistakes []error) {
+	if c.PlaceLease < c.PlaceTimeout+5*time.Second && c.PlaceTimeout > 0 && c.PlaceLease > 0 {
+		mistakes = append(mistakes, errors.New("WAYBILL_PLACE_LEASE must be at least 5 s longer than WAYBILL_PLACE_TIMEOUT, or a purchase is called unknown while its answer is still awaited"))
+	}
+	if n := len(c.APIKey); n > 0 && n < 24 {
+		mistakes = append(mistakes, errors.New("WAYBILL_API_KEY must have at least 24 characters (openssl rand -hex 24)"))
+	}
+	if (c.WixAppID == "") != (c.WixAppSecret == "") {
+		mistakes = append(mistakes, errors.New("WAYBILL_WIX_APP_ID and WAYBILL_WIX_APP_SECRET belong together: set both or neither"))
+	}
+	if (c.AliExpressAppKey == "") != (c.AliExpressAppSecret == "") {
+		mistakes = append(mistakes, errors.New("WAYBILL_ALIEXPRESS_APP_KEY and WAYBILL_ALIEXPRESS_APP_SECRET belong together: set both or neither"))
+	}
+	return mistakes
+}
+
+// defaultDataDir must be in reach of the database's user: a folder below /root is not.
+func defaultDataDir() string {
+	if os.Geteuid() == 0 {
+		return "/var/lib/waybill"
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		return filepath.Join(home, ".local", "share", "waybill")
+	}
+	return filepath.Join(os.TempDir(), "waybill")
+}
+
+// list writes every setting with its default, for help.
+func (c *Config) list(w io.Writer) {
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	for _, s := range c.settings() {
+		fallback := s.fallback
+		if fallback == "" {
+			fallback = "-"
+		}
+		_, _ = fmt.Fprintf(t, "  %s\t%s\t%s\n", s.name, fallback, s.help)
+	}
+	_ = t.Flush()
+}
+
+// inUse gives name and value of every setting for the log; secrets as ***.
+func (c *Config) inUse() []any {
+	var out []any
+	for _, s := range c.settings() {
+		out = append(out, s.name, s.show())
+	}
+	return out
+}
+
+func text(name, fallback, help string, to *string) setting {
+	return setting{name, fallback, help, func(v string) error { *to = strings.TrimSpace(v); return nil }, func() string { return *to }}
+}
+
+func secret(name, fallback, help string, to *models.Secret) setting {
+	return setting{name, fallback, help, func(v string) error { *to = models.Secret(strings.TrimSpace(v)); return nil }, func() string { return to.String() }}
+}
+
+func word(name, fallback, help string, to *string, words ...string) setting {
+	return setting{name, fallback, help, func(v string) error {
+		for _, w := range words {
+			if v == w {
+				*to = v
+				return nil
+			}
+		}
+		return fmt.Errorf("must be one of %s, not %q", strings.Join(words, ", "), v)
+	}, func() string { return *to }}
+}
+
+func number(name, fallback, help string, to *int, low, high int) setting {
+	return setting{name, fallback, help, func(v string) error {
+		n, err := strconv.Atoi(v)
+		if err != nil || n < low || n > high {
+			return fmt.Errorf("must be a whole number from %d to %d, not %q", low, high, v)
+		}
+		*to = n
+		return nil
+	}, func() string { return strconv.Itoa(*to) }}
+}
+
+func decimal(name, fallback, help string, to *float64, low, high float64) setting {
+	return setting{name, fallback, help, func(v string) error {
+		n, err := strconv.ParseFloat(v, 64)
+		if err != nil || !(n >= low && n <= high) {
+			return fmt.Errorf("must be a number from %v to %v, not %q", low, high, v)
+		}
+		*to = n
+		return nil
+	}, func() string { return strconv.FormatFloat(*to, 'g', -1, 64) }}
+}
+
+func duration(name, fallback, help string, to *time.Duration, low, high time.Duration) setting {
+	return setting{name, fallback, help, func(v string) error {
+		d, err := time.ParseDuration(v)
+		if err != nil || d < low || d > high {
+			return fmt.Errorf("must be a duration from %s to %s such as 90s, not %q", low, high, v)
+		}
+		*to = d
+		return nil
+	}, func() string { return to.String() }}
+}
+
+func link(name, fallback, help string, to *string) setting {
+	return setting{name, fallback, help, func(v string) error {
+		u, err := url.Parse(v)
+		switch {
+		case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+			return errors.New("must be a URL such as https://www.example.com")
+		case u.Scheme == "http" && !isLoopback(u.Hostname()):
+			return errors.New("must begin with https: tokens would travel in the clear")
+		}
+		*to = strings.TrimRight(v, "/")
+		return nil
+	}, func() string { return *to }}
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func zone(name, fallback, help string, to *string) setting {
+	return setting{name, fallback, help, func(v string) error {
+		if _, err := time.LoadLocation(v); err != nil || v == "Local" {
+			return fmt.Errorf("must be a time zone such as Europe/Berlin, not %q", v)
+		}
+		*to = v
+		return nil
+	}, func() string { return *to }}
+}

@@ -1,0 +1,437 @@
+package handlers
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"waybill/models"
+	"waybill/services/accounts"
+	"waybill/services/orders"
+	"waybill/services/ordersync"
+)
+
+// money is an amount in minor units of its currency.
+type money struct {
+	Minor    int64  `json:"minor" validate:"required" example:"7739"`
+	Currency string `json:"currency" validate:"required" example:"USD"`
+} //	@name	Money
+
+type chip struct {
+	Code string `json:"code" validate:"required" example:"part_shipped"`
+	Text string `json:"text" validate:"required" example:"2 of 3 shipped"`
+} //	@name	Chip
+
+// orderSummary is an order as lists show it.
+type orderSummary struct {
+	ID         models.ID `json:"id" validate:"required" example:"0198a7f2-7c1e-7b5e-9d53-0b8f0f3c2f11"`
+	StoreID    models.ID `json:"store_id" validate:"required" example:"0198a7f2-7c1e-7b5e-9d53-0b8f0f3c2f12"`
+	Number     string    `json:"number" validate:"required" example:"10002"`
+	ExternalID string    `json:"external_id" validate:"required" example:"e994ac9d-26b0-4f81-8047-00a2e964d6bf"`
+	PlacedAt   time.Time `json:"placed_at" validate:"required" example:"2026-03-14T09:20:41Z"`
+	// Where the order stands. Closed is a view, not a tab.
+	Tab models.Tab `json:"tab" validate:"required"`
+	// Why it is there, in one sentence.
+	Why          string `json:"why" validate:"required" example:"AliExpress order 8198352049851315 is not paid yet."`
+	ClosedReason string `json:"closed_reason,omitempty" example:"cancelled"`
+	Chips        []chip `json:"chips" validate:"required"`
+	// The store's own words, verbatim.
+	StoreStatus       string `json:"store_status" validate:"required" example:"APPROVED"`
+	PaymentStatus     string `json:"payment_status" validate:"required" example:"PAID"`
+	FulfillmentStatus string `json:"fulfillment_status" validate:"required" example:"NOT_FULFILLED"`
+	Total             money  `json:"total" validate:"required"`
+	BuyerName         string `json:"buyer_name" validate:"required" example:"Jane Doe"`
+	Country           string `json:"country" validate:"required" example:"US"`
+	// How many things about this order need a person.
+	OpenFlags int `json:"open_flags" validate:"required" example:"0"`
+	// How fresh all this is: when it was last checked, from what source, and when it is checked next.
+	LastCheckedAt     *time.Time `json:"last_checked_at,omitempty" example:"2026-03-14T09:25:00Z"`
+	LastCheckedSource string     `json:"last_checked_source,omitempty" example:"webhook"`
+	NextCheckAt       *time.Time `json:"next_check_at,omitempty" example:"2026-03-14T09:35:00Z"`
+	Version           int64      `json:"version" validate:"required" example:"4"`
+} //	@name	OrderSummary
+
+type orderPage struct {
+	Orders []orderSummary `json:"orders" validate:"required"`
+	// Send it as cursor to get the next page; absent on the last.
+	NextCursor string `json:"next_cursor,omitempty"`
+} //	@name	OrderPage
+
+func toSummary(o models.Order) orderSummary {
+	s := orderSummary{ID: o.ID, StoreID: o.StoreID, Number: o.Number, ExternalID: o.ExternalID, PlacedAt: o.PlacedAt.UTC(), Tab: o.Tab, Why: o.Why,
+		ClosedReason: o.ClosedReason, Chips: make([]chip, len(o.Chips)), StoreStatus: o.StoreStatus, PaymentStatus: o.PaymentStatus,
+		FulfillmentStatus: o.FulfillmentStatus, Total: money{o.TotalMinor, o.Currency}, BuyerName: o.BuyerName, Country: o.Country, OpenFlags: o.OpenFlags,
+		LastCheckedAt: utc(o.LastCheckedAt), LastCheckedSource: o.LastCheckedSource, NextCheckAt: utc(o.NextCheckAt), Version: o.Version}
+	for i, c := range o.Chips {
+		s.Chips[i] = chip{c.Code, c.Text}
+	}
+	return s
+}
+
+func utc(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	u := t.UTC()
+	return &u
+}
+
+// listOrders gives one page of orders, newest first.
+//
+//	@Summary		List orders
+//	@Description	One page of orders, newest first. Filters narrow together. The text q matches an order number, an AliExpress number, a tracking number or an e-mail exactly, and names and e-mails by how they begin.
+//	@Tags			orders
+//	@ID				listOrders
+//	@Produce		json
+//	@Param			tab			query		string	false	"Only this tab"	Enums(pending, awaiting_order, awaiting_payment, awaiting_shipment, fulfilled, closed)
+//	@Param			view		query		string	false	"Only orders that need attention"	Enums(attention)
+//	@Param			store_id	query		string	false	"Only this store"
+//	@Param			flag		query		string	false	"Only orders with an open flag of this code"
+//	@Param			q			query		string	false	"A number, an e-mail, or how a name begins"
+//	@Param			placed_from	query		string	false	"Placed at or after this time (RFC 3339)"
+//	@Param			placed_to	query		string	false	"Placed before this time (RFC 3339)"
+//	@Param			cursor		query		string	false	"next_cursor of the page before"
+//	@Param			limit		query		int		false	"Orders on a page"	minimum(1)	maximum(200)	default(50)
+//	@Success		200			{object}	orderPage
+//	@Failure		401			{object}	problem
+//	@Failure		422			{object}	problem
+//	@Failure		default		{object}	problem
+//	@Security		BearerAuth
+//	@Router			/orders [get]
+func (s *server) listOrders(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
+	q := readQuery(r)
+	f := orders.Filter{
+		Tab:        models.Tab(q.oneOf("tab", tabWords()...)),
+		Attention:  q.oneOf("view", "attention") != "",
+		StoreID:    q.id("store_id"),
+		Flag:       models.FlagCode(q.text("flag", 60)),
+		Query:      q.text("q", 200),
+		PlacedFrom: q.time("placed_from"),
+		PlacedTo:   q.time("placed_to"),
+		Cursor:     q.text("cursor", 500),
+		Limit:      q.limit(),
+	}
+	if err := q.done(); err != nil {
+		return err
+	}
+	page, err := s.Orders.List(r.Context(), caller.MerchantID, f)
+	if err != nil {
+		return err
+	}
+	out := orderPage{Orders: make([]orderSummary, len(page.Orders)), NextCursor: page.Next}
+	for i, o := range page.Orders {
+		out.Orders[i] = toSummary(o)
+	}
+	return respond(w, http.StatusOK, out)
+}
+
+func tabWords() []string {
+	tabs := models.Tabs()
+	words := make([]string, len(tabs))
+	for i, t := range tabs {
+		words[i] = string(t)
+	}
+	return words
+}
+
+// orderCounts says how many orders each view holds.
+type orderCounts struct {
+	Pending          int64 `json:"pending" validate:"required" example:"3"`
+	AwaitingOrder    int64 `json:"awaiting_order" validate:"required" example:"12"`
+	AwaitingPayment  int64 `json:"awaiting_payment" validate:"required" example:"4"`
+	AwaitingShipment int64 `json:"awaiting_shipment" validate:"required" example:"31"`
+	Fulfilled        int64 `json:"fulfilled" validate:"required" example:"870"`
+	Closed           int64 `json:"closed" validate:"required" example:"17"`
+	// Orders with any open flag, whatever their tab.
+	Attention int64 `json:"attention" validate:"required" example:"2"`
+} //	@name	OrderCounts
+
+// countOrders reads the kept counts.
+//
+//	@Summary	Count orders by tab
+//	@Tags		orders
+//	@ID			countOrders
+//	@Produce	json
+//	@Param		store_id	query		string	false	"Only this store"
+//	@Success	200			{object}	orderCounts
+//	@Failure	401			{object}	problem
+//	@Failure	default		{object}	problem
+//	@Security	BearerAuth
+//	@Router		/orders/counts [get]
+func (s *server) countOrders(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
+	q := readQuery(r)
+	store := q.id("store_id")
+	if err := q.done(); err != nil {
+		return err
+	}
+	c, err := s.Orders.Counts(r.Context(), caller.MerchantID, store)
+	if err != nil {
+		return err
+	}
+	return respond(w, http.StatusOK, orderCounts{Pending: c["pending"], AwaitingOrder: c["awaiting_order"], AwaitingPayment: c["awaiting_payment"],
+		AwaitingShipment: c["awaiting_shipment"], Fulfilled: c["fulfilled"], Closed: c["closed"], Attention: c["attention"]})
+}
+
+type address struct {
+	FirstName   string `json:"first_name"`
+	LastName    string `json:"last_name"`
+	Company     string `json:"company,omitempty"`
+	Phone       string `json:"phone"`
+	Line1       string `json:"line1"`
+	Line2       string `json:"line2,omitempty"`
+	City        string `json:"city"`
+	Subdivision string `json:"subdivision,omitempty"`
+	Region      string `json:"region,omitempty"`
+	PostalCode  string `json:"postal_code,omitempty"`
+	Country     string `json:"country"`
+	TaxID       string `json:"tax_id,omitempty"`
+} //	@name	Address
+
+type orderLine struct {
+	ID   string `json:"id" validate:"required" example:"00000000-0000-0000-0000-000000000001"`
+	Name string `json:"name" validate:"required" example:"Wireless Earbuds"`
+	SKU  string `json:"sku" validate:"required" example:"AE-1005003-BLK"`
+	// What a product mapping is found by.
+	VariantKey string      `json:"variant_key" validate:"required"`
+	Options    string      `json:"options" validate:"required" example:"Color: Black"`
+	Role       models.Role `json:"role" validate:"required"`
+	Mapped     bool        `json:"mapped" validate:"required"`
+	Quantity   int         `json:"quantity" validate:"required" example:"2"`
+	Refunded   int         `json:"refunded" validate:"required" example:"0"`
+	// What is still owed to the buyer.
+	Live     int    `json:"live" validate:"required" example:"2"`
+	Removed  bool   `json:"removed" validate:"required"`
+	Price    money  `json:"price" validate:"required"`
+	ImageURL string `json:"image_url,omitempty"`
+} //	@name	OrderLine
+
+type lineQuantity struct {
+	LineID   string `json:"line_id" validate:"required" example:"00000000-0000-0000-0000-000000000001"`
+	Quantity int    `json:"quantity" validate:"required" example:"1"`
+} //	@name	LineQuantity
+
+type parcelItem struct {
+	SupplierOrderID models.ID `json:"supplier_order_id" validate:"required"`
+	LineID          string    `json:"line_id" validate:"required"`
+	Quantity        int       `json:"quantity" validate:"required" example:"1"`
+} //	@name	ParcelItem
+
+type parcel struct {
+	ID             models.ID `json:"id" validate:"required"`
+	TrackingNumber string    `json:"tracking_number" validate:"required" example:"LP00612345678901"`
+	// Numbers it had before, oldest first.
+	PreviousNumbers []string     `json:"previous_numbers" validate:"required"`
+	Carrier         string       `json:"carrier" validate:"required" example:"AliExpress standard shipping"`
+	Items           []parcelItem `json:"items" validate:"required"`
+	LastEvent       string       `json:"last_event,omitempty" example:"Package left the warehouse."`
+	LastEventAt     *time.Time   `json:"last_event_at,omitempty"`
+	// AliExpress no longer lists it since then; the number is kept.
+	MissingSince *time.Time `json:"missing_since,omitempty"`
+	FirstSeenAt  time.Time  `json:"first_seen_at" validate:"required"`
+} //	@name	Parcel
+
+type push struct {
+	ID             models.ID        `json:"id" validate:"required"`
+	ParcelID       models.ID        `json:"parcel_id" validate:"required"`
+	State          models.PushState `json:"state" validate:"required"`
+	TrackingNumber string           `json:"tracking_number" validate:"required" example:"LP00612345678901"`
+	Lines          []lineQuantity   `json:"lines" validate:"required"`
+	FulfillmentID  string           `json:"fulfillment_id,omitempty"`
+	// The fulfillment was there before Waybill and has been taken over.
+	Adopted     bool       `json:"adopted" validate:"required"`
+	Attempts    int        `json:"attempts" validate:"required" example:"1"`
+	WantedSince time.Time  `json:"wanted_since" validate:"required"`
+	SentAt      *time.Time `json:"sent_at,omitempty"`
+	ConfirmedAt *time.Time `json:"confirmed_at,omitempty"`
+	NextTryAt   *time.Time `json:"next_try_at,omitempty"`
+	ErrorCode   string     `json:"error_code,omitempty"`
+	ErrorDetail string     `json:"error_detail,omitempty"`
+} //	@name	Push
+
+type flag struct {
+	ID         models.ID       `json:"id" validate:"required"`
+	Code       models.FlagCode `json:"code" validate:"required"`
+	Owner      string          `json:"owner" validate:"required" enums:"merchant,supplier,waybill"`
+	Detail     string          `json:"detail" validate:"required"`
+	NextAction string          `json:"next_action" validate:"required"`
+	Deadline   *time.Time      `json:"deadline,omitempty"`
+	OpenedAt   time.Time       `json:"opened_at" validate:"required"`
+} //	@name	Flag
+
+// orderDetail is one order with everything that hangs on it.
+type orderDetail struct {
+	orderSummary
+	BuyerEmail     string          `json:"buyer_email" validate:"required" example:"janedoe@example.com"`
+	BuyerNote      string          `json:"buyer_note" validate:"required"`
+	Recipient      address         `json:"recipient" validate:"required"`
+	Lines          []orderLine     `json:"lines" validate:"required"`
+	SupplierOrders []supplierOrder `json:"supplier_orders" validate:"required"`
+	Parcels        []parcel        `json:"parcels" validate:"required"`
+	Pushes         []push          `json:"pushes" validate:"required"`
+	Flags          []flag          `json:"flags" validate:"required"`
+} //	@name	Order
+
+func toDetail(d orders.Detail) orderDetail {
+	out := orderDetail{orderSummary: toSummary(d.Order), BuyerEmail: d.Order.BuyerEmail, BuyerNote: d.Order.BuyerNote, Recipient: address(d.Recipient),
+		Lines: make([]orderLine, len(d.Lines)), SupplierOrders: make([]supplierOrder, len(d.SupplierOrders)), Parcels: make([]parcel, len(d.Parcels)),
+		Pushes: make([]push, len(d.Pushes)), Flags: make([]flag, len(d.Flags))}
+	for i, l := range d.Lines {
+		out.Lines[i] = orderLine{ID: l.LineID, Name: l.Name, SKU: l.SKU, VariantKey: l.VariantKey, Options: l.Options, Role: l.Role, Mapped: l.Mapped,
+			Quantity: l.Quantity, Refunded: l.Refunded, Live: l.Live(), Removed: l.Removed, Price: money{l.PriceMinor, d.Order.Currency}, ImageURL: l.ImageURL}
+		if d.Order.Gate.Dead() {
+			out.Lines[i].Live = 0
+		}
+	}
+	for i, so := range d.SupplierOrders {
+		out.SupplierOrders[i] = toSupplierOrder(so)
+	}
+	for i, p := range d.Parcels {
+		out.Parcels[i] = toParcel(p)
+	}
+	for i, p := range d.Pushes {
+		out.Pushes[i] = toPush(p)
+	}
+	for i, f := range d.Flags {
+		out.Flags[i] = flag{ID: f.ID, Code: f.Code, Owner: f.Owner, Detail: f.Detail, NextAction: f.NextAction, Deadline: utc(f.Deadline), OpenedAt: f.OpenedAt.UTC()}
+	}
+	return out
+}
+
+func toParcel(p models.Parcel) parcel {
+	out := parcel{ID: p.ID, TrackingNumber: p.TrackingNumber, PreviousNumbers: append([]string{}, p.PreviousNumbers...), Carrier: p.Carrier,
+		Items: make([]parcelItem, len(p.Items)), LastEvent: p.LastEvent, LastEventAt: utc(p.LastEventAt), MissingSince: utc(p.MissingSince), FirstSeenAt: p.FirstSeenAt.UTC()}
+	for i, it := range p.Items {
+		out.Items[i] = parcelItem{it.SupplierOrderID, it.LineID, it.Quantity}
+	}
+	return out
+}
+
+func toPush(p models.Push) push {
+	out := push{ID: p.ID, ParcelID: p.ParcelID, State: p.State, TrackingNumber: p.WantedNumber, Lines: make([]lineQuantity, len(p.WantedLines)),
+		FulfillmentID: p.FulfillmentID, Adopted: p.Adopted, Attempts: p.Attempts, WantedSince: p.WantedSince.UTC(), SentAt: utc(p.SentAt),
+		ConfirmedAt: utc(p.ConfirmedAt), NextTryAt: utc(p.NextTryAt), ErrorCode: p.ErrorCode, ErrorDetail: p.ErrorDetail}
+	for i, l := range p.WantedLines {
+		out.Lines[i] = lineQuantity{l.LineID, l.Quantity}
+	}
+	return out
+}
+
+// getOrder gives one order.
+//
+//	@Summary	Get one order
+//	@Tags		orders
+//	@ID			getOrder
+//	@Produce	json
+//	@Param		id		path		string	true	"Order id"
+//	@Success	200		{object}	orderDetail
+//	@Failure	401		{object}	problem
+//	@Failure	404		{object}	problem
+//	@Failure	default	{object}	problem
+//	@Security	BearerAuth
+//	@Router		/orders/{id} [get]
+func (s *server) getOrder(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
+	d, err := s.Orders.Detail(r.Context(), caller.MerchantID, pathID(r))
+	if err != nil {
+		return err
+	}
+	return respond(w, http.StatusOK, toDetail(d))
+}
+
+func pathID(r *http.Request) models.ID { return models.ID(chi.URLParam(r, "id")) }
+
+type event struct {
+	ID models.ID `json:"id" validate:"required"`
+	At time.Time `json:"at" validate:"required"`
+	// What happened, for software; more kinds may come.
+	Kind string `json:"kind" validate:"required" example:"tab_changed"`
+	// What happened, for people.
+	Text   string        `json:"text" validate:"required"`
+	Source models.Source `json:"source" validate:"required"`
+	// Who: system, or api:<name of the key>.
+	Actor  string         `json:"actor" validate:"required" example:"system"`
+	Reason string         `json:"reason,omitempty"`
+	Data   map[string]any `json:"data" validate:"required"`
+} //	@name	Event
+
+type eventPage struct {
+	Events     []event `json:"events" validate:"required"`
+	NextCursor string  `json:"next_cursor,omitempty"`
+} //	@name	EventPage
+
+// getTimeline gives one page of what happened to an order.
+//
+//	@Summary		Get an order's timeline
+//	@Description	What happened to the order, oldest first: what, who, why and from where.
+//	@Tags			orders
+//	@ID				getTimeline
+//	@Produce		json
+//	@Param			id		path		string	true	"Order id"
+//	@Param			cursor	query		string	false	"next_cursor of the page before"
+//	@Param			limit	query		int		false	"Events on a page"	minimum(1)	maximum(200)	default(50)
+//	@Success		200		{object}	eventPage
+//	@Failure		401		{object}	problem
+//	@Failure		404		{object}	problem
+//	@Failure		default	{object}	problem
+//	@Security		BearerAuth
+//	@Router			/orders/{id}/timeline [get]
+func (s *server) getTimeline(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
+	q := readQuery(r)
+	cursor, limit := q.text("cursor", 36), q.limit()
+	if err := q.done(); err != nil {
+		return err
+	}
+	page, err := s.Orders.Timeline(r.Context(), caller.MerchantID, pathID(r), cursor, limit)
+	if err != nil {
+		return err
+	}
+	out := eventPage{Events: make([]event, len(page.Events)), NextCursor: page.Next}
+	for i, e := range page.Events {
+		out.Events[i] = event{ID: e.ID, At: e.At.UTC(), Kind: e.Kind, Text: e.Text, Source: e.Source, Actor: string(e.Actor), Reason: e.Reason, Data: e.Data}
+		if e.Data == nil {
+			out.Events[i].Data = map[string]any{}
+		}
+	}
+	return respond(w, http.StatusOK, out)
+}
+
+type syncOrderRequest struct {
+	// Which hops; all when left out.
+	Direction string `json:"direction" validate:"omitempty,oneof=from_store from_supplier to_store all" enums:"from_store,from_supplier,to_store,all"`
+	// Shown in the timeline.
+	Reason string `json:"reason" validate:"max=500" example:"The buyer asks where it is."`
+} //	@name	SyncOrderRequest
+
+// syncOrder syncs one order now.
+//
+//	@Summary		Sync one order now
+//	@Description	Answers with a sync job at once; an equal request joins the one that is running. The body may be left out.
+//	@Tags			sync
+//	@ID				syncOrder
+//	@Accept			json
+//	@Produce		json
+//	@Param			id		path		string				true	"Order id"
+//	@Param			request	body		syncOrderRequest	false	"Direction and reason"
+//	@Success		202		{object}	syncJob
+//	@Header			202		{string}	Location	"Where to follow the job"
+//	@Failure		401		{object}	problem
+//	@Failure		404		{object}	problem
+//	@Failure		422		{object}	problem
+//	@Failure		default	{object}	problem
+//	@Security		BearerAuth
+//	@Router			/orders/{id}/sync [post]
+func (s *server) syncOrder(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
+	in, err := decode[syncOrderRequest](s, w, r, true)
+	if err != nil {
+		return err
+	}
+	return s.startSync(w, r, caller, ordersync.SyncRequest{Scope: models.SyncScope{Kind: models.ScopeOrders, IDs: []models.ID{pathID(r)}},
+		Direction: direction(in.Direction), Actor: caller.Actor, Reason: in.Reason})
+}
+
+func direction(word string) models.Direction {
+	if word == "" {
+		return models.AllWays
+	}
+	return models.Direction(word)
+}

@@ -1,0 +1,104 @@
+package handlers
+
+import (
+	"encoding/json"
+	"log/slog"
+	"math"
+	"net/http"
+	"strconv"
+
+	"waybill/models"
+)
+
+// problem is an RFC 9457 document.
+type problem struct {
+	Type   string `json:"type" validate:"required" example:"urn:waybill:problem:order_not_paid"`
+	Title  string `json:"title" validate:"required" example:"Conflict"`
+	Status int    `json:"status" validate:"required" example:"409"`
+	// A sentence that a person can act on.
+	Detail string `json:"detail" validate:"required" example:"The store has not captured the payment (PENDING). Nothing was bought."`
+	// The request id, which the log knows too.
+	Instance string `json:"instance" validate:"required" example:"urn:uuid:0198a7f2-7c1e-7b5e-9d53-0b8f0f3c2f11"`
+	// Stable, for software.
+	Code string `json:"code" validate:"required" example:"order_not_paid"`
+	// What is wrong with which field or parameter.
+	Errors []fieldProblem `json:"errors,omitempty"`
+	// Seconds after which trying again makes sense.
+	RetryAfter int `json:"retry_after,omitempty" example:"2"`
+} //	@name	Problem
+
+type fieldProblem struct {
+	// RFC 6901 pointer into the body, or the name of a query parameter.
+	Pointer string `json:"pointer" validate:"required" example:"/lines/0/quantity"`
+	Reason  string `json:"reason" validate:"required" example:"must be at least 1"`
+} //	@name	FieldProblem
+
+// statusOf is one of the two tables that read kinds; the other one decides what becomes of a job.
+func statusOf(e *models.Error) int {
+	switch e.Kind {
+	case models.Invalid:
+		if len(e.Fields) > 0 {
+			return http.StatusUnprocessableEntity
+		}
+		if e.Code == "body_too_large" {
+			return http.StatusRequestEntityTooLarge
+		}
+		return http.StatusBadRequest
+	case models.Unauthenticated:
+		return http.StatusUnauthorized
+	case models.Forbidden:
+		return http.StatusForbidden
+	case models.NotFound:
+		return http.StatusNotFound
+	case models.Conflict, models.Disconnected:
+		return http.StatusConflict
+	case models.Rejected:
+		return http.StatusUnprocessableEntity
+	case models.Throttled:
+		return http.StatusTooManyRequests
+	case models.Unavailable, models.Unknown:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}
+
+func (s *server) problem(w http.ResponseWriter, r *http.Request, err error) {
+	e := models.AsError(err)
+	status := statusOf(e)
+	switch e.Code {
+	case "method_not_allowed":
+		status = http.StatusMethodNotAllowed
+	}
+	level := slog.LevelInfo
+	if status >= 500 {
+		level = slog.LevelError
+	}
+	s.Log.LogAttrs(r.Context(), level, "request refused", slog.String("request_id", idOf(r)), slog.String("code", e.Code), slog.Int("status", status), slog.Any("error", err))
+	p := problem{Type: "urn:waybill:problem:" + e.Code, Title: http.StatusText(status), Status: status, Detail: e.Detail, Code: e.Code,
+		Instance: "urn:uuid:" + idOf(r)}
+	for _, f := range e.Fields {
+		p.Errors = append(p.Errors, fieldProblem{f.Pointer, f.Reason})
+	}
+	if e.RetryAfter > 0 {
+		p.RetryAfter = int(math.Ceil(e.RetryAfter.Seconds()))
+		w.Header().Set("Retry-After", strconv.Itoa(p.RetryAfter))
+	}
+	if status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="waybill"`)
+	}
+	body, err := json.Marshal(p)
+	if err != nil {
+		panic(err) // plain text and numbers
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
+
+func (s *server) noRoute(_ http.ResponseWriter, r *http.Request) error {
+	return models.Errorf(models.NotFound, "route_not_found", "There is nothing at %s. The API is described at /docs.", r.URL.Path)
+}
+
+func (s *server) noMethod(_ http.ResponseWriter, r *http.Request) error {
+	return models.Errorf(models.Invalid, "method_not_allowed", "%s is not possible here. The API is described at /docs.", r.Method)
+}

@@ -1,0 +1,119 @@
+// Package handlers speaks HTTP: it decodes, makes one call and answers. Every route is on one screen in New; what a request
+// means is decided below.
+package handlers
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"waybill/services/accounts"
+	"waybill/services/orders"
+	"waybill/services/ordersync"
+)
+
+// Deps are what the handlers need. Only Observe may be nil.
+type Deps struct {
+	Orders   *orders.Service
+	Sync     *ordersync.Service
+	Accounts *accounts.Service
+	Ready    func(context.Context) error
+	Docs     http.Handler // the OpenAPI document and its reference page
+	Home     http.Handler // the page at /
+	Log      *slog.Logger
+	Observe  func(method, route string, status int, took time.Duration)
+}
+
+type server struct {
+	Deps
+	validate *validation
+}
+
+// New builds the program's HTTP interface. It panics when a part is missing: wiring mistakes end at start-up.
+//
+//	@title						Waybill API
+//	@version					1
+//	@description				Keeps a dropshipping order's status the same in the merchant's Wix store, in Waybill and in the merchant's AliExpress account. Lists are paged by cursor, ids are text, times are RFC 3339 in UTC, money is minor units plus currency. Every error is a problem document (RFC 9457) with a stable code.
+//	@license.name				MIT
+//	@license.url				https://opensource.org/license/mit
+//	@BasePath					/api/v1
+//	@tag.name					orders
+//	@tag.description			Orders by tab, one order with everything that hangs on it, and its timeline.
+//	@tag.name					supplier orders
+//	@tag.description			Buying from AliExpress: place, link what was bought by hand, resolve what is unknown.
+//	@tag.name					pushes
+//	@tag.description			Telling the store about parcels.
+//	@tag.name					sync
+//	@tag.description			Sync now, for one order or many, and what it changed.
+//	@tag.name					product mappings
+//	@tag.description			Where a store's variant is bought.
+//	@tag.name					connections
+//	@tag.description			Connected stores and supplier accounts.
+//	@tag.name					webhooks
+//	@tag.description			What the platforms call. Authenticated by signature, not by key.
+//	@securityDefinitions.apikey	BearerAuth
+//	@in							header
+//	@name						Authorization
+func New(d Deps) http.Handler {
+	if d.Orders == nil || d.Sync == nil || d.Accounts == nil || d.Ready == nil || d.Docs == nil || d.Home == nil || d.Log == nil {
+		panic("handlers: a dependency is missing")
+	}
+	s := &server{Deps: d, validate: newValidation()}
+	return s.routes()
+}
+
+func (s *server) routes() chi.Router {
+	r := chi.NewRouter()
+	r.Use(s.requestID, s.accessLog, s.recover, secureHeaders)
+
+	r.Get("/healthz", s.wrap(s.alive))
+	r.Get("/readyz", s.wrap(s.ready))
+
+	r.Route("/api/v1", func(r chi.Router) {
+		r.Get("/openapi.json", s.Docs.ServeHTTP)
+		r.NotFound(s.wrap(s.noRoute))
+		r.MethodNotAllowed(s.wrap(s.noMethod))
+
+		// Signed by the platforms: the signature over the raw bytes is their authentication.
+		r.Post("/webhooks/wix", s.wrap(s.wixWebhook))
+		r.Post("/webhooks/aliexpress", s.wrap(s.aliExpressPush))
+		r.Get("/webhooks/aliexpress", s.wrap(s.probe))
+
+		r.Get("/orders", s.authed(s.listOrders))
+		r.Get("/orders/counts", s.authed(s.countOrders))
+		r.Get("/orders/{id}", s.authed(s.getOrder))
+		r.Get("/orders/{id}/timeline", s.authed(s.getTimeline))
+		r.Post("/orders/{id}/sync", s.authed(s.syncOrder))
+		r.Post("/orders/{id}/supplier-orders", s.authed(s.placeOrder))
+		r.Post("/orders/{id}/supplier-orders/link", s.authed(s.linkSupplierOrder))
+
+		r.Post("/supplier-orders/{id}/resolve", s.authed(s.resolveSupplierOrder))
+		r.Post("/pushes/{id}/retry", s.authed(s.retryPush))
+
+		r.Get("/sync-jobs", s.authed(s.listSyncJobs))
+		r.Post("/sync-jobs", s.authed(s.createSyncJob))
+		r.Get("/sync-jobs/{id}", s.authed(s.getSyncJob))
+		r.Get("/sync-jobs/{id}/items", s.authed(s.listSyncJobItems))
+		r.Post("/sync-jobs/{id}/cancel", s.authed(s.cancelSyncJob))
+
+		r.Get("/product-mappings", s.authed(s.listMappings))
+		r.Post("/product-mappings", s.authed(s.createMapping))
+		r.Get("/product-mappings/{id}", s.authed(s.getMapping))
+		r.Put("/product-mappings/{id}", s.authed(s.replaceMapping))
+		r.Delete("/product-mappings/{id}", s.authed(s.deleteMapping))
+
+		r.Get("/connections", s.authed(s.listConnections))
+		r.Post("/connections", s.authed(s.createConnection))
+		r.Get("/connections/{id}", s.authed(s.getConnection))
+	})
+
+	r.Get("/docs", s.Docs.ServeHTTP)
+	r.Get("/docs/*", s.Docs.ServeHTTP)
+	r.Get("/", s.Home.ServeHTTP)
+	r.NotFound(s.wrap(s.noRoute))
+	r.MethodNotAllowed(s.wrap(s.noMethod))
+	return r
+}

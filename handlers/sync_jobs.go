@@ -1,0 +1,216 @@
+package handlers
+
+import (
+	"net/http"
+	"time"
+
+	"waybill/models"
+	"waybill/services/accounts"
+	"waybill/services/ordersync"
+)
+
+// syncJob is one run of syncing.
+type syncJob struct {
+	ID        models.ID           `json:"id" validate:"required"`
+	Scope     syncScope           `json:"scope" validate:"required"`
+	Direction models.Direction    `json:"direction" validate:"required"`
+	Trigger   string              `json:"trigger" validate:"required" enums:"manual,automatic"`
+	Actor     string              `json:"actor" validate:"required" example:"api:first"`
+	Reason    string              `json:"reason,omitempty"`
+	State     models.SyncJobState `json:"state" validate:"required"`
+	// An equal job was running already; this is it.
+	Joined bool `json:"joined" validate:"required"`
+	// How many orders; grows while the scope is being listed.
+	Total       int        `json:"total" validate:"required" example:"120"`
+	Done        int        `json:"done" validate:"required" example:"40"`
+	Changed     int        `json:"changed" validate:"required" example:"3"`
+	Unchanged   int        `json:"unchanged" validate:"required" example:"36"`
+	Refused     int        `json:"refused" validate:"required" example:"0"`
+	Unreachable int        `json:"unreachable" validate:"required" example:"1"`
+	CreatedAt   time.Time  `json:"created_at" validate:"required"`
+	StartedAt   *time.Time `json:"started_at,omitempty"`
+	FinishedAt  *time.Time `json:"finished_at,omitempty"`
+} //	@name	SyncJob
+
+type syncScope struct {
+	Kind    string      `json:"kind" validate:"required,oneof=orders tab store all" enums:"orders,tab,store,all"`
+	IDs     []models.ID `json:"ids,omitempty" validate:"required_if=Kind orders,excluded_unless=Kind orders,max=1000,dive,uuid"`
+	Tab     models.Tab  `json:"tab,omitempty" validate:"required_if=Kind tab,excluded_unless=Kind tab,omitempty,oneof=pending awaiting_order awaiting_payment awaiting_shipment fulfilled"`
+	StoreID models.ID   `json:"store_id,omitempty" validate:"required_if=Kind store,excluded_unless=Kind store,omitempty,uuid"`
+} //	@name	SyncScope
+
+func toSyncJob(j models.SyncJob, joined bool) syncJob {
+	return syncJob{ID: j.ID, Scope: syncScope{Kind: j.Scope.Kind, IDs: j.Scope.IDs, Tab: j.Scope.Tab, StoreID: j.Scope.StoreID}, Direction: j.Direction,
+		Trigger: j.Trigger, Actor: string(j.Actor), Reason: j.Reason, State: j.State, Joined: joined, Total: j.Total, Done: j.Done(), Changed: j.Changed,
+		Unchanged: j.Unchanged, Refused: j.Refused, Unreachable: j.Unreachable, CreatedAt: j.CreatedAt.UTC(), StartedAt: utc(j.StartedAt), FinishedAt: utc(j.FinishedAt)}
+}
+
+type syncJobRequest struct {
+	Scope     syncScope `json:"scope" validate:"required"`
+	Direction string    `json:"direction" validate:"omitempty,oneof=from_store from_supplier to_store all" enums:"from_store,from_supplier,to_store,all"`
+	Reason    string    `json:"reason" validate:"max=500"`
+} //	@name	SyncJobRequest
+
+// createSyncJob syncs many orders now.
+//
+//	@Summary		Sync orders now
+//	@Description	For some orders, a tab, a store or everything, in either direction. Answers with a sync job at once; an equal request joins the one that is running. A tab, a store or everything means the orders that can still change.
+//	@Tags			sync
+//	@ID				createSyncJob
+//	@Accept			json
+//	@Produce		json
+//	@Param			request	body		syncJobRequest	true	"Scope, direction and reason"
+//	@Success		202		{object}	syncJob
+//	@Header			202		{string}	Location	"Where to follow the job"
+//	@Failure		401		{object}	problem
+//	@Failure		404		{object}	problem
+//	@Failure		422		{object}	problem
+//	@Failure		default	{object}	problem
+//	@Security		BearerAuth
+//	@Router			/sync-jobs [post]
+func (s *server) createSyncJob(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
+	in, err := decode[syncJobRequest](s, w, r, false)
+	if err != nil {
+		return err
+	}
+	return s.startSync(w, r, caller, ordersync.SyncRequest{Scope: models.SyncScope{Kind: in.Scope.Kind, IDs: in.Scope.IDs, Tab: in.Scope.Tab, StoreID: in.Scope.StoreID},
+		Direction: direction(in.Direction), Actor: caller.Actor, Reason: in.Reason})
+}
+
+func (s *server) startSync(w http.ResponseWriter, r *http.Request, caller accounts.Caller, request ordersync.SyncRequest) error {
+	job, joined, err := s.Sync.Request(r.Context(), caller.MerchantID, request)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Location", "/api/v1/sync-jobs/"+string(job.ID))
+	return respond(w, http.StatusAccepted, toSyncJob(job, joined))
+}
+
+type syncJobPage struct {
+	SyncJobs   []syncJob `json:"sync_jobs" validate:"required"`
+	NextCursor string    `json:"next_cursor,omitempty"`
+} //	@name	SyncJobPage
+
+// listSyncJobs gives one page of sync jobs, newest first.
+//
+//	@Summary	List sync jobs
+//	@Tags		sync
+//	@ID			listSyncJobs
+//	@Produce	json
+//	@Param		cursor	query		string	false	"next_cursor of the page before"
+//	@Param		limit	query		int		false	"Jobs on a page"	minimum(1)	maximum(200)	default(50)
+//	@Success	200		{object}	syncJobPage
+//	@Failure	401		{object}	problem
+//	@Failure	default	{object}	problem
+//	@Security	BearerAuth
+//	@Router		/sync-jobs [get]
+func (s *server) listSyncJobs(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
+	q := readQuery(r)
+	cursor, limit := q.text("cursor", 36), q.limit()
+	if err := q.done(); err != nil {
+		return err
+	}
+	jobs, next, err := s.Sync.Jobs(r.Context(), caller.MerchantID, cursor, limit)
+	if err != nil {
+		return err
+	}
+	out := syncJobPage{SyncJobs: make([]syncJob, len(jobs)), NextCursor: next}
+	for i, j := range jobs {
+		out.SyncJobs[i] = toSyncJob(j, false)
+	}
+	return respond(w, http.StatusOK, out)
+}
+
+// getSyncJob gives one sync job with its progress.
+//
+//	@Summary	Get one sync job
+//	@Tags		sync
+//	@ID			getSyncJob
+//	@Produce	json
+//	@Param		id		path		string	true	"Sync job id"
+//	@Success	200		{object}	syncJob
+//	@Failure	401		{object}	problem
+//	@Failure	404		{object}	problem
+//	@Failure	default	{object}	problem
+//	@Security	BearerAuth
+//	@Router		/sync-jobs/{id} [get]
+func (s *server) getSyncJob(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
+	job, err := s.Sync.Job(r.Context(), caller.MerchantID, pathID(r))
+	if err != nil {
+		return err
+	}
+	return respond(w, http.StatusOK, toSyncJob(job, false))
+}
+
+type syncJobItem struct {
+	OrderID models.ID `json:"order_id" validate:"required"`
+	// Absent until the order has been looked at.
+	Outcome    models.Outcome `json:"outcome,omitempty" enums:"changed,unchanged,refused,unreachable"`
+	Before     models.Tab     `json:"before,omitempty"`
+	After      models.Tab     `json:"after,omitempty"`
+	Why        string         `json:"why,omitempty" example:"Checked; nothing has changed since the last check."`
+	FinishedAt *time.Time     `json:"finished_at,omitempty"`
+} //	@name	SyncJobItem
+
+type syncJobItemPage struct {
+	Items      []syncJobItem `json:"items" validate:"required"`
+	NextCursor string        `json:"next_cursor,omitempty"`
+} //	@name	SyncJobItemPage
+
+// listSyncJobItems gives one page of what a sync job did.
+//
+//	@Summary	List what a sync job did per order
+//	@Tags		sync
+//	@ID			listSyncJobItems
+//	@Produce	json
+//	@Param		id		path		string	true	"Sync job id"
+//	@Param		cursor	query		string	false	"next_cursor of the page before"
+//	@Param		limit	query		int		false	"Orders on a page"	minimum(1)	maximum(200)	default(50)
+//	@Success	200		{object}	syncJobItemPage
+//	@Failure	401		{object}	problem
+//	@Failure	404		{object}	problem
+//	@Failure	default	{object}	problem
+//	@Security	BearerAuth
+//	@Router		/sync-jobs/{id}/items [get]
+func (s *server) listSyncJobItems(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
+	q := readQuery(r)
+	cursor, limit := q.text("cursor", 36), q.limit()
+	if err := q.done(); err != nil {
+		return err
+	}
+	job, err := s.Sync.Job(r.Context(), caller.MerchantID, pathID(r))
+	if err != nil {
+		return err
+	}
+	items, next, err := s.Sync.Items(r.Context(), caller.MerchantID, job.ID, cursor, limit)
+	if err != nil {
+		return err
+	}
+	out := syncJobItemPage{Items: make([]syncJobItem, len(items)), NextCursor: next}
+	for i, it := range items {
+		out.Items[i] = syncJobItem{OrderID: it.OrderID, Outcome: it.Outcome, Before: it.Before, After: it.After, Why: it.Why, FinishedAt: utc(it.FinishedAt)}
+	}
+	return respond(w, http.StatusOK, out)
+}
+
+// cancelSyncJob stops a sync job.
+//
+//	@Summary		Cancel a sync job
+//	@Description	Orders that are being checked are finished; the others keep no outcome.
+//	@Tags			sync
+//	@ID				cancelSyncJob
+//	@Produce		json
+//	@Param			id		path		string	true	"Sync job id"
+//	@Success		202		{object}	syncJob
+//	@Failure		401		{object}	problem
+//	@Failure		404		{object}	problem
+//	@Failure		default	{object}	problem
+//	@Security		BearerAuth
+//	@Router			/sync-jobs/{id}/cancel [post]
+func (s *server) cancelSyncJob(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
+	job, err := s.Sync.Cancel(r.Context(), caller.MerchantID, pathID(r))
+	if err != nil {
+		return err
+	}
+	return respond(w, http.StatusAccepted, toSyncJob(job, false))
+}
