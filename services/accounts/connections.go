@@ -3,6 +3,7 @@ package accounts
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -258,12 +259,11 @@ func (s *Service) renew(ctx context.Context, c models.Connection) (models.Access
 	if !sameTime(fresh.TokenExpiresAt, c.TokenExpiresAt) {
 		return models.Access{ExternalID: c.ExternalID, Token: models.Secret(t.Access)}, s.endLease(ctx, c)
 	}
+	asked := time.Now()
 	grant, err := s.tokens.Refresh(ctx, models.Secret(t.Refresh))
 	if err != nil {
-		if models.KindOf(err) != models.Disconnected {
-			_ = s.endLease(ctx, c) // it ends by itself otherwise
-		}
-		return models.Access{}, err
+		_ = s.endLease(context.WithoutCancel(ctx), c) // it ends by itself otherwise
+		return models.Access{}, errors.Join(err, s.Failed(context.WithoutCancel(ctx), c.MerchantID, c.ID, asked, err))
 	}
 	s.sealInto(&fresh, grant, t.Refresh)
 	fresh.RefreshLease = nil
@@ -290,9 +290,10 @@ func (s *Service) Worked(ctx context.Context, m models.MerchantID, id models.ID)
 		WHERE merchant_id = ? AND id = ? AND (last_success_at IS NULL OR last_success_at < clock_timestamp() - interval '1 minute')`, m, id).Error)
 }
 
-// Failed notes an error of a connection. One that says that our access is refused makes the connection need a person: one
-// flag, and nothing more is sent until it is connected again.
-func (s *Service) Failed(ctx context.Context, m models.MerchantID, id models.ID, cause error) error {
+// Failed notes an error of a connection, of a call that began at began. One that says that our access is refused makes the
+// connection need a person: one flag, and nothing more is sent until it is connected again. A connection that was made anew
+// since the call began is not stopped by it.
+func (s *Service) Failed(ctx context.Context, m models.MerchantID, id models.ID, began time.Time, cause error) error {
 	e := models.AsError(cause)
 	return s.db.InTx(ctx, func(tx database.Tx) error {
 		err := tx.Exec("UPDATE connections SET last_error_at = ?, last_error_code = ?, last_error_detail = ? WHERE merchant_id = ? AND id = ?",
@@ -300,20 +301,26 @@ func (s *Service) Failed(ctx context.Context, m models.MerchantID, id models.ID,
 		if err != nil || e.Kind != models.Disconnected {
 			return err
 		}
-		return s.stop(tx, m, id, models.ConnectionNeedsReauth, models.FlagNeedsReauth, e.Detail, "Connect it again.")
+		res := tx.Exec("UPDATE connections SET state = ?, next_sweep_at = NULL, updated_at = ? WHERE merchant_id = ? AND id = ? AND state = 'active' AND updated_at <= ?",
+			models.ConnectionNeedsReauth, tx.Now, m, id, began)
+		if res.Error != nil || res.RowsAffected == 0 {
+			return res.Error
+		}
+		return raise(tx, m, id, models.FlagNeedsReauth, e.Detail, "Connect it again.")
 	})
 }
 
 // Removed notes that the app was removed from a store: nothing more is sent, the data is kept.
 func (s *Service) Removed(tx database.Tx, m models.MerchantID, id models.ID) error {
-	return s.stop(tx, m, id, models.ConnectionRemoved, models.FlagAppRemoved, "The Waybill app was removed from this store.", "Install it again to go on.")
-}
-
-func (s *Service) stop(tx database.Tx, m models.MerchantID, id models.ID, state models.ConnectionState, code models.FlagCode, detail, next string) error {
-	res := tx.Exec("UPDATE connections SET state = ?, next_sweep_at = NULL, updated_at = ? WHERE merchant_id = ? AND id = ? AND state = 'active'", state, tx.Now, m, id)
+	res := tx.Exec("UPDATE connections SET state = ?, next_sweep_at = NULL, updated_at = ? WHERE merchant_id = ? AND id = ? AND state <> 'removed'",
+		models.ConnectionRemoved, tx.Now, m, id)
 	if res.Error != nil || res.RowsAffected == 0 {
 		return res.Error
 	}
+	return raise(tx, m, id, models.FlagAppRemoved, "The Waybill app was removed from this store.", "Install it again to go on.")
+}
+
+func raise(tx database.Tx, m models.MerchantID, id models.ID, code models.FlagCode, detail, next string) error {
 	f := models.Flag{MerchantID: m, ID: database.NewID(), ConnectionID: &id, Subject: "connection", Code: code, Owner: models.OwnerMerchant,
 		Detail: detail, NextAction: next, OpenedAt: tx.Now}
 	return tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&f).Error

@@ -163,7 +163,7 @@ type PlacementApproved struct {
 }
 
 func (f PlacementApproved) apply(c *change) error {
-	s, err := c.moveTo(f.SupplierOrderID, models.PlacementApproved)
+	s, err := c.move(f.SupplierOrderID, models.PlacementPlanned, models.PlacementApproved)
 	if err != nil {
 		return err
 	}
@@ -173,13 +173,14 @@ func (f PlacementApproved) apply(c *change) error {
 	return nil
 }
 
-// moveTo takes a placement to its next state, or answers Conflict when it is not there to be taken.
-func (c *change) moveTo(id models.ID, next models.PlacementState) (*models.SupplierOrder, error) {
+// move takes a placement from one state to a next one, or answers Conflict when it is elsewhere by now. That models.PlacementNext
+// knows a way to next is not enough: a preflight that comes late must not take a purchase back that is being sent.
+func (c *change) move(id models.ID, from, next models.PlacementState) (*models.SupplierOrder, error) {
 	s, err := c.supplierOrder(id)
 	if err != nil {
 		return nil, err
 	}
-	if !s.State.CanBecome(next) {
+	if s.State != from || !s.State.CanBecome(next) {
 		return nil, models.Errorf(models.Conflict, "placement_moved_on", "This placement is %s and cannot become %s.", s.State, next)
 	}
 	s.State, s.UpdatedAt = next, c.tx.Now
@@ -193,7 +194,7 @@ type PlacementRefused struct {
 }
 
 func (f PlacementRefused) apply(c *change) error {
-	s, err := c.moveTo(f.SupplierOrderID, models.PlacementRejected)
+	s, err := c.move(f.SupplierOrderID, models.PlacementPlanned, models.PlacementRejected)
 	if err != nil {
 		return err
 	}
@@ -415,7 +416,7 @@ type PlacementFound struct {
 }
 
 func (f PlacementFound) apply(c *change) error {
-	s, err := c.moveTo(f.SupplierOrderID, models.PlacementPlaced)
+	s, err := c.move(f.SupplierOrderID, models.PlacementUnknown, models.PlacementPlaced)
 	if err != nil {
 		return err
 	}

@@ -229,6 +229,9 @@ func (c *check) toStore(ctx context.Context) error {
 		}
 		c.asked++
 		changes, err := c.s.tell(ctx, c.m, d.Order.ID, p.ID)
+		if models.AsError(err).Code == "push_in_hand" {
+			continue // another process tells the store right now
+		}
 		c.note(changes)
 		if err != nil && first == nil {
 			first = fmt.Errorf("push %s: %w", p.ID, err)

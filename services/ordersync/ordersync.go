@@ -103,12 +103,12 @@ func (s *Service) apply(ctx context.Context, m models.MerchantID, orderID models
 	return c, err
 }
 
-// reach reports to the connection how a call went, and passes the call's error on.
-func (s *Service) reach(ctx context.Context, m models.MerchantID, connection models.ID, err error) error {
+// reach reports to the connection how a call that began at began went, and passes the call's error on.
+func (s *Service) reach(ctx context.Context, m models.MerchantID, connection models.ID, began time.Time, err error) error {
 	switch models.KindOf(err) {
 	case models.Disconnected, models.Unavailable, models.Throttled:
 		if err != nil {
-			if noted := s.accounts.Failed(context.WithoutCancel(ctx), m, connection, err); noted != nil {
+			if noted := s.accounts.Failed(context.WithoutCancel(ctx), m, connection, began, err); noted != nil {
 				s.log.Error("note a connection's error", "connection_id", connection, "error", noted)
 			}
 		}
@@ -124,13 +124,15 @@ func call[T any](ctx context.Context, s *Service, m models.MerchantID, account m
 	var zero T
 	access, err := s.accounts.Access(ctx, m, account)
 	if err != nil {
-		return zero, s.reach(ctx, m, account, err)
+		return zero, err
 	}
+	began := time.Now()
 	out, err := do(access)
 	if models.KindOf(err) == models.Disconnected && err != nil && access.Token != "" {
-		if access, err = s.accounts.Renew(ctx, m, account, access.Token); err == nil {
-			out, err = do(access)
+		if access, err = s.accounts.Renew(ctx, m, account, access.Token); err != nil {
+			return zero, err
 		}
+		out, err = do(access)
 	}
-	return out, s.reach(ctx, m, account, err)
+	return out, s.reach(ctx, m, account, began, err)
 }

@@ -370,17 +370,18 @@ const sendWithin = 20 * time.Second
 func (s *Service) send(ctx context.Context, m models.MerchantID, orderID models.ID, so models.SupplierOrder) error {
 	access, err := s.accounts.Access(ctx, m, so.AccountID) // a token that needs renewing is renewed before, not under, the claim
 	if err != nil {
-		return s.reach(ctx, m, so.AccountID, err)
+		return err
 	}
 	refused, err := s.sendOnce(ctx, m, orderID, so, access)
 	if err != nil || refused == nil {
 		return err
 	}
 	if access, err = s.accounts.Renew(ctx, m, so.AccountID, access.Token); err != nil {
-		return s.reach(ctx, m, so.AccountID, err)
+		return err
 	}
+	began := time.Now()
 	if refused, err = s.sendOnce(ctx, m, orderID, so, access); err == nil && refused != nil {
-		err = s.reach(ctx, m, so.AccountID, refused)
+		err = s.reach(ctx, m, so.AccountID, began, refused)
 	}
 	return err
 }
@@ -411,10 +412,10 @@ func (s *Service) sendOnce(ctx context.Context, m models.MerchantID, orderID mod
 		if result.Err.Kind == models.Disconnected {
 			return result.Err, nil
 		}
-		return nil, s.reach(ctx, m, so.AccountID, result.Err) // the job comes back
+		return nil, s.reach(ctx, m, so.AccountID, claimedAt, result.Err) // the job comes back
 	}
 	if err == nil {
-		err = s.reach(ctx, m, so.AccountID, nil)
+		err = s.reach(ctx, m, so.AccountID, claimedAt, nil)
 	}
 	return nil, err
 }

@@ -333,6 +333,11 @@ func (w *world) tell() {
 			w.t.Logf("  push %s %s, %d attempts: %s %s", p.WantedNumber, p.State, p.Attempts, p.ErrorCode, p.ErrorDetail)
 		}
 	}
+	var cs []models.Connection
+	_ = w.db.Read(context.Background()).Find(&cs)
+	for _, c := range cs {
+		w.t.Logf("  %s %s, %s, sweep at %v, watermark %v: %s %s", c.Platform, c.ExternalID, c.State, c.NextSweepAt, c.Watermark, c.LastErrorCode, c.LastErrorDetail)
+	}
 	var jobs []struct{ Kind, State, Errors string }
 	_ = w.db.Read(context.Background()).Raw("SELECT kind, state, coalesce(errors[array_upper(errors, 1)]->>'error', '') AS errors FROM river_job WHERE errors IS NOT NULL ORDER BY id DESC LIMIT 12").Scan(&jobs)
 	for _, j := range jobs {

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+func environment(values map[string]string) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		v, ok := values[name]
+		return v, ok
+	}
+}
+
+func TestEveryMistakeInTheSettingsIsReportedTogether(t *testing.T) {
+	t.Parallel()
+	_, err := readConfig(environment(map[string]string{
+		"WAYBILL_WORKERS": "many", "WAYBILL_LOG_LEVEL": "loud", "WAYBILL_MERCHANT_ZONE": "Mars/Olympus", "WAYBILL_WIX_BASE_URL": "http://example.com",
+		"WAYBILL_PLACE_TIMEOUT": "60s", "WAYBILL_PLACE_LEASE": "50s", "WAYBILL_API_KEY": "short", "WAYBILL_WIX_APP_ID": "x", "WAYBILL_CHECK_SPEED": "NaN",
+	}))
+	if err == nil {
+		t.Fatal("no mistake was found")
+	}
+	for _, name := range []string{"WAYBILL_WORKERS", "WAYBILL_LOG_LEVEL", "WAYBILL_MERCHANT_ZONE", "WAYBILL_WIX_BASE_URL", "WAYBILL_PLACE_LEASE", "WAYBILL_API_KEY", "WAYBILL_WIX_APP_SECRET", "WAYBILL_CHECK_SPEED"} {
+		if !strings.Contains(err.Error(), name) {
+			t.Errorf("%s is not reported:\n%v", name, err)
+		}
+	}
+}
+
+func TestDefaultsAreValidAndSecretsAreNotShown(t *testing.T) {
+	t.Parallel()
+	secrets := map[string]string{"DATABASE_URL": "postgres://u:canary-1@h/d", "WAYBILL_SECRET_KEY": "canary-2", "WAYBILL_API_KEY": "canary-3-canary-3-canary-3",
+		"WAYBILL_WIX_APP_ID": "app", "WAYBILL_WIX_APP_SECRET": "canary-4", "WAYBILL_ALIEXPRESS_APP_KEY": "key", "WAYBILL_ALIEXPRESS_APP_SECRET": "canary-5"}
+	if _, err := readConfig(environment(nil)); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := readConfig(environment(secrets))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	cfg.LogFormat = "json"
+	newLog(cfg, &log).Info("starting", cfg.inUse()...)
+	newLog(cfg, &log).Info("all of it", "config", cfg)
+	if strings.Contains(log.String(), "canary") {
+		t.Errorf("a secret is shown: %s", log.String())
+	}
+	if !strings.Contains(log.String(), "***") {
+		t.Error("that a secret is set is not shown")
+	}
+}
+
+func TestHelpListsEverySetting(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	if err := run(t.Context(), []string{"serve", "--help"}, environment(nil), &out, &out); err == nil {
+		t.Fatal("help is expected to end the command")
+	}
+	var cfg Config
+	for _, s := range cfg.settings() {
+		if !strings.Contains(out.String(), s.name) {
+			t.Errorf("%s is not listed", s.name)
+		}
+	}
+}

@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"waybill/services/aliexpress/aliexpresssim"
+	"waybill/services/database/databasetest"
+)
+
+const create = "aliexpress.ds.order.create"
+
+// Power cuts around the one dangerous call: whenever the program dies, AliExpress ends up with exactly one order, and
+// Waybill with its number. What nothing can tell, a person does.
+func TestKilledAroundPlacing(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name string
+		// die brings the program to the point where it is killed.
+		die func(w *world, database string, orderID string)
+		// person says what somebody who looks at AliExpress would answer; nil where nobody is needed.
+		person func(w *world, so supplierView)
+	}{
+		{name: "before the claim", die: func(w *world, _, orderID string) {
+			w.fault("aliexpress.ds.product.get", "barrier_before")
+			w.place(orderID)
+			w.awaitBarrier()
+			w.kill()
+		}},
+		{name: "after the claim, before AliExpress did anything", die: func(w *world, _, orderID string) {
+			w.fault(create, "barrier_before")
+			w.place(orderID)
+			w.awaitBarrier()
+			w.kill()
+		}, person: func(w *world, so supplierView) {
+			w.do(http.MethodPost, "/supplier-orders/"+so.ID+"/resolve", map[string]any{"outcome": "absent", "reason": "looked on the site"}, http.StatusOK, nil)
+		}},
+		{name: "after AliExpress committed, a push message telling of it", die: func(w *world, _, orderID string) {
+			w.fault(create, "barrier_after")
+			w.place(orderID)
+			w.awaitBarrier()
+			w.await("the push message is delivered", func() bool { return w.ali.PushStats().Delivered > 0 })
+			w.kill()
+		}},
+		{name: "after AliExpress committed, nothing telling of it", die: func(w *world, _, orderID string) {
+			w.silencePushes()
+			w.fault(create, "barrier_after")
+			w.place(orderID)
+			w.awaitBarrier()
+			w.kill()
+		}, person: func(w *world, so supplierView) {
+			w.do(http.MethodPost, "/supplier-orders/"+so.ID+"/resolve", map[string]any{"outcome": "found", "number": w.bought()[0].OrderID}, http.StatusOK, nil)
+		}},
+		{name: "after the answer, before it was written", die: func(w *world, database, orderID string) {
+			w.fault(create, "barrier_after")
+			w.place(orderID)
+			w.awaitBarrier()
+			w.await("the push message is delivered", func() bool { return w.ali.PushStats().Delivered > 0 })
+			release := w.lockOrder(database, orderID)
+			w.ali.ReleaseBarriers()
+			w.awaitBlocked(database)
+			w.kill()
+			release()
+		}},
+		{name: "after it was written", die: func(w *world, _, orderID string) {
+			w.place(orderID)
+			w.await("it is written", func() bool {
+				var o orderView
+				w.do(http.MethodGet, "/orders/"+orderID, nil, http.StatusOK, &o)
+				return o.Tab == "awaiting_payment"
+			})
+			w.kill()
+		}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			database := databasetest.URL(t)
+			w := newWorld(t, database)
+			w.run()
+			w.connect()
+			lines := w.goods()
+			id := w.buy("paid", lines...)
+			o := w.awaitOrder(id, "the order is there to be bought", inTab("awaiting_order"))
+			c.die(w, database, o.ID)
+			w.ali.ClearFaults()
+			w.ali.ReleaseBarriers()
+			w.run()
+			if c.person != nil {
+				o = w.awaitOrder(id, "a person is asked", func(o orderView) bool { return o.flagged("place_unknown") })
+				w.await("the person may answer", func() bool { // it is refused until AliExpress has settled
+					var now orderView
+					w.do(http.MethodGet, "/orders/"+o.ID, nil, http.StatusOK, &now)
+					if now.SupplierOrders[0].State == "unknown" {
+						a := w.call(http.MethodPost, "/supplier-orders/"+o.SupplierOrders[0].ID+"/resolve", map[string]any{"outcome": "found", "number": "9999999999999999"})
+						return a.status == http.StatusConflict
+					}
+					return false
+				})
+				w.answer(c.person, o.SupplierOrders[0])
+			}
+			w.checkBoughtOnce(id)
+		})
+	}
+}
+
+// AliExpress takes the order and then its answer is lost, mangled or late.
+func TestAnswersThatNeverArrive(t *testing.T) {
+	t.Parallel()
+	for _, how := range []string{"reset_after", "http502_after", "hang_after", "success_without_ids", "truncated", "code15_after"} {
+		for _, pushes := range []bool{true, false} {
+			name := how
+			if !pushes {
+				name += ", no push message"
+			}
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, databasetest.URL(t))
+				if !pushes {
+					w.silencePushes()
+				}
+				w.run()
+				w.connect()
+				lines := w.goods()
+				id := w.buy("paid", lines...)
+				o := w.awaitOrder(id, "the order is there to be bought", inTab("awaiting_order"))
+				w.fault(create, how)
+				w.place(o.ID)
+				if !pushes {
+					o = w.awaitOrder(id, "a person is asked", func(o orderView) bool { return o.flagged("place_unknown") })
+					if o.Tab != "awaiting_order" {
+						t.Errorf("a purchase that may exist shows as %s", o.Tab)
+					}
+					w.answer(func(w *world, so supplierView) {
+						w.do(http.MethodPost, "/supplier-orders/"+so.ID+"/resolve", map[string]any{"outcome": "found", "number": w.bought()[0].OrderID}, http.StatusOK, nil)
+					}, o.SupplierOrders[0])
+				}
+				w.checkBoughtOnce(id)
+			})
+		}
+	}
+}
+
+// answer lets the person answer once the purchase has settled: an earlier "it is not there" is refused.
+func (w *world) answer(person func(*world, supplierView), so supplierView) {
+	w.t.Helper()
+	w.await("the purchase has settled", func() bool {
+		a := w.call(http.MethodPost, "/supplier-orders/"+so.ID+"/resolve", map[string]any{"outcome": "found", "number": "9999999999999999"})
+		return a.status == http.StatusConflict
+	})
+	person(w, so)
+}
+
+func (w *world) checkBoughtOnce(id string) {
+	w.t.Helper()
+	o := w.awaitOrder(id, "it is bought", inTab("awaiting_payment"))
+	w.await("AliExpress and Waybill agree", func() bool {
+		o, _ = w.order(id)
+		return len(o.SupplierOrders) == 1 && o.SupplierOrders[0].Status != ""
+	})
+	made := w.bought()
+	if len(made) != 1 {
+		w.t.Fatalf("AliExpress made %d orders: %v", len(made), made)
+	}
+	if o.SupplierOrders[0].Number != made[0].OrderID || o.SupplierOrders[0].State != "placed" {
+		w.t.Errorf("AliExpress made %s, Waybill has %+v", made[0].OrderID, o.SupplierOrders[0])
+	}
+	if o.OpenFlags != 0 {
+		w.t.Errorf("flags are left: %+v", o.Flags)
+	}
+	// Asking again buys nothing: it gives what is under way.
+	w.place(o.ID)
+	if made = w.bought(); len(made) != 1 {
+		w.t.Errorf("asking again bought again: %v", made)
+	}
+}
+
+func (w *world) place(orderID string) {
+	w.t.Helper()
+	w.do(http.MethodPost, "/orders/"+orderID+"/supplier-orders", nil, http.StatusAccepted, nil)
+}
+
+func (w *world) fault(method, how string) {
+	w.t.Helper()
+	if err := w.ali.Fail(aliexpresssim.Fault{Method: method, How: aliexpresssim.How(how), Times: 1}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) silencePushes() {
+	w.t.Helper()
+	if err := w.ali.SetPushSwitches(aliexpresssim.PushSwitches{Drop: true}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) awaitBarrier() {
+	w.t.Helper()
+	w.await("the call has reached AliExpress", func() bool { return len(w.ali.Barriers()) == 1 })
+}
+
+// lockOrder keeps the program from writing the order until release.
+func (w *world) lockOrder(database, orderID string) (release func()) {
+	w.t.Helper()
+	conn, err := pgx.Connect(context.Background(), database)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := conn.Exec(context.Background(), "BEGIN; SELECT 1 FROM orders WHERE id = '"+orderID+"' FOR UPDATE"); err != nil {
+		w.t.Fatal(err)
+	}
+	return func() { _ = conn.Close(context.Background()) }
+}
+
+func (w *world) awaitBlocked(database string) {
+	w.t.Helper()
+	conn, err := pgx.Connect(context.Background(), database)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	w.await("the program waits for the order", func() bool {
+		var n int
+		err := conn.QueryRow(context.Background(), "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").Scan(&n)
+		return err == nil && n > 0
+	})
+}
