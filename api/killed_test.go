@@ -21,8 +21,8 @@ func TestKilledAroundPlacing(t *testing.T) {
 		name string
 		// die brings the program to the point where it is killed.
 		die func(w *world, database string, orderID string)
-		// person says what somebody who looks at AliExpress would answer; nil where nobody is needed.
-		person func(w *world, so supplierView)
+		// person is what somebody who looks at AliExpress would answer; nil where nobody is needed.
+		person func(w *world) map[string]any
 	}{
 		{name: "before the claim", die: func(w *world, _, orderID string) {
 			w.fault("aliexpress.ds.product.get", "barrier_before")
@@ -35,8 +35,8 @@ func TestKilledAroundPlacing(t *testing.T) {
 			w.place(orderID)
 			w.awaitBarrier()
 			w.kill()
-		}, person: func(w *world, so supplierView) {
-			w.do(http.MethodPost, "/supplier-orders/"+so.ID+"/resolve", map[string]any{"outcome": "absent", "reason": "looked on the site"}, http.StatusOK, nil)
+		}, person: func(*world) map[string]any {
+			return map[string]any{"outcome": "absent", "reason": "looked on the site"}
 		}},
 		{name: "after AliExpress committed, a push message telling of it", die: func(w *world, _, orderID string) {
 			w.fault(create, "barrier_after")
@@ -51,8 +51,8 @@ func TestKilledAroundPlacing(t *testing.T) {
 			w.place(orderID)
 			w.awaitBarrier()
 			w.kill()
-		}, person: func(w *world, so supplierView) {
-			w.do(http.MethodPost, "/supplier-orders/"+so.ID+"/resolve", map[string]any{"outcome": "found", "number": w.bought()[0].OrderID}, http.StatusOK, nil)
+		}, person: func(w *world) map[string]any {
+			return map[string]any{"outcome": "found", "number": w.bought()[0].OrderID}
 		}},
 		{name: "after the answer, before it was written", die: func(w *world, database, orderID string) {
 			w.fault(create, "barrier_after")
@@ -91,16 +91,7 @@ func TestKilledAroundPlacing(t *testing.T) {
 			w.run()
 			if c.person != nil {
 				o = w.awaitOrder(id, "a person is asked", func(o orderView) bool { return o.flagged("place_unknown") })
-				w.await("the person may answer", func() bool { // it is refused until AliExpress has settled
-					var now orderView
-					w.do(http.MethodGet, "/orders/"+o.ID, nil, http.StatusOK, &now)
-					if now.SupplierOrders[0].State == "unknown" {
-						a := w.call(http.MethodPost, "/supplier-orders/"+o.SupplierOrders[0].ID+"/resolve", map[string]any{"outcome": "found", "number": "9999999999999999"})
-						return a.status == http.StatusConflict
-					}
-					return false
-				})
-				w.answer(c.person, o.SupplierOrders[0])
+				w.answer(o.SupplierOrders[0], c.person(w))
 			}
 			w.checkBoughtOnce(id)
 		})
@@ -134,9 +125,7 @@ func TestAnswersThatNeverArrive(t *testing.T) {
 					if o.Tab != "awaiting_order" {
 						t.Errorf("a purchase that may exist shows as %s", o.Tab)
 					}
-					w.answer(func(w *world, so supplierView) {
-						w.do(http.MethodPost, "/supplier-orders/"+so.ID+"/resolve", map[string]any{"outcome": "found", "number": w.bought()[0].OrderID}, http.StatusOK, nil)
-					}, o.SupplierOrders[0])
+					w.answer(o.SupplierOrders[0], map[string]any{"outcome": "found", "number": w.bought()[0].OrderID})
 				}
 				w.checkBoughtOnce(id)
 			})
@@ -144,14 +133,18 @@ func TestAnswersThatNeverArrive(t *testing.T) {
 	}
 }
 
-// answer lets the person answer once the purchase has settled: an earlier "it is not there" is refused.
-func (w *world) answer(person func(*world, supplierView), so supplierView) {
+// answer gives a person's answer. "It is not there" is refused until AliExpress has had time to finish.
+func (w *world) answer(so supplierView, says map[string]any) {
 	w.t.Helper()
-	w.await("the purchase has settled", func() bool {
-		a := w.call(http.MethodPost, "/supplier-orders/"+so.ID+"/resolve", map[string]any{"outcome": "found", "number": "9999999999999999"})
-		return a.status == http.StatusConflict
+	w.await("the answer is taken", func() bool {
+		a := w.call(http.MethodPost, "/supplier-orders/"+so.ID+"/resolve", says)
+		var p struct{ Code string }
+		a.into(w.t, &p)
+		if a.status != http.StatusOK && p.Code != "placement_settling" {
+			w.t.Fatalf("resolve: %d %s", a.status, a.body)
+		}
+		return a.status == http.StatusOK
 	})
-	person(w, so)
 }
 
 func (w *world) checkBoughtOnce(id string) {
