@@ -137,11 +137,11 @@ func start(ctx context.Context, cfg Config, log *slog.Logger, terminal io.Writer
 	a.sweeper = cancel
 	a.sweeping.Go(func() { a.sync.Sweeper(sweep) })
 	if cfg.MetricsListen != "off" {
-		if _, err = a.listen(cfg.MetricsListen, a.metrics.handler(a.db)); err != nil {
+		if _, err = a.listen(ctx, cfg.MetricsListen, a.metrics.handler(a.db)); err != nil {
 			return nil, fmt.Errorf("listen for metrics (WAYBILL_METRICS_LISTEN): %w", err)
 		}
 	}
-	address, err := a.listen(cfg.Listen, handler)
+	address, err := a.listen(ctx, cfg.Listen, handler)
 	if err != nil {
 		return nil, fmt.Errorf("listen (WAYBILL_LISTEN): %w", err)
 	}
@@ -163,7 +163,7 @@ func (a *app) openDatabase(ctx context.Context) (err error) {
 		}
 		url = a.postgres.URL("waybill")
 	}
-	if a.db, err = database.Open(ctx, database.Options{URL: url, MaxConns: int32(a.cfg.DatabaseConns), Log: a.log}); err != nil { //nolint:gosec // at most 1000
+	if a.db, err = database.Open(ctx, database.Options{URL: url, MaxConns: int32(a.cfg.DatabaseConns), Log: a.log}); err != nil {
 		return err
 	}
 	wait, cancel := context.WithTimeout(ctx, time.Minute)
@@ -185,13 +185,17 @@ func (a *app) openDatabase(ctx context.Context) (err error) {
 // wire makes adapters and services and hands them to the handlers.
 func (a *app) wire(ctx context.Context, terminal io.Writer) (http.Handler, error) {
 	cfg := a.cfg
-	store, err := wix.New(wix.Config{BaseURL: cfg.WixBaseURL, AppID: cfg.WixAppID, AppSecret: cfg.WixAppSecret, PublicKeyPEM: cfg.WixPublicKey,
-		PerMinute: noLimit(cfg.WixPerMinute), Observe: a.metrics.call})
+	store, err := wix.New(wix.Config{
+		BaseURL: cfg.WixBaseURL, AppID: cfg.WixAppID, AppSecret: cfg.WixAppSecret, PublicKeyPEM: cfg.WixPublicKey,
+		PerMinute: noLimit(cfg.WixPerMinute), Observe: a.metrics.call,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("set up Wix: %w", err)
 	}
-	supplier, err := aliexpress.New(aliexpress.Config{BaseURL: cfg.AliExpressBaseURL, AppKey: cfg.AliExpressAppKey, AppSecret: cfg.AliExpressAppSecret,
-		PerSecond: noLimit(cfg.AliExpressPerSecond), PlaceTimeout: cfg.PlaceTimeout, Observe: a.metrics.call})
+	supplier, err := aliexpress.New(aliexpress.Config{
+		BaseURL: cfg.AliExpressBaseURL, AppKey: cfg.AliExpressAppKey, AppSecret: cfg.AliExpressAppSecret,
+		PerSecond: noLimit(cfg.AliExpressPerSecond), PlaceTimeout: cfg.PlaceTimeout, Observe: a.metrics.call,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("set up AliExpress: %w", err)
 	}
@@ -211,13 +215,17 @@ func (a *app) wire(ctx context.Context, terminal io.Writer) (http.Handler, error
 		return nil, err
 	}
 	truth := orders.New(a.db, pace)
-	a.sync = ordersync.New(ordersync.Options{DB: a.db, Orders: truth, Accounts: a.accounts, Store: store, Supplier: supplier, Pace: pace, BackFill: cfg.BackFill,
-		Log: a.log, Count: a.metrics.count, Lag: a.metrics.lag})
+	a.sync = ordersync.New(ordersync.Options{
+		DB: a.db, Orders: truth, Accounts: a.accounts, Store: store, Supplier: supplier, Pace: pace, BackFill: cfg.BackFill,
+		Log: a.log, Count: a.metrics.count, Lag: a.metrics.lag,
+	})
 	if cfg.WixAppID == "" || cfg.AliExpressAppKey == "" {
 		a.log.Warn("a platform is not set up: see waybill serve --help", "wix", cfg.WixAppID != "", "aliexpress", cfg.AliExpressAppKey != "")
 	}
-	return handlers.New(handlers.Deps{Orders: truth, Sync: a.sync, Accounts: a.accounts, Ready: a.db.Ready, Docs: docs.Handler(), Home: web.Handler(), Log: a.log,
-		Observe: a.metrics.request}), nil
+	return handlers.New(handlers.Deps{
+		Orders: truth, Sync: a.sync, Accounts: a.accounts, Ready: a.db.Ready, Docs: docs.Handler(), Home: web.Handler(), Log: a.log,
+		Observe: a.metrics.request,
+	}), nil
 }
 
 // noLimit turns the settings' "0 for no limit" into the adapters' negative number.
@@ -244,13 +252,15 @@ func (a *app) firstMerchant(ctx context.Context, terminal io.Writer) error {
 	return err
 }
 
-func (a *app) listen(address string, h http.Handler) (string, error) {
-	l, err := net.Listen("tcp", address)
+func (a *app) listen(ctx context.Context, address string, h http.Handler) (string, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
 		return "", err
 	}
-	s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 60 * time.Second, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)}
+	s := &http.Server{
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 60 * time.Second, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+	}
 	a.servers = append(a.servers, s)
 	go func() {
 		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {

@@ -37,7 +37,7 @@ func demo(ctx context.Context, args []string, env func(string) (string, bool), o
 		return err
 	}
 	log := newLog(cfg, errOut)
-	sims, err := startSimulators("127.0.0.1:0", "127.0.0.1:0", wixsim.Options{RateLimit: -1}, aliexpresssim.Options{ReadableAfter: -1})
+	sims, err := startSimulators(ctx, "127.0.0.1:0", "127.0.0.1:0", wixsim.Options{RateLimit: -1}, aliexpresssim.Options{ReadableAfter: -1})
 	if err != nil {
 		return err
 	}
@@ -130,8 +130,10 @@ type good struct {
 	from aliexpresssim.Product
 }
 
-var firstNames = []string{"Jane", "Omar", "Lucia", "Wei", "Amara", "Noah", "Ines", "Tom", "Priya", "Mateo"}
-var lastNames = []string{"Doe", "Haddad", "Marino", "Chen", "Okafor", "Berg", "Costa", "Fisher", "Nair", "Silva"}
+var (
+	firstNames = []string{"Jane", "Omar", "Lucia", "Wei", "Amara", "Noah", "Ines", "Tom", "Priya", "Mateo"}
+	lastNames  = []string{"Doe", "Haddad", "Marino", "Chen", "Okafor", "Berg", "Costa", "Fisher", "Nair", "Silva"}
+)
 
 func (s *sampleShop) open(ctx context.Context) error {
 	if err := s.connect(ctx); err != nil {
@@ -147,9 +149,17 @@ func (s *sampleShop) open(ctx context.Context) error {
 		lines   int
 		cancel  bool
 	}{
-		{payment: "authorized", lines: 1}, {payment: "offline", lines: 2}, {payment: "paid", lines: 1}, {payment: "paid", lines: 2},
-		{payment: "paid", stage: 1, lines: 1}, {payment: "paid", stage: 1, lines: 2}, {payment: "paid", stage: 2, lines: 1},
-		{payment: "paid", stage: 3, lines: 2}, {payment: "paid", stage: 4, lines: 1}, {payment: "paid", stage: 4, lines: 2}, {payment: "paid", lines: 1, cancel: true},
+		{payment: "authorized", lines: 1},
+		{payment: "offline", lines: 2},
+		{payment: "paid", lines: 1},
+		{payment: "paid", lines: 2},
+		{payment: "paid", stage: 1, lines: 1},
+		{payment: "paid", stage: 1, lines: 2},
+		{payment: "paid", stage: 2, lines: 1},
+		{payment: "paid", stage: 3, lines: 2},
+		{payment: "paid", stage: 4, lines: 1},
+		{payment: "paid", stage: 4, lines: 2},
+		{payment: "paid", lines: 1, cancel: true},
 	} {
 		id, err := s.buy(how.payment, how.lines)
 		if err != nil {
@@ -194,7 +204,8 @@ func (s *sampleShop) stock(ctx context.Context) error {
 		price := models.Money{Minor: cents, Currency: p.Currency}
 		g := good{from: p, line: wixsim.NewLine{
 			CatalogItemID: fmt.Sprintf("5376f9ec-b92e-efa9-e4a1-%012d", i+1), VariantID: fmt.Sprintf("00000000-0000-0020-0005-%012d", i+1),
-			SKU: "WB-" + p.SKUID[len(p.SKUID)-5:], Name: p.Title, Quantity: 1, Price: json.Number(strings.Fields(price.String())[0])}}
+			SKU: "WB-" + p.SKUID[len(p.SKUID)-5:], Name: p.Title, Quantity: 1, Price: json.Number(strings.Fields(price.String())[0]),
+		}}
 		s.goods = append(s.goods, g)
 		if i == 0 {
 			continue
@@ -215,9 +226,11 @@ func (s *sampleShop) stock(ctx context.Context) error {
 func (s *sampleShop) buy(payment string, lines int) (string, error) {
 	n := s.buyers
 	s.buyers++
-	order := wixsim.NewOrder{Payment: payment, Currency: "USD",
+	order := wixsim.NewOrder{
+		Payment: payment, Currency: "USD",
 		Buyer:   wixsim.NewBuyer{FirstName: firstNames[n%len(firstNames)], LastName: lastNames[(n*7+n/10)%len(lastNames)], Phone: "+12125550123"},
-		Address: &wixsim.NewAddress{Country: "US", Subdivision: "US-NY", City: "New York", PostalCode: "10011", AddressLine: fmt.Sprintf("%d West 23rd Street", 200+n)}}
+		Address: &wixsim.NewAddress{Country: "US", Subdivision: "US-NY", City: "New York", PostalCode: "10011", AddressLine: fmt.Sprintf("%d West 23rd Street", 200+n)},
+	}
 	order.Buyer.Email = strings.ToLower(order.Buyer.FirstName+"."+order.Buyer.LastName) + "@example.com"
 	for i := range lines {
 		line := s.goods[(n+i*3)%(len(s.goods)-1)+1].line
@@ -395,5 +408,5 @@ Try:
 
 A new buyer comes about every %[5]s. Stop with Ctrl-C.
 
-`, url, s.key, s.sims.wixURL, s.sims.aliURL, (time.Duration(25 * float64(time.Second) / s.speed)).Round(time.Second))
+`, url, s.key, s.sims.wixURL, s.sims.aliURL, time.Duration(25*float64(time.Second)/s.speed).Round(time.Second))
 }

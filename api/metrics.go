@@ -33,8 +33,10 @@ func newMetrics() *metrics {
 		jobs: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "waybill_job_seconds", Help: "Jobs worked, by kind and result."}, []string{"kind", "result"}),
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waybill_events_total", Help: "Webhooks and pushes received and purchases sent, by what became of them."},
 			[]string{"what", "how"}),
-		lags: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "waybill_hop_lag_seconds", Help: "How long a hop took, from the news to the fact.",
-			Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600}}, []string{"hop"}),
+		lags: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "waybill_hop_lag_seconds", Help: "How long a hop took, from the news to the fact.",
+			Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600},
+		}, []string{"hop"}),
 	}
 	m.registry.MustRegister(m.requests, m.calls, m.jobs, m.events, m.lags, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m

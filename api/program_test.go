@@ -335,8 +335,10 @@ func (w *world) checkAgainstDocument(req *http.Request, a answer) {
 	}
 	options := &openapi3filter.Options{IncludeResponseStatus: true, MultiError: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc}
 	in := &openapi3filter.RequestValidationInput{Request: relative, PathParams: params, Route: route, Options: options}
-	err = openapi3filter.ValidateResponse(context.Background(), &openapi3filter.ResponseValidationInput{RequestValidationInput: in, Status: a.status, Header: a.header,
-		Body: io.NopCloser(bytes.NewReader(a.body)), Options: options})
+	err = openapi3filter.ValidateResponse(context.Background(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: in, Status: a.status, Header: a.header,
+		Body: io.NopCloser(bytes.NewReader(a.body)), Options: options,
+	})
 	if err != nil {
 		w.t.Errorf("%s %s: the answer is not what the document promises: %v\n%s", req.Method, req.URL.Path, err, a.body)
 	}
@@ -445,12 +447,16 @@ func (w *world) goods() []wixsim.NewLine {
 			continue
 		}
 		n := len(lines) + 1
-		line := wixsim.NewLine{CatalogItemID: fmt.Sprintf("5376f9ec-b92e-efa9-e4a1-%012d", n), VariantID: fmt.Sprintf("00000000-0000-0020-0005-%012d", n),
-			SKU: fmt.Sprintf("WB-%d", n), Name: p.Title, Quantity: 1, Price: "19.99"}
+		line := wixsim.NewLine{
+			CatalogItemID: fmt.Sprintf("5376f9ec-b92e-efa9-e4a1-%012d", n), VariantID: fmt.Sprintf("00000000-0000-0020-0005-%012d", n),
+			SKU: fmt.Sprintf("WB-%d", n), Name: p.Title, Quantity: 1, Price: "19.99",
+		}
 		lines = append(lines, line)
-		w.do(http.MethodPost, "/product-mappings", map[string]any{"store_id": w.storeID, "variant_key": line.CatalogItemID + "/" + line.VariantID, "role": "dropship",
+		w.do(http.MethodPost, "/product-mappings", map[string]any{
+			"store_id": w.storeID, "variant_key": line.CatalogItemID + "/" + line.VariantID, "role": "dropship",
 			"title": p.Title, "supplier_product_id": p.ProductID, "supplier_sku_id": p.SKUID, "supplier_sku_attr": p.SKUAttr, "supplier_store_id": p.StoreID,
-			"supplier_store_name": p.StoreName}, http.StatusCreated, nil)
+			"supplier_store_name": p.StoreName,
+		}, http.StatusCreated, nil)
 	}
 	if len(lines) != 2 {
 		w.t.Fatal("the simulator has no store with two SKUs")
@@ -461,8 +467,10 @@ func (w *world) goods() []wixsim.NewLine {
 // buy places a buyer's order in the store.
 func (w *world) buy(payment string, lines ...wixsim.NewLine) string {
 	w.t.Helper()
-	o, err := w.wix.CreateOrder(wixsim.NewOrder{Payment: payment, Lines: lines, Buyer: wixsim.NewBuyer{FirstName: "Jane", LastName: "Doe", Email: "jane@example.com", Phone: "+12125550123"},
-		Address: &wixsim.NewAddress{Country: "US", Subdivision: "US-NY", City: "New York", PostalCode: "10011", AddressLine: "235 West 23rd Street"}})
+	o, err := w.wix.CreateOrder(wixsim.NewOrder{
+		Payment: payment, Lines: lines, Buyer: wixsim.NewBuyer{FirstName: "Jane", LastName: "Doe", Email: "jane@example.com", Phone: "+12125550123"},
+		Address: &wixsim.NewAddress{Country: "US", Subdivision: "US-NY", City: "New York", PostalCode: "10011", AddressLine: "235 West 23rd Street"},
+	})
 	if err != nil {
 		w.t.Fatal(err)
 	}

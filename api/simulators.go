@@ -27,11 +27,11 @@ type simulators struct {
 }
 
 // startSimulators listens on two loopback addresses. It refuses any other: the control API has no lock.
-func startSimulators(wixAddress, aliAddress string, wix wixsim.Options, ali aliexpresssim.Options) (*simulators, error) {
+func startSimulators(ctx context.Context, wixAddress, aliAddress string, wix wixsim.Options, ali aliexpresssim.Options) (*simulators, error) {
 	s := &simulators{wix: wixsim.New(wix), aliexpress: aliexpresssim.New(ali)}
 	var err error
-	if s.wixURL, err = s.listen(wixAddress, s.wix); err == nil {
-		s.aliURL, err = s.listen(aliAddress, s.aliexpress)
+	if s.wixURL, err = s.listen(ctx, wixAddress, s.wix); err == nil {
+		s.aliURL, err = s.listen(ctx, aliAddress, s.aliexpress)
 	}
 	if err != nil {
 		s.stop()
@@ -40,7 +40,7 @@ func startSimulators(wixAddress, aliAddress string, wix wixsim.Options, ali alie
 	return s, nil
 }
 
-func (s *simulators) listen(address string, h http.Handler) (string, error) {
+func (s *simulators) listen(ctx context.Context, address string, h http.Handler) (string, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return "", fmt.Errorf("simulator address %q: %w", address, err)
@@ -48,7 +48,7 @@ func (s *simulators) listen(address string, h http.Handler) (string, error) {
 	if !isLoopback(host) {
 		return "", fmt.Errorf("simulator address %q: simulators listen on loopback only, such as 127.0.0.1:8091", address)
 	}
-	l, err := net.Listen("tcp", address)
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
 		return "", fmt.Errorf("simulator: %w", err)
 	}
@@ -100,7 +100,7 @@ func simulate(ctx context.Context, args []string, out, errOut io.Writer) error {
 	if flags.NArg() > 0 {
 		return fmt.Errorf("simulate does not know %q", flags.Arg(0))
 	}
-	s, err := startSimulators(*wixAddress, *aliAddress, wixsim.Options{WebhookURL: *webhooks}, aliexpresssim.Options{PushURL: *pushes, ReadableAfter: orNone(*readable)})
+	s, err := startSimulators(ctx, *wixAddress, *aliAddress, wixsim.Options{WebhookURL: *webhooks}, aliexpresssim.Options{PushURL: *pushes, ReadableAfter: orNone(*readable)})
 	if err != nil {
 		return err
 	}

@@ -145,8 +145,10 @@ func checkTimeline(t *testing.T, w *world, o orderView) {
 	if want := []any{"pending", "awaiting_order", "awaiting_payment", "awaiting_shipment", "fulfilled"}; !slices.Equal(tabs, want) {
 		t.Errorf("tabs were %v, want %v", tabs, want)
 	}
-	for _, want := range []string{"order_received", "order_changed", "placement_planned", "placement_approved", "placement_sending", "placement_placed",
-		"supplier_status_changed", "supplier_order_paid", "parcel_seen", "parcel_renumbered", "push_sent", "push_confirmed", "sync_requested"} {
+	for _, want := range []string{
+		"order_received", "order_changed", "placement_planned", "placement_approved", "placement_sending", "placement_placed",
+		"supplier_status_changed", "supplier_order_paid", "parcel_seen", "parcel_renumbered", "push_sent", "push_confirmed", "sync_requested",
+	} {
 		if !kinds[want] {
 			t.Errorf("the timeline has no %s: %v", want, kinds)
 		}

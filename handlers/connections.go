@@ -34,9 +34,11 @@ type connectionList struct {
 } //	@name	ConnectionList
 
 func toConnection(c models.Connection) connection {
-	return connection{ID: c.ID, Platform: c.Platform, ExternalID: c.ExternalID, Name: c.Name, State: c.State, TokenExpiresAt: utc(c.TokenExpiresAt),
+	return connection{
+		ID: c.ID, Platform: c.Platform, ExternalID: c.ExternalID, Name: c.Name, State: c.State, TokenExpiresAt: utc(c.TokenExpiresAt),
 		RefreshExpiresAt: utc(c.RefreshExpiresAt), LastSuccessAt: utc(c.LastSuccessAt), LastErrorAt: utc(c.LastErrorAt), LastErrorCode: c.LastErrorCode,
-		LastErrorDetail: c.LastErrorDetail, NextSweepAt: utc(c.NextSweepAt), CreatedAt: c.CreatedAt.UTC()}
+		LastErrorDetail: c.LastErrorDetail, NextSweepAt: utc(c.NextSweepAt), CreatedAt: c.CreatedAt.UTC(),
+	}
 }
 
 // listConnections lists stores and supplier accounts.

@@ -70,9 +70,11 @@ type productMapping struct {
 } //	@name	ProductMapping
 
 func toMapping(m models.ProductMapping) productMapping {
-	out := productMapping{ID: m.ID, StoreID: m.StoreID, VariantKey: m.VariantKey, Rank: m.Rank, Role: m.Role, Title: m.Title, SupplierProductID: m.SupplierProductID,
+	out := productMapping{
+		ID: m.ID, StoreID: m.StoreID, VariantKey: m.VariantKey, Rank: m.Rank, Role: m.Role, Title: m.Title, SupplierProductID: m.SupplierProductID,
 		SupplierSKUID: m.SupplierSKUID, SupplierSKUAttr: m.SupplierSKUAttr, SupplierStoreID: m.SupplierStoreID, SupplierStoreName: m.SupplierStoreName,
-		ShippingService: m.ShippingService, CreatedAt: m.CreatedAt.UTC(), UpdatedAt: m.UpdatedAt.UTC()}
+		ShippingService: m.ShippingService, CreatedAt: m.CreatedAt.UTC(), UpdatedAt: m.UpdatedAt.UTC(),
+	}
 	if m.PriceCapMinor != nil {
 		out.PriceCap = &money{*m.PriceCapMinor, m.PriceCapCurrency}
 	}

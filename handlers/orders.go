@@ -59,10 +59,12 @@ type orderPage struct {
 } //	@name	OrderPage
 
 func toSummary(o models.Order) orderSummary {
-	s := orderSummary{ID: o.ID, StoreID: o.StoreID, Number: o.Number, ExternalID: o.ExternalID, PlacedAt: o.PlacedAt.UTC(), Tab: o.Tab, Why: o.Why,
+	s := orderSummary{
+		ID: o.ID, StoreID: o.StoreID, Number: o.Number, ExternalID: o.ExternalID, PlacedAt: o.PlacedAt.UTC(), Tab: o.Tab, Why: o.Why,
 		ClosedReason: o.ClosedReason, Chips: make([]chip, len(o.Chips)), StoreStatus: o.StoreStatus, PaymentStatus: o.PaymentStatus,
 		FulfillmentStatus: o.FulfillmentStatus, Total: money{o.TotalMinor, o.Currency}, BuyerName: o.BuyerName, Country: o.Country, OpenFlags: o.OpenFlags,
-		LastCheckedAt: utc(o.LastCheckedAt), LastCheckedSource: o.LastCheckedSource, NextCheckAt: utc(o.NextCheckAt), Version: o.Version}
+		LastCheckedAt: utc(o.LastCheckedAt), LastCheckedSource: o.LastCheckedSource, NextCheckAt: utc(o.NextCheckAt), Version: o.Version,
+	}
 	for i, c := range o.Chips {
 		s.Chips[i] = chip{c.Code, c.Text}
 	}
@@ -169,8 +171,10 @@ func (s *server) countOrders(w http.ResponseWriter, r *http.Request, caller acco
 	if err != nil {
 		return err
 	}
-	return respond(w, http.StatusOK, orderCounts{Pending: c["pending"], AwaitingOrder: c["awaiting_order"], AwaitingPayment: c["awaiting_payment"],
-		AwaitingShipment: c["awaiting_shipment"], Fulfilled: c["fulfilled"], Closed: c["closed"], Attention: c["attention"]})
+	return respond(w, http.StatusOK, orderCounts{
+		Pending: c["pending"], AwaitingOrder: c["awaiting_order"], AwaitingPayment: c["awaiting_payment"],
+		AwaitingShipment: c["awaiting_shipment"], Fulfilled: c["fulfilled"], Closed: c["closed"], Attention: c["attention"],
+	})
 }
 
 type address struct {
@@ -273,12 +277,16 @@ type orderDetail struct {
 } //	@name	Order
 
 func toDetail(d orders.Detail) orderDetail {
-	out := orderDetail{orderSummary: toSummary(d.Order), BuyerEmail: d.Order.BuyerEmail, BuyerNote: d.Order.BuyerNote, Recipient: address(d.Recipient),
+	out := orderDetail{
+		orderSummary: toSummary(d.Order), BuyerEmail: d.Order.BuyerEmail, BuyerNote: d.Order.BuyerNote, Recipient: address(d.Recipient),
 		Lines: make([]orderLine, len(d.Lines)), SupplierOrders: make([]supplierOrder, len(d.SupplierOrders)), Parcels: make([]parcel, len(d.Parcels)),
-		Pushes: make([]push, len(d.Pushes)), Flags: make([]flag, len(d.Flags))}
+		Pushes: make([]push, len(d.Pushes)), Flags: make([]flag, len(d.Flags)),
+	}
 	for i, l := range d.Lines {
-		out.Lines[i] = orderLine{ID: l.LineID, Name: l.Name, SKU: l.SKU, VariantKey: l.VariantKey, Options: l.Options, Role: l.Role, Mapped: l.Mapped,
-			Quantity: l.Quantity, Refunded: l.Refunded, Live: l.Live(), Removed: l.Removed, Price: money{l.PriceMinor, d.Order.Currency}, ImageURL: l.ImageURL}
+		out.Lines[i] = orderLine{
+			ID: l.LineID, Name: l.Name, SKU: l.SKU, VariantKey: l.VariantKey, Options: l.Options, Role: l.Role, Mapped: l.Mapped,
+			Quantity: l.Quantity, Refunded: l.Refunded, Live: l.Live(), Removed: l.Removed, Price: money{l.PriceMinor, d.Order.Currency}, ImageURL: l.ImageURL,
+		}
 		if d.Order.Gate.Dead() {
 			out.Lines[i].Live = 0
 		}
@@ -299,8 +307,10 @@ func toDetail(d orders.Detail) orderDetail {
 }
 
 func toParcel(p models.Parcel) parcel {
-	out := parcel{ID: p.ID, TrackingNumber: p.TrackingNumber, PreviousNumbers: append([]string{}, p.PreviousNumbers...), Carrier: p.Carrier,
-		Items: make([]parcelItem, len(p.Items)), LastEvent: p.LastEvent, LastEventAt: utc(p.LastEventAt), MissingSince: utc(p.MissingSince), FirstSeenAt: p.FirstSeenAt.UTC()}
+	out := parcel{
+		ID: p.ID, TrackingNumber: p.TrackingNumber, PreviousNumbers: append([]string{}, p.PreviousNumbers...), Carrier: p.Carrier,
+		Items: make([]parcelItem, len(p.Items)), LastEvent: p.LastEvent, LastEventAt: utc(p.LastEventAt), MissingSince: utc(p.MissingSince), FirstSeenAt: p.FirstSeenAt.UTC(),
+	}
 	for i, it := range p.Items {
 		out.Items[i] = parcelItem{it.SupplierOrderID, it.LineID, it.Quantity}
 	}
@@ -308,9 +318,11 @@ func toParcel(p models.Parcel) parcel {
 }
 
 func toPush(p models.Push) push {
-	out := push{ID: p.ID, ParcelID: p.ParcelID, State: p.State, TrackingNumber: p.WantedNumber, Lines: make([]lineQuantity, len(p.WantedLines)),
+	out := push{
+		ID: p.ID, ParcelID: p.ParcelID, State: p.State, TrackingNumber: p.WantedNumber, Lines: make([]lineQuantity, len(p.WantedLines)),
 		FulfillmentID: p.FulfillmentID, Adopted: p.Adopted, Attempts: p.Attempts, WantedSince: p.WantedSince.UTC(), SentAt: utc(p.SentAt),
-		ConfirmedAt: utc(p.ConfirmedAt), NextTryAt: utc(p.NextTryAt), ErrorCode: p.ErrorCode, ErrorDetail: p.ErrorDetail}
+		ConfirmedAt: utc(p.ConfirmedAt), NextTryAt: utc(p.NextTryAt), ErrorCode: p.ErrorCode, ErrorDetail: p.ErrorDetail,
+	}
 	for i, l := range p.WantedLines {
 		out.Lines[i] = lineQuantity{l.LineID, l.Quantity}
 	}
@@ -425,8 +437,10 @@ func (s *server) syncOrder(w http.ResponseWriter, r *http.Request, caller accoun
 	if err != nil {
 		return err
 	}
-	return s.startSync(w, r, caller, ordersync.SyncRequest{Scope: models.SyncScope{Kind: models.ScopeOrders, IDs: []models.ID{pathID(r)}},
-		Direction: direction(in.Direction), Actor: caller.Actor, Reason: in.Reason})
+	return s.startSync(w, r, caller, ordersync.SyncRequest{
+		Scope:     models.SyncScope{Kind: models.ScopeOrders, IDs: []models.ID{pathID(r)}},
+		Direction: direction(in.Direction), Actor: caller.Actor, Reason: in.Reason,
+	})
 }
 
 func direction(word string) models.Direction {

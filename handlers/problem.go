@@ -74,8 +74,10 @@ func (s *server) problem(w http.ResponseWriter, r *http.Request, err error) {
 		level = slog.LevelError
 	}
 	s.Log.LogAttrs(r.Context(), level, "request refused", slog.String("request_id", idOf(r)), slog.String("code", e.Code), slog.Int("status", status), slog.Any("error", err))
-	p := problem{Type: "urn:waybill:problem:" + e.Code, Title: http.StatusText(status), Status: status, Detail: e.Detail, Code: e.Code,
-		Instance: "urn:uuid:" + idOf(r)}
+	p := problem{
+		Type: "urn:waybill:problem:" + e.Code, Title: http.StatusText(status), Status: status, Detail: e.Detail, Code: e.Code,
+		Instance: "urn:uuid:" + idOf(r),
+	}
 	for _, f := range e.Fields {
 		p.Errors = append(p.Errors, fieldProblem{f.Pointer, f.Reason})
 	}

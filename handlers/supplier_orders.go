@@ -52,10 +52,12 @@ type supplierOrderList struct {
 } //	@name	SupplierOrderList
 
 func toSupplierOrder(so models.SupplierOrder) supplierOrder {
-	out := supplierOrder{ID: so.ID, AccountID: so.AccountID, State: so.State, Origin: so.Origin, Number: so.ExternalID, SupplierStoreName: so.SupplierStoreName,
+	out := supplierOrder{
+		ID: so.ID, AccountID: so.AccountID, State: so.State, Origin: so.Origin, Number: so.ExternalID, SupplierStoreName: so.SupplierStoreName,
 		Stage: so.Stage, Status: so.Status, LogisticsStatus: so.LogisticsStatus, EndReason: so.EndReason, Lines: make([]supplierOrderLine, len(so.Lines)),
 		ErrorCode: so.ErrorCode, ErrorDetail: so.ErrorDetail, HoldUntil: utc(so.NotBefore), PlacedAt: utc(so.PlacedAt), PaidAt: utc(so.PaidAt), PayBy: utc(so.PayBy),
-		LastCheckedAt: utc(so.LastCheckedAt), NextCheckAt: utc(so.NextCheckAt)}
+		LastCheckedAt: utc(so.LastCheckedAt), NextCheckAt: utc(so.NextCheckAt),
+	}
 	if so.AmountCurrency != "" {
 		out.Amount = &money{so.AmountMinor, so.AmountCurrency}
 	}
@@ -118,8 +120,10 @@ func (s *server) placeOrder(w http.ResponseWriter, r *http.Request, caller accou
 	if err != nil {
 		return err
 	}
-	placed, err := s.Sync.Plan(r.Context(), caller.MerchantID, pathID(r), ordersync.PlanRequest{AccountID: models.ID(in.AccountID), Lines: toLines(in.Lines),
-		Note: in.Note, NotBefore: in.HoldUntil}, byPerson(caller, in.Reason))
+	placed, err := s.Sync.Plan(r.Context(), caller.MerchantID, pathID(r), ordersync.PlanRequest{
+		AccountID: models.ID(in.AccountID), Lines: toLines(in.Lines),
+		Note: in.Note, NotBefore: in.HoldUntil,
+	}, byPerson(caller, in.Reason))
 	if err != nil {
 		return err
 	}

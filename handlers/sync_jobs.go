@@ -40,9 +40,11 @@ type syncScope struct {
 } //	@name	SyncScope
 
 func toSyncJob(j models.SyncJob, joined bool) syncJob {
-	return syncJob{ID: j.ID, Scope: syncScope{Kind: j.Scope.Kind, IDs: j.Scope.IDs, Tab: j.Scope.Tab, StoreID: j.Scope.StoreID}, Direction: j.Direction,
+	return syncJob{
+		ID: j.ID, Scope: syncScope{Kind: j.Scope.Kind, IDs: j.Scope.IDs, Tab: j.Scope.Tab, StoreID: j.Scope.StoreID}, Direction: j.Direction,
 		Trigger: j.Trigger, Actor: string(j.Actor), Reason: j.Reason, State: j.State, Joined: joined, Total: j.Total, Done: j.Done(), Changed: j.Changed,
-		Unchanged: j.Unchanged, Refused: j.Refused, Unreachable: j.Unreachable, CreatedAt: j.CreatedAt.UTC(), StartedAt: utc(j.StartedAt), FinishedAt: utc(j.FinishedAt)}
+		Unchanged: j.Unchanged, Refused: j.Refused, Unreachable: j.Unreachable, CreatedAt: j.CreatedAt.UTC(), StartedAt: utc(j.StartedAt), FinishedAt: utc(j.FinishedAt),
+	}
 }
 
 type syncJobRequest struct {
@@ -73,8 +75,10 @@ func (s *server) createSyncJob(w http.ResponseWriter, r *http.Request, caller ac
 	if err != nil {
 		return err
 	}
-	return s.startSync(w, r, caller, ordersync.SyncRequest{Scope: models.SyncScope{Kind: in.Scope.Kind, IDs: in.Scope.IDs, Tab: in.Scope.Tab, StoreID: in.Scope.StoreID},
-		Direction: direction(in.Direction), Actor: caller.Actor, Reason: in.Reason})
+	return s.startSync(w, r, caller, ordersync.SyncRequest{
+		Scope:     models.SyncScope{Kind: in.Scope.Kind, IDs: in.Scope.IDs, Tab: in.Scope.Tab, StoreID: in.Scope.StoreID},
+		Direction: direction(in.Direction), Actor: caller.Actor, Reason: in.Reason,
+	})
 }
 
 func (s *server) startSync(w http.ResponseWriter, r *http.Request, caller accounts.Caller, request ordersync.SyncRequest) error {

@@ -92,7 +92,11 @@ func TestPaceIsSpedUp(t *testing.T) {
 		speed     float64
 		d, wanted time.Duration
 	}{
-		{0, time.Hour, time.Hour}, {-3, time.Hour, time.Hour}, {1, time.Hour, time.Hour}, {60, time.Hour, time.Minute}, {0.5, time.Hour, 2 * time.Hour},
+		{0, time.Hour, time.Hour},
+		{-3, time.Hour, time.Hour},
+		{1, time.Hour, time.Hour},
+		{60, time.Hour, time.Minute},
+		{0.5, time.Hour, 2 * time.Hour},
 		{1e9, time.Hour, 50 * time.Millisecond},
 	} {
 		if got := (models.Pace{Speed: c.speed}).Every(c.d); got != c.wanted {

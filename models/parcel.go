@@ -150,8 +150,10 @@ func (m *parcelMerge) addNew(seen []TrackedParcel) {
 			continue
 		}
 		m.matched[i] = len(m.parcels)
-		m.parcels = append(m.parcels, Parcel{MerchantID: m.supplier.MerchantID, ID: m.newID(), OrderID: m.supplier.OrderID,
-			TrackingNumber: t.Number, FirstSeenAt: m.now})
+		m.parcels = append(m.parcels, Parcel{
+			MerchantID: m.supplier.MerchantID, ID: m.newID(), OrderID: m.supplier.OrderID,
+			TrackingNumber: t.Number, FirstSeenAt: m.now,
+		})
 	}
 }
 
@@ -278,8 +280,10 @@ func (m *parcelMerge) itemsFor(t TrackedParcel, free []SupplierLine) []ParcelIte
 				return
 			}
 		}
-		items = append(items, ParcelItem{MerchantID: l.MerchantID, SupplierOrderID: l.SupplierOrderID, OrderID: l.OrderID,
-			LineID: l.LineID, Part: l.Part, SKUID: l.SKUID, Quantity: n})
+		items = append(items, ParcelItem{
+			MerchantID: l.MerchantID, SupplierOrderID: l.SupplierOrderID, OrderID: l.OrderID,
+			LineID: l.LineID, Part: l.Part, SKUID: l.SKUID, Quantity: n,
+		})
 	}
 	if len(t.Items) == 0 {
 		for f, l := range free {

@@ -46,11 +46,15 @@ func TestStoreSnapshotsInAnyOrderGiveTheSameTab(t *testing.T) {
 		ids := []string{"A", "B", "C"}
 		snapshots := make([]models.StoreOrder, rapid.IntRange(1, 6).Draw(t, "snapshots"))
 		for i := range snapshots {
-			s := models.StoreOrder{ExternalID: "wix-1", UpdatedAt: noon.Add(time.Duration(i) * time.Second), Imported: rapid.IntRange(0, 9).Draw(t, "imported") == 0,
-				Status: rapid.SampledFrom(storeWords).Draw(t, "status"), PaymentStatus: rapid.SampledFrom(paymentWords).Draw(t, "payment")}
+			s := models.StoreOrder{
+				ExternalID: "wix-1", UpdatedAt: noon.Add(time.Duration(i) * time.Second), Imported: rapid.IntRange(0, 9).Draw(t, "imported") == 0,
+				Status: rapid.SampledFrom(storeWords).Draw(t, "status"), PaymentStatus: rapid.SampledFrom(paymentWords).Draw(t, "payment"),
+			}
 			for _, id := range ids[:rapid.IntRange(0, 3).Draw(t, "lines")] {
-				s.Lines = append(s.Lines, models.StoreLine{ID: id, VariantKey: id, Quantity: rapid.IntRange(0, 3).Draw(t, "quantity"),
-					Refunded: rapid.IntRange(0, 3).Draw(t, "refunded"), Shippable: rapid.Bool().Draw(t, "shippable")})
+				s.Lines = append(s.Lines, models.StoreLine{
+					ID: id, VariantKey: id, Quantity: rapid.IntRange(0, 3).Draw(t, "quantity"),
+					Refunded: rapid.IntRange(0, 3).Draw(t, "refunded"), Shippable: rapid.Bool().Draw(t, "shippable"),
+				})
 			}
 			snapshots[i] = s
 		}
@@ -210,8 +214,10 @@ func drawSupplierOrder(t *rapid.T) models.SupplierOrder {
 		NextCheckAt: drawTime(t, "next check"), NoDataSince: drawTime(t, "no data"), CreatedAt: drawMoment(t, "created"), CheckFailures: drawQuantity(t),
 	}
 	for range some(t, "supplier lines") {
-		s.Lines = append(s.Lines, models.SupplierLine{SupplierOrderID: s.ID, LineID: drawLineID(t), Part: drawPart(t),
-			ProductID: drawLineID(t), SKUID: drawLineID(t), Quantity: drawQuantity(t), Live: !odd(t, "live"), EndReason: word(t, "end reason", endReasons)})
+		s.Lines = append(s.Lines, models.SupplierLine{
+			SupplierOrderID: s.ID, LineID: drawLineID(t), Part: drawPart(t),
+			ProductID: drawLineID(t), SKUID: drawLineID(t), Quantity: drawQuantity(t), Live: !odd(t, "live"), EndReason: word(t, "end reason", endReasons),
+		})
 	}
 	return s
 }
@@ -225,16 +231,20 @@ func drawParcel(t *rapid.T) models.Parcel {
 }
 
 func drawPush(t *rapid.T) models.Push {
-	return models.Push{ID: drawID(t, "push"), ParcelID: drawID(t, "parcel"), State: word(t, "push state", pushStates), WantedSince: drawMoment(t, "wanted since"),
-		NextTryAt: drawTime(t, "next try"), LeaseUntil: drawTime(t, "lease"), Attempts: drawQuantity(t), WantedNumber: rapid.SampledFrom([]string{"", "N1"}).Draw(t, "wanted")}
+	return models.Push{
+		ID: drawID(t, "push"), ParcelID: drawID(t, "parcel"), State: word(t, "push state", pushStates), WantedSince: drawMoment(t, "wanted since"),
+		NextTryAt: drawTime(t, "next try"), LeaseUntil: drawTime(t, "lease"), Attempts: drawQuantity(t), WantedNumber: rapid.SampledFrom([]string{"", "N1"}).Draw(t, "wanted"),
+	}
 }
 
 func drawFacts(t *rapid.T) models.Facts {
 	f := models.Facts{Now: drawMoment(t, "now"), Order: drawOrder(t)}
 	for range some(t, "lines") {
-		f.Lines = append(f.Lines, models.Line{LineID: drawLineID(t), Name: rapid.String().Draw(t, "name"), Mapped: rapid.Bool().Draw(t, "mapped"),
+		f.Lines = append(f.Lines, models.Line{
+			LineID: drawLineID(t), Name: rapid.String().Draw(t, "name"), Mapped: rapid.Bool().Draw(t, "mapped"),
 			Role:     word(t, "role", []models.Role{models.RoleDropship, models.RoleDropship, models.RoleDropship, models.RoleOwn, models.RoleNoShipping}),
-			Quantity: drawQuantity(t), Refunded: drawQuantity(t) - rapid.SampledFrom([]int{1, 2, 3}).Draw(t, "kept"), Removed: odd(t, "removed")})
+			Quantity: drawQuantity(t), Refunded: drawQuantity(t) - rapid.SampledFrom([]int{1, 2, 3}).Draw(t, "kept"), Removed: odd(t, "removed"),
+		})
 	}
 	for range some(t, "supplier orders") {
 		f.SupplierOrders = append(f.SupplierOrders, drawSupplierOrder(t))
@@ -249,8 +259,10 @@ func drawFacts(t *rapid.T) models.Facts {
 }
 
 func drawPace(t *rapid.T) models.Pace {
-	return models.Pace{Speed: rapid.SampledFrom([]float64{0, -1, 1, 60, 1e-300, 1e300, math.Inf(1), math.NaN()}).Draw(t, "speed"),
-		Settle: time.Duration(rapid.Int64().Draw(t, "settle"))}
+	return models.Pace{
+		Speed:  rapid.SampledFrom([]float64{0, -1, 1, 60, 1e-300, 1e300, math.Inf(1), math.NaN()}).Draw(t, "speed"),
+		Settle: time.Duration(rapid.Int64().Draw(t, "settle")),
+	}
 }
 
 func TestAnyFactsGiveExactlyOneTab(t *testing.T) {
@@ -342,8 +354,10 @@ var trackingNumbers = []string{"", "N1", "N2", "N3", "N4"}
 func drawTracked(t *rapid.T, id func(*rapid.T) string, quantity func(*rapid.T) int) []models.TrackedParcel {
 	seen := make([]models.TrackedParcel, rapid.IntRange(0, 4).Draw(t, "listed"))
 	for i := range seen {
-		seen[i] = models.TrackedParcel{Number: rapid.SampledFrom(trackingNumbers).Draw(t, "number"), Carrier: rapid.SampledFrom([]string{"", "Cainiao"}).Draw(t, "carrier"),
-			LastEvent: rapid.SampledFrom([]string{"sent", "arrived"}).Draw(t, "event"), LastEventAt: rapid.SampledFrom([]*time.Time{nil, ago(time.Hour), ago(time.Minute)}).Draw(t, "at")}
+		seen[i] = models.TrackedParcel{
+			Number: rapid.SampledFrom(trackingNumbers).Draw(t, "number"), Carrier: rapid.SampledFrom([]string{"", "Cainiao"}).Draw(t, "carrier"),
+			LastEvent: rapid.SampledFrom([]string{"sent", "arrived"}).Draw(t, "event"), LastEventAt: rapid.SampledFrom([]*time.Time{nil, ago(time.Hour), ago(time.Minute)}).Draw(t, "at"),
+		}
 		for range rapid.IntRange(0, 3).Draw(t, "items") {
 			l := id(t)
 			sku := "sku-" + l

@@ -368,12 +368,12 @@ func (r *roller) remark() {
 		add("authorized", "Authorised, not captured")
 	}
 	for _, s := range r.SupplierOrders {
-		switch {
-		case s.State == PlacementPlanned || s.State == PlacementApproved || s.State == PlacementSending:
+		switch s.State {
+		case PlacementPlanned, PlacementApproved, PlacementSending:
 			add("placing", "Being placed")
-		case s.State == PlacementUnknown:
+		case PlacementUnknown:
 			add("maybe_placed", "Maybe placed")
-		case s.State == PlacementPlaced:
+		case PlacementPlaced:
 			if chip := supplierWords[s.Status].chip; chip.Code != "" {
 				add(chip.Code, chip.Text)
 			}

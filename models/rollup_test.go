@@ -226,10 +226,14 @@ func TestRule2QuantityWithoutLivingSupplierOrderIsAwaitingOrder(t *testing.T) {
 	placing := "placing=Being placed"
 	runRollup(t, map[string]rollupCase{
 		"nothing bought": {order: paid(), lines: lines{line("A", 2)}, tab: models.TabAwaitingOrder, why: "2 of 2 units have not been bought yet."},
-		"no supplier": {order: paid(), lines: lines{unmapped(line("A", 1)), line("B", 2)}, tab: models.TabAwaitingOrder,
-			why: "3 of 3 units have not been bought yet; 1 has no supplier.", troubles: "no_supplier@A"},
-		"no supplier any more, but bought": {order: paid(), lines: lines{unmapped(line("A", 1)), line("B", 1)},
-			supplier: supplier{bought("1", "WAIT_SELLER_SEND_GOODS", a)}, tab: models.TabAwaitingOrder, why: "1 of 2 units has not been bought yet."},
+		"no supplier": {
+			order: paid(), lines: lines{unmapped(line("A", 1)), line("B", 2)}, tab: models.TabAwaitingOrder,
+			why: "3 of 3 units have not been bought yet; 1 has no supplier.", troubles: "no_supplier@A",
+		},
+		"no supplier any more, but bought": {
+			order: paid(), lines: lines{unmapped(line("A", 1)), line("B", 1)},
+			supplier: supplier{bought("1", "WAIT_SELLER_SEND_GOODS", a)}, tab: models.TabAwaitingOrder, why: "1 of 2 units has not been bought yet.",
+		},
 		"planned":  one(attempt("1", models.PlacementPlanned, a), "1 of 1 units has not been bought yet; 1 is being placed.", placing, ""),
 		"approved": one(attempt("1", models.PlacementApproved, a), "1 is being placed", placing, ""),
 		"sending":  one(attempt("1", models.PlacementSending, a), "1 is being placed", placing, ""),
@@ -248,41 +252,65 @@ func TestRule2QuantityWithoutLivingSupplierOrderIsAwaitingOrder(t *testing.T) {
 		"not shipped in time": one(ends(bought("1", "WAIT_SELLER_SEND_GOODS", a), "FINISH", "seller_send_goods_timeout", "A"),
 			"was cancelled (seller_send_goods_timeout)", "", "supplier_cancelled@1"),
 		"finished without goods or reason": one(bought("1", "WAIT_SELLER_SEND_GOODS FINISH", a), "AliExpress order 801 ended without being shipped.", "", "closed_unshipped@1"),
-		"one line covered and another not": {order: paid(), lines: lines{line("A", 1), line("B", 2)},
+		"one line covered and another not": {
+			order: paid(), lines: lines{line("A", 1), line("B", 2)},
 			supplier: supplier{bought("1", "WAIT_BUYER_ACCEPT_GOODS", a)}, parcels: parcels{parcel("p", "N1", holds("1", "A", 1))},
-			tab: models.TabAwaitingOrder, why: "2 of 3 units have not been bought yet."},
-		"more of one line is not progress of another": {order: paid(), lines: lines{line("A", 1), line("B", 1)},
-			supplier: supplier{bought("1", "WAIT_SELLER_SEND_GOODS", units("A", 2))}, tab: models.TabAwaitingOrder, why: "1 of 2 units has not been bought yet."},
-		"a part of a quantity is covered": {order: paid(), lines: lines{line("A", 3)},
-			supplier: supplier{bought("1", "PLACE_ORDER_SUCCESS", units("A", 2))}, tab: models.TabAwaitingOrder, why: "1 of 3 units has not been bought yet."},
-		"a part is placed, a part failed": {order: paid(), lines: lines{line("A", 1), line("B", 1)},
+			tab: models.TabAwaitingOrder, why: "2 of 3 units have not been bought yet.",
+		},
+		"more of one line is not progress of another": {
+			order: paid(), lines: lines{line("A", 1), line("B", 1)},
+			supplier: supplier{bought("1", "WAIT_SELLER_SEND_GOODS", units("A", 2))}, tab: models.TabAwaitingOrder, why: "1 of 2 units has not been bought yet.",
+		},
+		"a part of a quantity is covered": {
+			order: paid(), lines: lines{line("A", 3)},
+			supplier: supplier{bought("1", "PLACE_ORDER_SUCCESS", units("A", 2))}, tab: models.TabAwaitingOrder, why: "1 of 3 units has not been bought yet.",
+		},
+		"a part is placed, a part failed": {
+			order: paid(), lines: lines{line("A", 1), line("B", 1)},
 			supplier: supplier{refusedWith(attempt("1", models.PlacementRejected, units("B", 1)), "address_rejected", "House number missing"), bought("2", "WAIT_SELLER_SEND_GOODS", a)},
-			tab:      models.TabAwaitingOrder, why: "1 of 2 units has not been bought yet|House number missing.", troubles: "place_failed@1"},
-		"a failure that a later attempt made good": {order: paid(), lines: lines{line("A", 1), line("B", 1)},
+			tab:      models.TabAwaitingOrder, why: "1 of 2 units has not been bought yet|House number missing.", troubles: "place_failed@1",
+		},
+		"a failure that a later attempt made good": {
+			order: paid(), lines: lines{line("A", 1), line("B", 1)},
 			supplier: supplier{attempt("1", models.PlacementRejected, a), bought("2", "WAIT_SELLER_SEND_GOODS", a)},
-			tab:      models.TabAwaitingOrder, why: "1 of 2 units has not been bought yet."},
-		"a failure that is being made good": {order: paid(), lines: lines{line("A", 1)},
+			tab:      models.TabAwaitingOrder, why: "1 of 2 units has not been bought yet.",
+		},
+		"a failure that is being made good": {
+			order: paid(), lines: lines{line("A", 1)},
 			supplier: supplier{attempt("1", models.PlacementRejected, a), attempt("2", models.PlacementApproved, a)},
-			tab:      models.TabAwaitingOrder, why: "1 is being placed", chips: placing},
-		"two lines failed in two ways": {order: paid(), lines: lines{line("A", 1), line("B", 1)},
+			tab:      models.TabAwaitingOrder, why: "1 is being placed", chips: placing,
+		},
+		"two lines failed in two ways": {
+			order: paid(), lines: lines{line("A", 1), line("B", 1)},
 			supplier: supplier{
 				refusedWith(attempt("1", models.PlacementRejected, a), "no_shipping", "Cannot ship"),
 				ends(bought("2", "PLACE_ORDER_SUCCESS", units("B", 1)), "FINISH", "buyer_pay_timeout", "B"),
 			},
-			tab: models.TabAwaitingOrder, why: "not paid in time", troubles: "payment_timeout@2 place_failed@1"},
-		"another line's placing does not hide a failure": {order: paid(), lines: lines{line("A", 1), line("B", 1)},
+			tab: models.TabAwaitingOrder, why: "not paid in time", troubles: "payment_timeout@2 place_failed@1",
+		},
+		"another line's placing does not hide a failure": {
+			order: paid(), lines: lines{line("A", 1), line("B", 1)},
 			supplier: supplier{refusedWith(attempt("1", models.PlacementRejected, a), "", "Sold out"), attempt("2", models.PlacementPlanned, units("B", 1))},
-			tab:      models.TabAwaitingOrder, why: "Sold out.", chips: placing, troubles: "place_failed@1"},
-		"one line of a living supplier order was cancelled": {order: paid(), lines: lines{line("A", 1), line("B", 1)},
+			tab:      models.TabAwaitingOrder, why: "Sold out.", chips: placing, troubles: "place_failed@1",
+		},
+		"one line of a living supplier order was cancelled": {
+			order: paid(), lines: lines{line("A", 1), line("B", 1)},
 			supplier: supplier{ends(bought("1", "WAIT_SELLER_SEND_GOODS", a, units("B", 1)), "WAIT_SELLER_SEND_GOODS", "CANCELED", "B")},
-			tab:      models.TabAwaitingOrder, why: "1 of 2 units has not been bought yet|AliExpress order 801 was cancelled in part (CANCELED).", troubles: "supplier_cancelled@1"},
-		"own stock and digital goods do not count": {order: paid(),
+			tab:      models.TabAwaitingOrder, why: "1 of 2 units has not been bought yet|AliExpress order 801 was cancelled in part (CANCELED).", troubles: "supplier_cancelled@1",
+		},
+		"own stock and digital goods do not count": {
+			order: paid(),
 			lines: lines{line("A", 2), role(line("B", 5), models.RoleOwn), role(unmapped(line("C", 7)), models.RoleNoShipping)},
-			tab:   models.TabAwaitingOrder, why: "2 of 2 units have not been bought yet."},
-		"a partial refund lowers the quantity and keeps the tab": {order: order("APPROVED", "PARTIALLY_REFUNDED"), lines: lines{refunded(line("A", 3), 1)},
-			tab: models.TabAwaitingOrder, why: "2 of 2 units have not been bought yet."},
-		"archived in the store": {order: func() models.Order { o := paid(); o.Archived = true; return o }(), lines: lines{line("A", 1)},
-			tab: models.TabAwaitingOrder, why: "1 of 1 units has", chips: "archived=Archived in the store"},
+			tab:   models.TabAwaitingOrder, why: "2 of 2 units have not been bought yet.",
+		},
+		"a partial refund lowers the quantity and keeps the tab": {
+			order: order("APPROVED", "PARTIALLY_REFUNDED"), lines: lines{refunded(line("A", 3), 1)},
+			tab: models.TabAwaitingOrder, why: "2 of 2 units have not been bought yet.",
+		},
+		"archived in the store": {
+			order: func() models.Order { o := paid(); o.Archived = true; return o }(), lines: lines{line("A", 1)},
+			tab: models.TabAwaitingOrder, why: "1 of 1 units has", chips: "archived=Archived in the store",
+		},
 	})
 }
 
@@ -290,34 +318,54 @@ func TestRule3UnpaidSupplierOrderIsAwaitingPayment(t *testing.T) {
 	t.Parallel()
 	a := units("A", 1)
 	runRollup(t, map[string]rollupCase{
-		"placed, unpaid": {order: paid(), lines: lines{line("A", 1)}, supplier: supplier{payBy(bought("1", "PLACE_ORDER_SUCCESS", a), in(26*time.Hour))},
-			tab: models.TabAwaitingPayment, why: "AliExpress order 801 is not paid yet; pay before 2026-11-24 14:00 UTC."},
-		"placed, never answered about": {order: paid(), lines: lines{line("A", 1)}, supplier: supplier{bought("1", "", a)},
-			tab: models.TabAwaitingPayment, why: "AliExpress order 801 is not paid yet."},
-		"two unpaid: the earlier deadline": {order: paid(), lines: lines{line("A", 1), line("B", 1)},
+		"placed, unpaid": {
+			order: paid(), lines: lines{line("A", 1)}, supplier: supplier{payBy(bought("1", "PLACE_ORDER_SUCCESS", a), in(26*time.Hour))},
+			tab: models.TabAwaitingPayment, why: "AliExpress order 801 is not paid yet; pay before 2026-11-24 14:00 UTC.",
+		},
+		"placed, never answered about": {
+			order: paid(), lines: lines{line("A", 1)}, supplier: supplier{bought("1", "", a)},
+			tab: models.TabAwaitingPayment, why: "AliExpress order 801 is not paid yet.",
+		},
+		"two unpaid: the earlier deadline": {
+			order: paid(), lines: lines{line("A", 1), line("B", 1)},
 			supplier: supplier{payBy(bought("1", "PLACE_ORDER_SUCCESS", a), in(48*time.Hour)), payBy(bought("2", "PLACE_ORDER_SUCCESS", units("B", 1)), in(time.Hour))},
-			tab:      models.TabAwaitingPayment, why: "AliExpress orders 801, 802 are not paid yet; pay before 2026-11-23 13:00 UTC."},
-		"one shipped, another unpaid": {order: paid(), lines: lines{line("A", 1), line("B", 1)},
+			tab:      models.TabAwaitingPayment, why: "AliExpress orders 801, 802 are not paid yet; pay before 2026-11-23 13:00 UTC.",
+		},
+		"one shipped, another unpaid": {
+			order: paid(), lines: lines{line("A", 1), line("B", 1)},
 			supplier: supplier{bought("1", "WAIT_BUYER_ACCEPT_GOODS", a), bought("2", "PLACE_ORDER_SUCCESS", units("B", 1))},
 			parcels:  parcels{parcel("p", "N1", holds("1", "A", 1))},
-			tab:      models.TabAwaitingPayment, why: "AliExpress order 802 is not paid yet."},
-		"a quantity split over two supplier orders": {order: paid(), lines: lines{line("A", 3)},
+			tab:      models.TabAwaitingPayment, why: "AliExpress order 802 is not paid yet.",
+		},
+		"a quantity split over two supplier orders": {
+			order: paid(), lines: lines{line("A", 3)},
 			supplier: supplier{bought("1", "WAIT_SELLER_SEND_GOODS", units("A", 1)), bought("2", "PLACE_ORDER_SUCCESS", units("A", 2))},
-			tab:      models.TabAwaitingPayment, why: "AliExpress order 802 is not paid yet."},
-		"an unpaid supplier order of a refunded line does not count": {order: order("APPROVED", "PARTIALLY_REFUNDED"),
+			tab:      models.TabAwaitingPayment, why: "AliExpress order 802 is not paid yet.",
+		},
+		"an unpaid supplier order of a refunded line does not count": {
+			order:    order("APPROVED", "PARTIALLY_REFUNDED"),
 			lines:    lines{line("A", 1), refunded(line("B", 1), 1)},
 			supplier: supplier{bought("1", "WAIT_SELLER_SEND_GOODS", a), bought("2", "PLACE_ORDER_SUCCESS", units("B", 1))},
-			tab:      models.TabAwaitingShipment, why: "Paid"},
-		"an unpaid supplier order that ended does not count": {order: paid(), lines: lines{line("A", 1)},
+			tab:      models.TabAwaitingShipment, why: "Paid",
+		},
+		"an unpaid supplier order that ended does not count": {
+			order: paid(), lines: lines{line("A", 1)},
 			supplier: supplier{ends(bought("1", "PLACE_ORDER_SUCCESS", a), "FINISH", "buyer_pay_timeout", "A"), bought("2", "WAIT_SELLER_SEND_GOODS", a)},
-			tab:      models.TabAwaitingShipment, why: "Paid"},
-		"a partial refund keeps the tab": {order: order("APPROVED", "PARTIALLY_REFUNDED"), lines: lines{refunded(line("A", 3), 2)},
-			supplier: supplier{bought("1", "PLACE_ORDER_SUCCESS", units("A", 3))}, tab: models.TabAwaitingPayment, why: "801 is not paid"},
-		"a payment that failed goes back": {order: paid(), lines: lines{line("A", 1)}, supplier: supplier{bought("1", "PAYMENT_PROCESSING PLACE_ORDER_SUCCESS", a)},
-			tab: models.TabAwaitingPayment, why: "801 is not paid"},
-		"AliExpress knows no such order": {order: paid(), lines: lines{line("A", 1)},
+			tab:      models.TabAwaitingShipment, why: "Paid",
+		},
+		"a partial refund keeps the tab": {
+			order: order("APPROVED", "PARTIALLY_REFUNDED"), lines: lines{refunded(line("A", 3), 2)},
+			supplier: supplier{bought("1", "PLACE_ORDER_SUCCESS", units("A", 3))}, tab: models.TabAwaitingPayment, why: "801 is not paid",
+		},
+		"a payment that failed goes back": {
+			order: paid(), lines: lines{line("A", 1)}, supplier: supplier{bought("1", "PAYMENT_PROCESSING PLACE_ORDER_SUCCESS", a)},
+			tab: models.TabAwaitingPayment, why: "801 is not paid",
+		},
+		"AliExpress knows no such order": {
+			order: paid(), lines: lines{line("A", 1)},
 			supplier: supplier{func() models.SupplierOrder { s := bought("1", "", a); s.NoDataSince = ago(time.Hour); return s }()},
-			tab:      models.TabAwaitingPayment, why: "801 is not paid", troubles: "supplier_order_no_data@1"},
+			tab:      models.TabAwaitingPayment, why: "801 is not paid", troubles: "supplier_order_no_data@1",
+		},
 	})
 }
 
@@ -325,45 +373,69 @@ func TestRule4PaidButNotShippedWithNumberIsAwaitingShipment(t *testing.T) {
 	t.Parallel()
 	three := units("A", 3)
 	runRollup(t, map[string]rollupCase{
-		"paid": {order: paid(), lines: lines{line("A", 3)}, supplier: supplier{bought("1", "WAIT_SELLER_SEND_GOODS", three)},
-			tab: models.TabAwaitingShipment, why: "Paid; the supplier has not shipped it with a tracking number yet."},
-		"two of three shipped": {order: paid(), lines: lines{line("A", 3)}, supplier: supplier{bought("1", "SELLER_PART_SEND_GOODS", three)},
+		"paid": {
+			order: paid(), lines: lines{line("A", 3)}, supplier: supplier{bought("1", "WAIT_SELLER_SEND_GOODS", three)},
+			tab: models.TabAwaitingShipment, why: "Paid; the supplier has not shipped it with a tracking number yet.",
+		},
+		"two of three shipped": {
+			order: paid(), lines: lines{line("A", 3)}, supplier: supplier{bought("1", "SELLER_PART_SEND_GOODS", three)},
 			parcels: parcels{parcel("p", "N1", holds("1", "A", 2))},
-			tab:     models.TabAwaitingShipment, why: "Paid; 2 of 3 units are shipped with a tracking number.", chips: "part_shipped=2 of 3 shipped"},
-		"shipped, and the parcel has no number": {order: paid(), lines: lines{line("A", 3)}, supplier: supplier{bought("1", "WAIT_BUYER_ACCEPT_GOODS", three)},
+			tab:     models.TabAwaitingShipment, why: "Paid; 2 of 3 units are shipped with a tracking number.", chips: "part_shipped=2 of 3 shipped",
+		},
+		"shipped, and the parcel has no number": {
+			order: paid(), lines: lines{line("A", 3)}, supplier: supplier{bought("1", "WAIT_BUYER_ACCEPT_GOODS", three)},
 			parcels: parcels{parcel("p", "", holds("1", "A", 3))},
-			tab:     models.TabAwaitingShipment, why: "not shipped it with a tracking number", troubles: "shipped_without_number@1"},
-		"shipped, and one of two parcels has no number": {order: paid(), lines: lines{line("A", 3)}, supplier: supplier{bought("1", "WAIT_BUYER_ACCEPT_GOODS", three)},
+			tab:     models.TabAwaitingShipment, why: "not shipped it with a tracking number", troubles: "shipped_without_number@1",
+		},
+		"shipped, and one of two parcels has no number": {
+			order: paid(), lines: lines{line("A", 3)}, supplier: supplier{bought("1", "WAIT_BUYER_ACCEPT_GOODS", three)},
 			parcels: parcels{parcel("p", "N1", holds("1", "A", 2)), parcel("q", "", holds("1", "A", 1))},
-			tab:     models.TabAwaitingShipment, why: "2 of 3 units", chips: "part_shipped=2 of 3 shipped", troubles: "shipped_without_number@1"},
-		"one line shipped and another not": {order: paid(), lines: lines{line("A", 1), line("B", 2)},
+			tab:     models.TabAwaitingShipment, why: "2 of 3 units", chips: "part_shipped=2 of 3 shipped", troubles: "shipped_without_number@1",
+		},
+		"one line shipped and another not": {
+			order: paid(), lines: lines{line("A", 1), line("B", 2)},
 			supplier: supplier{bought("1", "WAIT_BUYER_ACCEPT_GOODS", units("A", 1)), bought("2", "WAIT_SELLER_SEND_GOODS", units("B", 2))},
 			parcels:  parcels{parcel("p", "N1", holds("1", "A", 1))},
-			tab:      models.TabAwaitingShipment, why: "1 of 3 units are shipped", chips: "part_shipped=1 of 3 shipped"},
-		"a parcel that says more than was bought ships no other line": {order: paid(), lines: lines{line("A", 1), line("B", 1)},
+			tab:      models.TabAwaitingShipment, why: "1 of 3 units are shipped", chips: "part_shipped=1 of 3 shipped",
+		},
+		"a parcel that says more than was bought ships no other line": {
+			order: paid(), lines: lines{line("A", 1), line("B", 1)},
 			supplier: supplier{bought("1", "SELLER_PART_SEND_GOODS", units("A", 1), units("B", 1))},
 			parcels:  parcels{parcel("p", "N1", holds("1", "A", 2))},
-			tab:      models.TabAwaitingShipment, why: "1 of 2 units", chips: "part_shipped=1 of 2 shipped"},
-		"a parcel that says more than one supplier order has ships nothing of another": {order: paid(), lines: lines{line("A", 3)},
+			tab:      models.TabAwaitingShipment, why: "1 of 2 units", chips: "part_shipped=1 of 2 shipped",
+		},
+		"a parcel that says more than one supplier order has ships nothing of another": {
+			order: paid(), lines: lines{line("A", 3)},
 			supplier: supplier{bought("1", "WAIT_BUYER_ACCEPT_GOODS", units("A", 1)), bought("2", "WAIT_SELLER_SEND_GOODS", units("A", 2))},
 			parcels:  parcels{parcel("p", "N1", holds("1", "A", 3))},
-			tab:      models.TabAwaitingShipment, why: "1 of 3 units", chips: "part_shipped=1 of 3 shipped"},
-		"a refunded unit that is shipped all the same ships no other line": {order: order("APPROVED", "PARTIALLY_REFUNDED"), lines: lines{refunded(line("A", 2), 1), line("B", 1)},
+			tab:      models.TabAwaitingShipment, why: "1 of 3 units", chips: "part_shipped=1 of 3 shipped",
+		},
+		"a refunded unit that is shipped all the same ships no other line": {
+			order: order("APPROVED", "PARTIALLY_REFUNDED"), lines: lines{refunded(line("A", 2), 1), line("B", 1)},
 			supplier: supplier{bought("1", "SELLER_PART_SEND_GOODS", units("A", 2), units("B", 1))}, parcels: parcels{parcel("p", "N1", holds("1", "A", 2))},
-			tab: models.TabAwaitingShipment, why: "1 of 2 units", chips: "part_shipped=1 of 2 shipped"},
-		"a parcel of another supplier order does not count": {order: paid(), lines: lines{line("A", 1)}, supplier: supplier{bought("1", "WAIT_SELLER_SEND_GOODS", units("A", 1))},
+			tab: models.TabAwaitingShipment, why: "1 of 2 units", chips: "part_shipped=1 of 2 shipped",
+		},
+		"a parcel of another supplier order does not count": {
+			order: paid(), lines: lines{line("A", 1)}, supplier: supplier{bought("1", "WAIT_SELLER_SEND_GOODS", units("A", 1))},
 			parcels: parcels{parcel("p", "N1", holds("gone", "A", 1))},
-			tab:     models.TabAwaitingShipment, why: "not shipped it"},
-		"a push is owed for what is shipped": {order: paid(), lines: lines{line("A", 3)}, supplier: supplier{bought("1", "SELLER_PART_SEND_GOODS", three)},
+			tab:     models.TabAwaitingShipment, why: "not shipped it",
+		},
+		"a push is owed for what is shipped": {
+			order: paid(), lines: lines{line("A", 3)}, supplier: supplier{bought("1", "SELLER_PART_SEND_GOODS", three)},
 			parcels: parcels{parcel("p", "N1", holds("1", "A", 2))}, pushes: pushes{push("1", models.PushWaiting, time.Minute)},
-			tab: models.TabAwaitingShipment, why: "2 of 3", chips: "part_shipped=2 of 3 shipped|push_waiting=1 of 1 parcels not yet confirmed by the store"},
-		"a partial refund keeps the tab": {order: order("APPROVED", "PARTIALLY_REFUNDED"), lines: lines{refunded(line("A", 3), 1)},
+			tab: models.TabAwaitingShipment, why: "2 of 3", chips: "part_shipped=2 of 3 shipped|push_waiting=1 of 1 parcels not yet confirmed by the store",
+		},
+		"a partial refund keeps the tab": {
+			order: order("APPROVED", "PARTIALLY_REFUNDED"), lines: lines{refunded(line("A", 3), 1)},
 			supplier: supplier{bought("1", "SELLER_PART_SEND_GOODS", three)}, parcels: parcels{parcel("p", "N1", holds("1", "A", 1))},
-			tab: models.TabAwaitingShipment, why: "1 of 2 units", chips: "part_shipped=1 of 2 shipped"},
-		"mixed with own stock and digital goods": {order: paid(),
+			tab: models.TabAwaitingShipment, why: "1 of 2 units", chips: "part_shipped=1 of 2 shipped",
+		},
+		"mixed with own stock and digital goods": {
+			order:    paid(),
 			lines:    lines{line("A", 1), role(line("B", 1), models.RoleOwn), role(line("C", 1), models.RoleNoShipping)},
 			supplier: supplier{bought("1", "WAIT_SELLER_SEND_GOODS", units("A", 1))},
-			tab:      models.TabAwaitingShipment, why: "Paid"},
+			tab:      models.TabAwaitingShipment, why: "Paid",
+		},
 	})
 }
 
@@ -379,56 +451,82 @@ func TestRule5EverythingShippedWithNumbersIsFulfilled(t *testing.T) {
 	}
 	const onTheWay, received = "WAIT_BUYER_ACCEPT_GOODS", "WAIT_BUYER_ACCEPT_GOODS FINISH"
 	runRollup(t, map[string]rollupCase{
-		"on its way, confirmed": shipped(onTheWay, rollupCase{pushes: pushes{push("1", models.PushConfirmed, time.Hour)},
-			why: "Everything is shipped with tracking numbers; the store has confirmed 1 of 1 parcel."}),
+		"on its way, confirmed": shipped(onTheWay, rollupCase{
+			pushes: pushes{push("1", models.PushConfirmed, time.Hour)},
+			why:    "Everything is shipped with tracking numbers; the store has confirmed 1 of 1 parcel.",
+		}),
 		"received, confirmed":   shipped(received, rollupCase{pushes: pushes{push("1", models.PushConfirmed, time.Hour)}, why: "confirmed 1 of 1", final: true}),
 		"received, no push yet": shipped(received, rollupCase{why: "confirmed 0 of 0 parcels", final: true}),
-		"received, push waiting": shipped(received, rollupCase{pushes: pushes{push("1", models.PushWaiting, time.Minute)}, why: "confirmed 0 of 1 parcel.",
-			chips: "push_waiting=1 of 1 parcels not yet confirmed by the store"}),
-		"received, push sent": shipped(received, rollupCase{pushes: pushes{push("1", models.PushSent, 9*time.Minute+59*time.Second)}, why: "confirmed 0 of 1",
-			chips: "push_waiting=1 of 1 parcels not yet confirmed by the store"}),
-		"received, push unconfirmed for 10 minutes": shipped(received, rollupCase{pushes: pushes{push("1", models.PushSent, 10*time.Minute)}, why: "confirmed 0 of 1",
-			chips: "push_waiting=1 of 1 parcels not yet confirmed by the store", troubles: "push_unconfirmed@1"}),
-		"received, push retrying for an hour": shipped(received, rollupCase{pushes: pushes{push("1", models.PushRetrying, time.Hour)}, why: "confirmed 0 of 1",
-			chips: "push_waiting=1 of 1 parcels not yet confirmed by the store", troubles: "push_unconfirmed@1"}),
+		"received, push waiting": shipped(received, rollupCase{
+			pushes: pushes{push("1", models.PushWaiting, time.Minute)}, why: "confirmed 0 of 1 parcel.",
+			chips: "push_waiting=1 of 1 parcels not yet confirmed by the store",
+		}),
+		"received, push sent": shipped(received, rollupCase{
+			pushes: pushes{push("1", models.PushSent, 9*time.Minute+59*time.Second)}, why: "confirmed 0 of 1",
+			chips: "push_waiting=1 of 1 parcels not yet confirmed by the store",
+		}),
+		"received, push unconfirmed for 10 minutes": shipped(received, rollupCase{
+			pushes: pushes{push("1", models.PushSent, 10*time.Minute)}, why: "confirmed 0 of 1",
+			chips: "push_waiting=1 of 1 parcels not yet confirmed by the store", troubles: "push_unconfirmed@1",
+		}),
+		"received, push retrying for an hour": shipped(received, rollupCase{
+			pushes: pushes{push("1", models.PushRetrying, time.Hour)}, why: "confirmed 0 of 1",
+			chips: "push_waiting=1 of 1 parcels not yet confirmed by the store", troubles: "push_unconfirmed@1",
+		}),
 		"received, push confirmed long ago": shipped(received, rollupCase{pushes: pushes{push("1", models.PushConfirmed, 1000*time.Hour)}, why: "confirmed 1 of 1", final: true}),
-		"received, push refused": shipped(received, rollupCase{pushes: pushes{push("1", models.PushRefused, time.Minute)}, why: "confirmed 0 of 1",
-			troubles: "push_refused@1", final: true}),
+		"received, push refused": shipped(received, rollupCase{
+			pushes: pushes{push("1", models.PushRefused, time.Minute)}, why: "confirmed 0 of 1",
+			troubles: "push_refused@1", final: true,
+		}),
 		"two parcels, one push confirmed": shipped(onTheWay, rollupCase{
 			parcels: parcels{parcel("p", "N1", holds("1", "A", 1)), parcel("q", "N2", holds("1", "A", 1))},
 			pushes:  pushes{push("1", models.PushConfirmed, time.Hour), push("2", models.PushRetrying, time.Hour)},
-			why:     "confirmed 1 of 2 parcels.", chips: "push_waiting=1 of 2 parcels not yet confirmed by the store", troubles: "push_unconfirmed@2"}),
+			why:     "confirmed 1 of 2 parcels.", chips: "push_waiting=1 of 2 parcels not yet confirmed by the store", troubles: "push_unconfirmed@2",
+		}),
 		"a number that AliExpress withdrew is kept": shipped(onTheWay, rollupCase{
 			parcels: parcels{func() models.Parcel {
 				p := parcel("p", "N1", holds("1", "A", 2))
 				p.MissingSince = ago(time.Hour)
 				return p
 			}()},
-			why: "Everything is shipped", troubles: "parcel_missing@p"}),
+			why: "Everything is shipped", troubles: "parcel_missing@p",
+		}),
 		"a dispute changes nothing":                  shipped(onTheWay+" IN_ISSUE", rollupCase{why: "Everything is shipped", chips: "dispute=Dispute open", troubles: "dispute@1"}),
 		"numbers are known although the status lags": shipped("WAIT_SELLER_SEND_GOODS", rollupCase{why: "Everything is shipped"}),
-		"split over two supplier orders": {order: paid(), lines: lines{line("A", 3)},
+		"split over two supplier orders": {
+			order: paid(), lines: lines{line("A", 3)},
 			supplier: supplier{bought("1", onTheWay, units("A", 1)), bought("2", received, units("A", 2))},
 			parcels:  parcels{parcel("p", "N1", holds("1", "A", 1)), parcel("q", "N2", holds("2", "A", 2))},
-			tab:      models.TabFulfilled, why: "Everything is shipped"},
-		"a combined parcel of two supplier orders": {order: paid(), lines: lines{line("A", 1), line("B", 1)},
+			tab:      models.TabFulfilled, why: "Everything is shipped",
+		},
+		"a combined parcel of two supplier orders": {
+			order: paid(), lines: lines{line("A", 1), line("B", 1)},
 			supplier: supplier{bought("1", received, units("A", 1)), bought("2", received, units("B", 1))},
 			parcels:  parcels{parcel("p", "N1", holds("1", "A", 1), holds("2", "B", 1))}, pushes: pushes{push("1", models.PushConfirmed, time.Hour)},
-			tab: models.TabFulfilled, why: "confirmed 1 of 1", final: true},
-		"a part refunded, the rest shipped": {order: order("APPROVED", "PARTIALLY_REFUNDED"), lines: lines{refunded(line("A", 3), 1)},
+			tab: models.TabFulfilled, why: "confirmed 1 of 1", final: true,
+		},
+		"a part refunded, the rest shipped": {
+			order: order("APPROVED", "PARTIALLY_REFUNDED"), lines: lines{refunded(line("A", 3), 1)},
 			supplier: supplier{bought("1", "SELLER_PART_SEND_GOODS", units("A", 3))}, parcels: parcels{parcel("p", "N1", holds("1", "A", 2))},
-			tab: models.TabFulfilled, why: "Everything is shipped"},
-		"a purchase too many may still exist": {order: paid(), lines: lines{line("A", 1)},
+			tab: models.TabFulfilled, why: "Everything is shipped",
+		},
+		"a purchase too many may still exist": {
+			order: paid(), lines: lines{line("A", 1)},
 			supplier: supplier{bought("1", received, units("A", 1)), attempt("2", models.PlacementUnknown, units("A", 1))},
 			parcels:  parcels{parcel("p", "N1", holds("1", "A", 1))},
-			tab:      models.TabFulfilled, why: "Everything is shipped", chips: "maybe_placed=Maybe placed", troubles: "place_unknown@2"},
-		"an old failure is no trouble any more": {order: paid(), lines: lines{line("A", 1)},
+			tab:      models.TabFulfilled, why: "Everything is shipped", chips: "maybe_placed=Maybe placed", troubles: "place_unknown@2",
+		},
+		"an old failure is no trouble any more": {
+			order: paid(), lines: lines{line("A", 1)},
 			supplier: supplier{attempt("1", models.PlacementRejected, units("A", 1)), bought("2", received, units("A", 1))},
 			parcels:  parcels{parcel("p", "N1", holds("2", "A", 1))},
-			tab:      models.TabFulfilled, why: "Everything is shipped", final: true},
-		"mixed with own stock": {order: paid(), lines: lines{line("A", 1), role(line("B", 9), models.RoleOwn)},
+			tab:      models.TabFulfilled, why: "Everything is shipped", final: true,
+		},
+		"mixed with own stock": {
+			order: paid(), lines: lines{line("A", 1), role(line("B", 9), models.RoleOwn)},
 			supplier: supplier{bought("1", received, units("A", 1))}, parcels: parcels{parcel("p", "N1", holds("1", "A", 1))},
-			tab: models.TabFulfilled, why: "Everything is shipped", final: true},
+			tab: models.TabFulfilled, why: "Everything is shipped", final: true,
+		},
 	})
 }
 
@@ -490,8 +588,10 @@ func TestNextActionNamesWhatARefusedPlacementNeeds(t *testing.T) {
 		"address_rejected": "Correct the address in the store", "out_of_stock": "another supplier", "sku_gone": "another supplier", "product_gone": "another supplier",
 		"no_shipping": "another shipping service", "price_above_cap": "price cap", "account_blocked": "AliExpress account", "": "Correct what AliExpress complains about",
 	} {
-		got := models.Rollup(models.Facts{Now: noon, Order: paid(), Lines: lines{line("A", 1)},
-			SupplierOrders: supplier{refusedWith(attempt("1", models.PlacementRejected, units("A", 1)), code, "No")}})
+		got := models.Rollup(models.Facts{
+			Now: noon, Order: paid(), Lines: lines{line("A", 1)},
+			SupplierOrders: supplier{refusedWith(attempt("1", models.PlacementRejected, units("A", 1)), code, "No")},
+		})
 		if len(got.Troubles) != 1 || !strings.Contains(got.Troubles[0].NextAction, want) || got.Troubles[0].Detail != "The last attempt was refused. No." {
 			t.Errorf("%q: %+v, want %q", code, got.Troubles, want)
 		}
@@ -501,8 +601,10 @@ func TestNextActionNamesWhatARefusedPlacementNeeds(t *testing.T) {
 func TestStopRequestAndPushTroublesCarryTheirDeadlines(t *testing.T) {
 	t.Parallel()
 	until := in(5 * time.Hour)
-	got := models.Rollup(models.Facts{Now: noon, Order: order("CANCELED", "PAID"), Lines: lines{line("A", 1)},
-		SupplierOrders: supplier{payBy(bought("1", "PLACE_ORDER_SUCCESS", units("A", 1)), until)}, Pushes: pushes{push("1", models.PushSent, time.Hour)}})
+	got := models.Rollup(models.Facts{
+		Now: noon, Order: order("CANCELED", "PAID"), Lines: lines{line("A", 1)},
+		SupplierOrders: supplier{payBy(bought("1", "PLACE_ORDER_SUCCESS", units("A", 1)), until)}, Pushes: pushes{push("1", models.PushSent, time.Hour)},
+	})
 	want := map[models.FlagCode]time.Time{models.FlagStopRequest: *until, models.FlagPushUnconfirmed: noon.Add(71 * time.Hour)}
 	for _, trouble := range got.Troubles {
 		if trouble.Deadline == nil || !trouble.Deadline.Equal(want[trouble.Code]) {

@@ -147,8 +147,10 @@ func TestWantPush(t *testing.T) {
 }
 
 func pushOf(number string, state models.PushState) models.Push {
-	return models.Push{ID: "u", State: state, WantedNumber: number, WantedLines: []models.FulfillmentLine{{LineID: "A", Quantity: 1}}, WantedSince: *ago(time.Hour),
-		FulfillmentID: "f", SentNumber: number, Attempts: 3, ErrorCode: "x", ErrorDetail: "y", ConfirmedAt: ago(time.Minute)}
+	return models.Push{
+		ID: "u", State: state, WantedNumber: number, WantedLines: []models.FulfillmentLine{{LineID: "A", Quantity: 1}}, WantedSince: *ago(time.Hour),
+		FulfillmentID: "f", SentNumber: number, Attempts: 3, ErrorCode: "x", ErrorDetail: "y", ConfirmedAt: ago(time.Minute),
+	}
 }
 
 func TestTabs(t *testing.T) {

@@ -21,9 +21,11 @@ func (r *roller) trouble(t Trouble) { r.out.Troubles = append(r.out.Troubles, t)
 func (r *roller) raiseStore() {
 	o := r.Order
 	if _, known := GateOf(o.StoreStatus, o.PaymentStatus); !known && o.ExternalID != "" {
-		r.trouble(Trouble{Code: FlagUnknownStatus, Subject: "store", Owner: OwnerWaybill,
+		r.trouble(Trouble{
+			Code: FlagUnknownStatus, Subject: "store", Owner: OwnerWaybill,
 			Detail:     fmt.Sprintf("The store reports status %q and payment %q, which Waybill does not know. Nothing was changed.", o.StoreStatus, o.PaymentStatus),
-			NextAction: "Look at the order in the store."})
+			NextAction: "Look at the order in the store.",
+		})
 	}
 	under := r.underWay()
 	if len(under) == 0 {
@@ -32,14 +34,18 @@ func (r *roller) raiseStore() {
 	switch {
 	case o.Gate.Dead() || r.live == 0 && !o.Imported:
 		for _, s := range under {
-			r.trouble(Trouble{Code: FlagStopRequest, Subject: string(s.ID), Owner: OwnerMerchant,
+			r.trouble(Trouble{
+				Code: FlagStopRequest, Subject: string(s.ID), Owner: OwnerMerchant,
 				Detail:     fmt.Sprintf("Nothing of this order is to be shipped any more (%s), but AliExpress order %s is under way.", r.out.ClosedReason, s.ExternalID),
-				NextAction: "Cancel it on AliExpress, or let it go on and agree with the buyer.", Deadline: s.PayBy})
+				NextAction: "Cancel it on AliExpress, or let it go on and agree with the buyer.", Deadline: s.PayBy,
+			})
 		}
 	case o.Gate == GateShut && r.live > 0:
-		r.trouble(Trouble{Code: FlagPaymentReversed, Subject: "order", Owner: OwnerMerchant,
+		r.trouble(Trouble{
+			Code: FlagPaymentReversed, Subject: "order", Owner: OwnerMerchant,
 			Detail:     fmt.Sprintf("The store says the money is gone (%s), but goods have been bought.", orNothing(o.PaymentStatus)),
-			NextAction: "Check the payment in the store before paying or shipping anything."})
+			NextAction: "Check the payment in the store before paying or shipping anything.",
+		})
 	}
 }
 
@@ -60,9 +66,11 @@ func (r *roller) raiseLines() {
 	}
 	for _, p := range r.lines {
 		if gap := p.live - p.covered - p.inPlacing; gap > 0 && !p.line.Mapped {
-			r.trouble(Trouble{Code: FlagNoSupplier, Subject: p.line.LineID, Owner: OwnerMerchant,
+			r.trouble(Trouble{
+				Code: FlagNoSupplier, Subject: p.line.LineID, Owner: OwnerMerchant,
 				Detail:     fmt.Sprintf("%q has no supplier.", p.line.Name),
-				NextAction: "Map it to an AliExpress product, or mark it as your own stock."})
+				NextAction: "Map it to an AliExpress product, or mark it as your own stock.",
+			})
 		}
 	}
 	for _, s := range r.failures() {
@@ -113,8 +121,10 @@ func nextActionFor(code string) string {
 
 func (r *roller) raiseSupplier(s SupplierOrder) {
 	if s.State == PlacementUnknown {
-		r.trouble(Trouble{Code: FlagPlaceUnknown, Subject: string(s.ID), Owner: OwnerMerchant, Detail: capital(failureText(s)),
-			NextAction: "Look for it in your AliExpress orders: enter its number, or say that it is not there."})
+		r.trouble(Trouble{
+			Code: FlagPlaceUnknown, Subject: string(s.ID), Owner: OwnerMerchant, Detail: capital(failureText(s)),
+			NextAction: "Look for it in your AliExpress orders: enter its number, or say that it is not there.",
+		})
 		return
 	}
 	if s.State != PlacementPlaced {
@@ -133,19 +143,25 @@ func (r *roller) raiseSupplier(s SupplierOrder) {
 		r.trouble(t)
 	}
 	if s.Status != "" && !KnownSupplierStatus(s.Status) {
-		r.trouble(Trouble{Code: FlagUnknownStatus, Subject: string(s.ID), Owner: OwnerWaybill,
+		r.trouble(Trouble{
+			Code: FlagUnknownStatus, Subject: string(s.ID), Owner: OwnerWaybill,
 			Detail:     fmt.Sprintf("AliExpress reports %q for order %s, which Waybill does not know. Nothing was changed.", s.Status, number),
-			NextAction: "Look at the order on AliExpress."})
+			NextAction: "Look at the order on AliExpress.",
+		})
 	}
 	if s.NoDataSince != nil {
-		r.trouble(Trouble{Code: FlagSupplierOrderNoData, Subject: string(s.ID), Owner: OwnerMerchant,
+		r.trouble(Trouble{
+			Code: FlagSupplierOrderNoData, Subject: string(s.ID), Owner: OwnerMerchant,
 			Detail:     fmt.Sprintf("AliExpress says that %s is not an order of this account.", number),
-			NextAction: "Check the number and the account it was bought with."})
+			NextAction: "Check the number and the account it was bought with.",
+		})
 	}
 	if s.Stage.rank() >= StageShipped.rank() && r.unitsWithoutNumber(s) > 0 {
-		r.trouble(Trouble{Code: FlagShippedWithoutNumber, Subject: string(s.ID), Owner: OwnerSupplier,
+		r.trouble(Trouble{
+			Code: FlagShippedWithoutNumber, Subject: string(s.ID), Owner: OwnerSupplier,
 			Detail:     fmt.Sprintf("AliExpress order %s is shipped, but %d of its units have no tracking number.", number, r.unitsWithoutNumber(s)),
-			NextAction: "Wait for the number or ask the seller for it."})
+			NextAction: "Wait for the number or ask the seller for it.",
+		})
 	}
 }
 
@@ -162,9 +178,11 @@ func (r *roller) unitsWithoutNumber(s SupplierOrder) int {
 func (r *roller) raiseParcels() {
 	for _, p := range r.Parcels {
 		if p.MissingSince != nil {
-			r.trouble(Trouble{Code: FlagParcelMissing, Subject: string(p.ID), Owner: OwnerSupplier,
+			r.trouble(Trouble{
+				Code: FlagParcelMissing, Subject: string(p.ID), Owner: OwnerSupplier,
 				Detail:     fmt.Sprintf("AliExpress no longer lists parcel %s. Its number is kept.", p.TrackingNumber),
-				NextAction: "Look at the order on AliExpress: parcels may have been combined."})
+				NextAction: "Look at the order on AliExpress: parcels may have been combined.",
+			})
 		}
 	}
 }
@@ -172,13 +190,17 @@ func (r *roller) raiseParcels() {
 func (r *roller) raisePush(p Push) {
 	switch {
 	case p.State == PushRefused:
-		r.trouble(Trouble{Code: FlagPushRefused, Subject: string(p.ID), Owner: OwnerMerchant,
+		r.trouble(Trouble{
+			Code: FlagPushRefused, Subject: string(p.ID), Owner: OwnerMerchant,
 			Detail:     fmt.Sprintf("The store refused tracking number %s: %s", p.WantedNumber, sentence(p.ErrorDetail)),
-			NextAction: "Look at the order in the store, then press retry."})
+			NextAction: "Look at the order in the store, then press retry.",
+		})
 	case p.State.Owed() && r.Now.Sub(p.WantedSince) >= pushPatience:
 		deadline := p.WantedSince.Add(PushGiveUpAfter)
-		r.trouble(Trouble{Code: FlagPushUnconfirmed, Subject: string(p.ID), Owner: OwnerWaybill, Deadline: &deadline,
+		r.trouble(Trouble{
+			Code: FlagPushUnconfirmed, Subject: string(p.ID), Owner: OwnerWaybill, Deadline: &deadline,
 			Detail:     fmt.Sprintf("The store has not confirmed tracking number %s for more than 10 minutes. It is retried.", p.WantedNumber),
-			NextAction: "Nothing yet; look at the store's connection if this lasts."})
+			NextAction: "Nothing yet; look at the store's connection if this lasts.",
+		})
 	}
 }

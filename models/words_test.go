@@ -231,13 +231,17 @@ func TestLateAnswerAddsFactsButChangesNoWord(t *testing.T) {
 	t.Parallel()
 	s := attempt("1", models.PlacementPlaced, units("A", 1))
 	s.NoDataSince = ago(time.Hour)
-	newer := models.SupplierAnswer{Status: "IN_ISSUE", LogisticsStatus: "DEFAULT", Amount: models.Money{Minor: 5, Currency: "USD"}, StoreID: "7", StoreName: "Shop",
-		PayBy: in(time.Hour), CreatedAt: ago(5 * time.Hour), PaidAt: ago(time.Hour)}
+	newer := models.SupplierAnswer{
+		Status: "IN_ISSUE", LogisticsStatus: "DEFAULT", Amount: models.Money{Minor: 5, Currency: "USD"}, StoreID: "7", StoreName: "Shop",
+		PayBy: in(time.Hour), CreatedAt: ago(5 * time.Hour), PaidAt: ago(time.Hour),
+	}
 	if !s.Observe(newer, 5) || s.NoDataSince != nil {
 		t.Fatalf("not applied: %+v", s)
 	}
-	older := models.SupplierAnswer{Status: "WAIT_BUYER_ACCEPT_GOODS", LogisticsStatus: "SELLER_SEND_GOODS", Amount: models.Money{Minor: 4, Currency: "EUR"}, StoreID: "8",
-		PayBy: in(time.Minute), CreatedAt: ago(6 * time.Hour), PaidAt: ago(2 * time.Hour)}
+	older := models.SupplierAnswer{
+		Status: "WAIT_BUYER_ACCEPT_GOODS", LogisticsStatus: "SELLER_SEND_GOODS", Amount: models.Money{Minor: 4, Currency: "EUR"}, StoreID: "8",
+		PayBy: in(time.Minute), CreatedAt: ago(6 * time.Hour), PaidAt: ago(2 * time.Hour),
+	}
 	if s.Observe(older, 4) {
 		t.Error("a late answer was applied")
 	}

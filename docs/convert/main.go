@@ -77,8 +77,10 @@ func mend(doc *openapi3.T) {
 // mendResponse gives a problem its own media type and only that, and every answer a description.
 func mendResponse(status string, r *openapi3.Response) {
 	if r.Description == nil || *r.Description == "" {
-		text := map[string]string{"200": "OK", "201": "Created", "202": "Accepted", "204": "Done", "401": "No valid key or signature", "404": "No such thing",
-			"409": "The present state does not allow it", "422": "Something in the request is out of range", "default": "Any other problem"}[status]
+		text := map[string]string{
+			"200": "OK", "201": "Created", "202": "Accepted", "204": "Done", "401": "No valid key or signature", "404": "No such thing",
+			"409": "The present state does not allow it", "422": "Something in the request is out of range", "default": "Any other problem",
+		}[status]
 		r.Description = &text
 	}
 	for media, content := range r.Content {

@@ -124,7 +124,7 @@ func (c *Client) ask(ctx context.Context, via *platform.Client, api string, para
 	if err := c.pacer.Wait(ctx, c.paceKey(api)); err != nil {
 		return nil, err
 	}
-	req, err := c.request(api, params)
+	req, err := c.request(ctx, api, params)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +168,7 @@ func (c *Client) paceKey(api string) string { return c.appKey + " " + api }
 
 // request makes the signed call: a POST with everything in its body, so that no token or signature is part of an address.
 // Parameters without a value are left out, because clients disagree on how to sign them (aliexpress.md 2.2).
-func (c *Client) request(api string, params map[string]string) (*http.Request, error) {
+func (c *Client) request(ctx context.Context, api string, params map[string]string) (*http.Request, error) {
 	all := map[string]string{
 		"app_key":     c.appKey,
 		"timestamp":   strconv.FormatInt(c.now().UnixMilli(), 10),
@@ -187,7 +187,7 @@ func (c *Client) request(api string, params map[string]string) (*http.Request, e
 	if strings.HasPrefix(api, "/") {
 		path = restPath + api
 	}
-	req, err := http.NewRequest(http.MethodPost, c.base+path, strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+path, strings.NewReader(form.Encode()))
 	if err != nil {
 		return nil, models.Errorf(models.Internal, "internal", "Something went wrong on our side.").
 			Because(fmt.Errorf("%s: make the request", api))

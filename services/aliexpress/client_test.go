@@ -114,21 +114,24 @@ var calls = map[string]struct {
 			_, err := c.Order(ctx, access, order)
 			return err
 		},
-		"/sync", url.Values{"method": {"aliexpress.trade.ds.order.get"}, "session": {session}, "single_order_query": {`{"order_id":8198352049851315}`}},
+		"/sync",
+		url.Values{"method": {"aliexpress.trade.ds.order.get"}, "session": {session}, "single_order_query": {`{"order_id":8198352049851315}`}},
 	},
 	"tracking": {
 		func(ctx context.Context, c *aliexpress.Client) error {
 			_, err := c.Tracking(ctx, access, order)
 			return err
 		},
-		"/sync", url.Values{"method": {"aliexpress.ds.order.tracking.get"}, "session": {session}, "ae_order_id": {order}, "language": {"en_US"}},
+		"/sync",
+		url.Values{"method": {"aliexpress.ds.order.tracking.get"}, "session": {session}, "ae_order_id": {order}, "language": {"en_US"}},
 	},
 	"product": {
 		func(ctx context.Context, c *aliexpress.Client) error {
 			_, err := c.Product(ctx, access, product, "GB")
 			return err
 		},
-		"/sync", url.Values{
+		"/sync",
+		url.Values{
 			"method": {"aliexpress.ds.product.get"}, "session": {session}, "product_id": {product}, "ship_to_country": {"UK"},
 			"target_currency": {"USD"}, "target_language": {"en"},
 		},
@@ -138,21 +141,24 @@ var calls = map[string]struct {
 			_, err := c.Freight(ctx, access, models.FreightQuery{ProductID: product, SKUID: "12000037255569170", Quantity: 2, Country: "US", Region: "US-NY", City: "New York"})
 			return err
 		},
-		"/sync", url.Values{
+		"/sync",
+		url.Values{
 			"method": {"aliexpress.ds.freight.query"}, "session": {session},
 			"queryDeliveryReq": {`{"productId":"1005006454451334","selectedSkuId":"12000037255569170","quantity":"2","shipToCountry":"US","province":"New York","currency":"USD","language":"en_US","locale":"en_US"}`},
 		},
 	},
 	"exchange": {
 		func(ctx context.Context, c *aliexpress.Client) error { _, err := c.Exchange(ctx, "3_code"); return err },
-		"/rest/auth/token/create", url.Values{"code": {"3_code"}},
+		"/rest/auth/token/create",
+		url.Values{"code": {"3_code"}},
 	},
 	"refresh": {
 		func(ctx context.Context, c *aliexpress.Client) error {
 			_, err := c.Refresh(ctx, "50001refresh")
 			return err
 		},
-		"/rest/auth/token/refresh", url.Values{"refresh_token": {"50001refresh"}},
+		"/rest/auth/token/refresh",
+		url.Values{"refresh_token": {"50001refresh"}},
 	},
 	"place": {
 		func(ctx context.Context, c *aliexpress.Client) error {
@@ -161,7 +167,8 @@ var calls = map[string]struct {
 			}
 			return nil
 		},
-		"/sync", url.Values{
+		"/sync",
+		url.Values{
 			"method": {"aliexpress.ds.order.create"}, "session": {session}, "ds_extend_request": {`{"payment":{"try_to_pay":"false"}}`},
 			"param_place_order_request4_open_api_d_t_o": {purchaseJSON},
 		},

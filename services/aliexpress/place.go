@@ -69,7 +69,7 @@ func (c *Client) Place(ctx context.Context, a models.Access, req models.Purchase
 		return notExecuted(models.AsError(err))
 	}
 	params["method"], params["session"] = methodCreate, a.Token.Reveal()
-	call, err := c.request(methodCreate, params)
+	call, err := c.request(ctx, methodCreate, params)
 	if err != nil {
 		return notExecuted(models.AsError(err))
 	}

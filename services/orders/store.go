@@ -1,6 +1,7 @@
 package orders
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -31,7 +32,7 @@ func load(tx database.Tx, m models.MerchantID, orderID models.ID) (models.Facts,
 }
 
 func notFound(err error) error {
-	if err == gorm.ErrRecordNotFound {
+	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return models.Errorf(models.NotFound, "order_not_found", "There is no such order.")
 	}
 	return database.Err(err)

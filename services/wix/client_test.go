@@ -172,8 +172,10 @@ func TestRequests(t *testing.T) {
 			do: func(ctx context.Context, c *wix.Client) error {
 				return c.Amend(ctx, access, orderID, models.Fulfillment{ID: parcelID, Number: "N2", Carrier: "ups", Lines: parcel.Lines})
 			},
-			want: seen{"PATCH", "/ecom/v1/fulfillments/" + parcelID + "/orders/" + orderID, token,
-				`{"fulfillment":{"trackingInfo":{"trackingNumber":"N2","shippingProvider":"ups","trackingLink":null}}}`},
+			want: seen{
+				"PATCH", "/ecom/v1/fulfillments/" + parcelID + "/orders/" + orderID, token,
+				`{"fulfillment":{"trackingInfo":{"trackingNumber":"N2","shippingProvider":"ups","trackingLink":null}}}`,
+			},
 		},
 		"unfulfill": {
 			answer: list,

@@ -198,7 +198,7 @@ func act[In any](s *Server, name string, action func(id string, in In) error) {
 func readControl(body io.Reader, into any) error {
 	raw, err := io.ReadAll(io.LimitReader(body, maxBody))
 	if err != nil {
-		return fmt.Errorf("%w: %v", ErrInvalid, err)
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return nil
@@ -207,7 +207,7 @@ func readControl(body io.Reader, into any) error {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
 	if err := dec.Decode(&tree); err != nil {
-		return fmt.Errorf("%w: %v", ErrInvalid, err)
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	if dec.More() {
 		return fmt.Errorf("%w: more than one JSON value", ErrInvalid)
@@ -215,7 +215,7 @@ func readControl(body io.Reader, into any) error {
 	dec = json.NewDecoder(bytes.NewReader(encode(quoteIDs(tree))))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {
-		return fmt.Errorf("%w: %v", ErrInvalid, err)
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	return nil
 }

@@ -194,8 +194,10 @@ func (s *Server) launch(ctx context.Context, bin string, attr *syscall.SysProcAt
 	if o.Dir == "" {
 		temp = s.dir
 	}
-	args := []string{"-c", leashed, "waybill-postgres", s.sock, temp, filepath.Join(bin, "postgres"), "-D", s.data(), "-k", s.sock,
-		"-c", "listen_addresses=", "-c", "unix_socket_permissions=0700", "-c", "max_connections=200", "-c", "timezone=UTC"}
+	args := []string{
+		"-c", leashed, "waybill-postgres", s.sock, temp, filepath.Join(bin, "postgres"), "-D", s.data(), "-k", s.sock,
+		"-c", "listen_addresses=", "-c", "unix_socket_permissions=0700", "-c", "max_connections=200", "-c", "timezone=UTC",
+	}
 	if o.Scratch {
 		args = append(args, "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "wal_level=minimal", "-c", "max_wal_senders=0")
 	}

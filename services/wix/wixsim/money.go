@@ -47,7 +47,7 @@ func parseMoney(text, currency string) (money, error) {
 // price writes an amount as Wix does: "0" for nothing, else with all decimals of the currency.
 func (m money) price(currency string) Price {
 	plain := m.text(digitsOf(currency))
-	formatted := plain
+	var formatted string
 	switch currency {
 	case "USD":
 		formatted = "$" + plain

@@ -656,9 +656,17 @@ func orEmpty[T any](list []T) []T {
 
 // patchable are the members that PATCH may change, wix.md 2.3; all others in the body are ignored, like unknown ones.
 var patchable = [][]string{
-	{"buyerInfo", "email"}, {"buyerLanguage"}, {"weightUnit"}, {"billingInfo", "address"}, {"billingInfo", "contactDetails"},
-	{"archived"}, {"attributionSource"}, {"seenByAHuman"}, {"recipientInfo"},
-	{"shippingInfo", "logistics", "shippingDestination"}, {"extendedFields"},
+	{"buyerInfo", "email"},
+	{"buyerLanguage"},
+	{"weightUnit"},
+	{"billingInfo", "address"},
+	{"billingInfo", "contactDetails"},
+	{"archived"},
+	{"attributionSource"},
+	{"seenByAHuman"},
+	{"recipientInfo"},
+	{"shippingInfo", "logistics", "shippingDestination"},
+	{"extendedFields"},
 }
 
 // updateOrder is PATCH /ecom/v1/orders/{id}, wix.md 2.3.

@@ -1,0 +1,230 @@
+package ordersync_test
+
+import (
+	"context"
+	"testing"
+
+	"waybill/models"
+	"waybill/services/aliexpress/aliexpresssim"
+	"waybill/services/database"
+	"waybill/services/ordersync"
+	"waybill/services/wix/wixsim"
+)
+
+func (w *world) request(scope models.SyncScope, d models.Direction) (models.SyncJob, bool) {
+	w.t.Helper()
+	job, joined, err := w.sync.Request(context.Background(), w.m, ordersync.SyncRequest{Scope: scope, Direction: d, Actor: "api:test", Reason: "a test"})
+	w.must(err)
+	return job, joined
+}
+
+func (w *world) finished(id models.ID) (job models.SyncJob) {
+	w.t.Helper()
+	waitFor(w.t, "the sync job is over", func() bool {
+		var err error
+		job, err = w.sync.Job(context.Background(), w.m, id)
+		w.must(err)
+		return job.State == models.SyncDone || job.State == models.SyncCancelled
+	})
+	if job.State == models.SyncDone && job.Done() != job.Total {
+		w.t.Errorf("%d of %d have an outcome", job.Done(), job.Total)
+	}
+	return job
+}
+
+func (w *world) items(id models.ID) []models.SyncJobItem {
+	w.t.Helper()
+	items, _, err := w.sync.Items(context.Background(), w.m, id, "", 1000)
+	w.must(err)
+	return items
+}
+
+func TestASyncJobOfEachScope(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, slow)
+	w.must(w.wix.SetWebhooks(wixsim.WebhookSwitches{Drop: true}))
+	ids := map[string]models.ID{}
+	for _, payment := range []string{"paid", "authorized", "offline"} {
+		ids[payment] = w.take(w.sold(wixsim.NewOrder{Payment: payment}))
+	}
+	gone := w.sold(wixsim.NewOrder{})
+	_, err := w.wix.CancelOrder(gone.ID)
+	w.must(err)
+	closed := w.take(gone)
+	other := w.connectStore(w.m, w.wix.CreateInstance())
+	waitFor(t, "the back-fill is through", func() bool { return one[int](w, "SELECT count(*) FROM orders") == 5 })
+	for name, c := range map[string]struct {
+		scope models.SyncScope
+		total int
+	}{
+		"orders":         {models.SyncScope{Kind: models.ScopeOrders, IDs: []models.ID{ids["paid"], closed, ids["paid"]}}, 2},
+		"tab":            {models.SyncScope{Kind: models.ScopeTab, Tab: models.TabPending}, 2},
+		"store":          {models.SyncScope{Kind: models.ScopeStore, StoreID: w.store.ID}, 4},
+		"an empty store": {models.SyncScope{Kind: models.ScopeStore, StoreID: other.ID}, 0},
+		"all":            {models.SyncScope{Kind: models.ScopeAll}, 4},
+	} {
+		job, joined := w.request(c.scope, models.FromStore)
+		job = w.finished(job.ID)
+		if joined || job.Total != c.total || job.Unchanged != c.total {
+			t.Errorf("%s: %d orders, %d unchanged, joined %t", name, job.Total, job.Unchanged, joined)
+		}
+		for _, it := range w.items(job.ID) {
+			if it.Outcome != models.OutcomeUnchanged || it.Why == "" || it.Before == "" || it.Before != it.After || it.FinishedAt == nil {
+				t.Errorf("%s: %+v", name, it)
+			}
+		}
+	}
+	jobs, next, err := w.sync.Jobs(t.Context(), w.m, "", 3)
+	w.must(err)
+	rest, end, err := w.sync.Jobs(t.Context(), w.m, next, 3)
+	w.must(err)
+	if len(jobs) != 3 || len(rest) != 2 || end != "" {
+		t.Errorf("%d and %d jobs", len(jobs), len(rest))
+	}
+}
+
+func TestASyncJobTellsWhatChangedAndWhyNot(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, slow, mute, hasty)
+	w.must(w.wix.SetWebhooks(wixsim.WebhookSwitches{Drop: true}))
+	waitFor(t, "the back-fill is through", func() bool { return one[int](w, "SELECT count(*) FROM orders") == 1 })
+	changing := w.sold(wixsim.NewOrder{Payment: "authorized"})
+	id := w.take(changing)
+	_, err := w.wix.PayOrder(changing.ID)
+	w.must(err)
+	job, _ := w.request(models.SyncScope{Kind: models.ScopeOrders, IDs: []models.ID{id}}, models.AllWays)
+	job = w.finished(job.ID)
+	it := w.items(job.ID)[0]
+	if job.Changed != 1 || it.Outcome != models.OutcomeChanged || it.Before != models.TabPending || it.After != models.TabAwaitingOrder || it.Why == "" {
+		t.Errorf("%+v", it)
+	}
+	for _, e := range w.events(id) {
+		if e.Kind == models.EventOrderChanged && (e.Actor != "api:test" || e.Reason != "a test" || e.Source != models.SourceManual) {
+			t.Errorf("who and why are missing: %+v", e)
+		}
+	}
+	if !w.has(id, models.EventSyncRequested) {
+		t.Error("the request is not in the timeline")
+	}
+	job, _ = w.request(models.SyncScope{Kind: models.ScopeOrders, IDs: []models.ID{id}}, models.FromSupplier)
+	w.finished(job.ID)
+	if it := w.items(job.ID)[0]; it.Outcome != models.OutcomeUnchanged || it.Why == "" {
+		t.Errorf("%+v", it)
+	}
+	w.must(w.wix.Fail(wixsim.Fault{Op: "get_order", How: "status_503", Times: 50}))
+	job, _ = w.request(models.SyncScope{Kind: models.ScopeOrders, IDs: []models.ID{id}}, models.FromStore)
+	if job = w.finished(job.ID); job.Unreachable != 1 || w.items(job.ID)[0].Why == "" {
+		t.Errorf("%+v", w.items(job.ID))
+	}
+	w.wix.ClearFaults()
+	w.must(w.wix.Remove(w.store.ExternalID))
+	w.must(w.db.InTx(t.Context(), func(tx database.Tx) error { return w.accounts.Removed(tx, w.m, w.store.ID) }))
+	job, _ = w.request(models.SyncScope{Kind: models.ScopeOrders, IDs: []models.ID{id}}, models.FromStore)
+	if job = w.finished(job.ID); job.Refused != 1 || w.items(job.ID)[0].Why == "" {
+		t.Errorf("%+v", w.items(job.ID))
+	}
+}
+
+func TestEqualRequestsJoinAndUnknownOnesAreRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, idle)
+	id := w.take(w.sold(wixsim.NewOrder{}))
+	two := w.take(w.sold(wixsim.NewOrder{}))
+	job, joined := w.request(models.SyncScope{Kind: models.ScopeOrders, IDs: []models.ID{id, two}}, models.AllWays)
+	again, joinedToo := w.request(models.SyncScope{Kind: models.ScopeOrders, IDs: []models.ID{two, id, id}}, models.AllWays)
+	other, joinedOther := w.request(models.SyncScope{Kind: models.ScopeOrders, IDs: []models.ID{two, id}}, models.FromStore)
+	if joined || !joinedToo || joinedOther || again.ID != job.ID || other.ID == job.ID {
+		t.Errorf("%t %t %t", joined, joinedToo, joinedOther)
+	}
+	for want, scope := range map[string]models.SyncScope{
+		"order_not_found":      {Kind: models.ScopeOrders, IDs: []models.ID{id, database.NewID()}},
+		"connection_not_found": {Kind: models.ScopeStore, StoreID: database.NewID()},
+		"store_not_found":      {Kind: models.ScopeStore, StoreID: w.account.ID},
+	} {
+		if _, _, err := w.sync.Request(t.Context(), w.m, ordersync.SyncRequest{Scope: scope, Direction: models.AllWays, Actor: "api:test"}); codeOf(err) != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	if _, err := w.sync.Job(t.Context(), w.m, database.NewID()); codeOf(err) != "sync_job_not_found" {
+		t.Errorf("got %v", err)
+	}
+	cancelled, err := w.sync.Cancel(t.Context(), w.m, job.ID)
+	w.must(err)
+	if cancelled.CancelRequestedAt == nil {
+		t.Error("not cancelled")
+	}
+	w.work()
+	if job = w.finished(job.ID); job.State != models.SyncCancelled {
+		t.Errorf("%s", job.State)
+	}
+	if other = w.finished(other.ID); other.State != models.SyncDone || other.Total != 2 {
+		t.Errorf("%s", other.State)
+	}
+	if third, joined := w.request(models.SyncScope{Kind: models.ScopeOrders, IDs: []models.ID{id, two}}, models.AllWays); joined || third.ID == job.ID {
+		t.Error("joined a job that is over")
+	}
+}
+
+func TestASyncJobGoesOnWhereItsWorkerStopped(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, idle)
+	for range 60 {
+		w.take(w.sold(wixsim.NewOrder{}))
+	}
+	w.must(w.wix.Fail(wixsim.Fault{Op: "get_order", How: "slow", DelayMS: 100, Times: 60}))
+	job, _ := w.request(models.SyncScope{Kind: models.ScopeAll}, models.FromStore)
+	w.work()
+	waitFor(t, "it is in the middle", func() bool {
+		j, err := w.sync.Job(context.Background(), w.m, job.ID)
+		w.must(err)
+		return j.Done() >= 5
+	})
+	w.stopNow()
+	stopped, err := w.sync.Job(t.Context(), w.m, job.ID)
+	w.must(err)
+	if stopped.State != models.SyncRunning || stopped.Done() >= 60 {
+		t.Fatalf("%s with %d done", stopped.State, stopped.Done())
+	}
+	w.work()
+	job = w.finished(job.ID)
+	if job.State != models.SyncDone || job.Total < 60 {
+		t.Errorf("%s, %d of %d", job.State, job.Done(), job.Total)
+	}
+	if n := one[int](w, "SELECT count(*) FROM sync_job_items WHERE job_id = ? AND outcome = ''", job.ID); n != 0 {
+		t.Errorf("%d orders have no outcome", n)
+	}
+}
+
+func TestASyncJobCanBeCancelledInTheMiddle(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, idle)
+	for range 60 {
+		w.take(w.sold(wixsim.NewOrder{}))
+	}
+	w.must(w.wix.Fail(wixsim.Fault{Op: "get_order", How: "slow", DelayMS: 50, Times: 60}))
+	job, _ := w.request(models.SyncScope{Kind: models.ScopeAll}, models.FromStore)
+	w.work()
+	waitFor(t, "it has begun", func() bool { j, _ := w.sync.Job(context.Background(), w.m, job.ID); return j.Done() >= 1 })
+	_, err := w.sync.Cancel(t.Context(), w.m, job.ID)
+	w.must(err)
+	if job = w.finished(job.ID); job.State != models.SyncCancelled || job.Done() >= 60 || job.FinishedAt == nil {
+		t.Errorf("%s with %d done", job.State, job.Done())
+	}
+}
+
+func TestSyncNowWorksWhileTheSamePurchaseIsUnderWay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.stock()
+	_, id := w.ready()
+	w.must(w.ae.Fail(aliexpresssim.Fault{Method: create, How: aliexpresssim.Slow, DelayMS: 300}))
+	so := w.plan(id, ordersync.PlanRequest{})
+	job, _ := w.request(models.SyncScope{Kind: models.ScopeOrders, IDs: []models.ID{id}}, models.AllWays)
+	if job = w.finished(job.ID); job.Changed+job.Unchanged != 1 {
+		t.Errorf("%+v", w.items(job.ID))
+	}
+	w.placementIs(id, so.ID, models.PlacementPlaced)
+	if w.sent() != 1 {
+		t.Errorf("%d calls", w.sent())
+	}
+}
