@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"os"
 	"strings"
 	"testing"
 )
@@ -64,6 +65,21 @@ func TestHelpListsEverySetting(t *testing.T) {
 	for _, s := range cfg.settings() {
 		if !strings.Contains(out.String(), s.name) {
 			t.Errorf("%s is not listed", s.name)
+		}
+	}
+}
+
+// The settings table of the README is what the program says.
+func TestReadmeListsEverySetting(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cfg Config
+	for _, s := range cfg.settings() {
+		if row := "| `" + s.name + "` | "; !strings.Contains(string(readme), row) || !strings.Contains(string(readme), " | "+s.help+" |") {
+			t.Errorf("README.md has no row for %s with %q", s.name, s.help)
 		}
 	}
 }

@@ -39,8 +39,27 @@ func (f StoreSnapshot) apply(c *change) error {
 		c.event(models.EventOrderChanged, "The store changed the order: "+strings.Join(diff, "; ")+".",
 			map[string]any{"status": o.StoreStatus, "payment_status": o.PaymentStatus, "fulfillment_status": o.FulfillmentStatus})
 	}
+	if remapped(c.facts.Lines, lines) {
+		c.mappingChanged()
+	}
 	c.facts.Lines, c.payload = lines, &f.Order
 	return nil
+}
+
+// remapped says whether a line that was known before is now bought elsewhere, or no longer.
+func remapped(before, after []models.Line) bool {
+	for _, b := range before {
+		for _, a := range after {
+			if a.LineID == b.LineID && a.VariantKey == b.VariantKey && (a.Mapped != b.Mapped || a.Role != b.Role) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (c *change) mappingChanged() {
+	c.event(models.EventMappingChanged, "A product mapping changed what is bought for this order.", nil)
 }
 
 func bySource(s models.Source) string {
@@ -151,7 +170,7 @@ func (Remapped) apply(c *change) error {
 	}
 	lines := models.Remap(c.facts.Lines, mapping)
 	if !slices.Equal(lines, c.facts.Lines) {
-		c.event(models.EventMappingChanged, "A product mapping changed what is bought for this order.", nil)
+		c.mappingChanged()
 	}
 	c.facts.Lines = lines
 	return nil

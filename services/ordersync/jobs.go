@@ -60,7 +60,8 @@ type PushArgs struct {
 // Kind names the job.
 func (PushArgs) Kind() string { return "push" }
 
-// SweepArgs searches one store for what no webhook told.
+// SweepArgs searches one store for what no webhook told. The claim of the store's next sweep keeps it to one at a time; a
+// unique job would be dropped while River has not yet written down that the one before it is over.
 type SweepArgs struct {
 	MerchantID   models.MerchantID `json:"merchant_id"`
 	ConnectionID models.ID         `json:"connection_id"`
@@ -68,9 +69,6 @@ type SweepArgs struct {
 
 // Kind names the job.
 func (SweepArgs) Kind() string { return "sweep" }
-
-// InsertOpts keeps one sweep of a store at a time.
-func (SweepArgs) InsertOpts() river.InsertOpts { return once() }
 
 // SyncArgs works on one sync job.
 type SyncArgs struct {

@@ -44,7 +44,7 @@ func (s *Service) Request(ctx context.Context, m models.MerchantID, r SyncReques
 			return fmt.Errorf("add sync job: %w", res.Error)
 		}
 		if res.RowsAffected == 0 {
-			joined = true
+			joined, job = true, models.SyncJob{} // GORM would look for the new id otherwise
 			return tx.Where("merchant_id = ? AND scope_key = ? AND state IN ('queued', 'running')", m, key).Take(&job).Error
 		}
 		return tx.Enqueue(SyncArgs{m, job.ID})

@@ -1,0 +1,344 @@
+package accounts_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"log/slog"
+	"net/http/httptest"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"waybill/models"
+	"waybill/services/accounts"
+	"waybill/services/aliexpress"
+	"waybill/services/aliexpress/aliexpresssim"
+	"waybill/services/database"
+	"waybill/services/database/databasetest"
+	"waybill/services/orders"
+	"waybill/services/ordersync"
+	"waybill/services/wix"
+	"waybill/services/wix/wixsim"
+)
+
+// office is the service between two simulated platforms.
+type office struct {
+	t   *testing.T
+	db  *database.DB
+	wix *wixsim.Server
+	ae  *aliexpresssim.Server
+	*accounts.Service
+	supplier *aliexpress.Client
+	store    *wix.Client
+	m        models.MerchantID
+}
+
+func newOffice(t *testing.T) *office {
+	t.Helper()
+	o := &office{t: t, db: databasetest.New(t), wix: wixsim.New(wixsim.Options{RateLimit: -1}), ae: aliexpresssim.New(aliexpresssim.Options{ReadableAfter: -1})}
+	shop, market := httptest.NewServer(o.wix), httptest.NewServer(o.ae)
+	t.Cleanup(func() {
+		o.wix.Close()
+		o.ae.Close()
+		shop.Close()
+		market.Close()
+	})
+	wi, ai := o.wix.Info(), o.ae.Info()
+	var err error
+	o.store, err = wix.New(wix.Config{BaseURL: shop.URL, AppID: wi.AppID, AppSecret: models.Secret(wi.AppSecret), PublicKeyPEM: wi.WebhookPublicKey, PerMinute: -1})
+	o.must(err)
+	o.supplier, err = aliexpress.New(aliexpress.Config{BaseURL: market.URL, AppKey: ai.AppKey, AppSecret: models.Secret(ai.AppSecret), PerSecond: -1})
+	o.must(err)
+	o.Service = accounts.New(o.db, newSealer(t), o.supplier, o.store)
+	o.m, _, err = o.CreateMerchant(t.Context(), "Shop", "Europe/Berlin", "")
+	o.must(err)
+	return o
+}
+
+func newSealer(t *testing.T) *accounts.Sealer {
+	t.Helper()
+	key := make([]byte, 32)
+	_, _ = rand.Read(key)
+	s, err := accounts.NewSealer(models.Secret(base64.StdEncoding.EncodeToString(key)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (o *office) must(err error) {
+	o.t.Helper()
+	if err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+func (o *office) connectSupplier(m models.MerchantID, user string) models.Connection {
+	o.t.Helper()
+	code, err := o.ae.NewAuthCode(user)
+	o.must(err)
+	c, err := o.ConnectSupplier(o.t.Context(), m, code)
+	o.must(err)
+	return c
+}
+
+func (o *office) exec(sql string, args ...any) {
+	o.t.Helper()
+	o.must(o.db.Read(o.t.Context()).Exec(sql, args...).Error)
+}
+
+func (o *office) issued() (n int) {
+	for _, e := range o.ae.Journal() {
+		if e.Kind == aliexpresssim.KindTokenIssued {
+			n++
+		}
+	}
+	return n
+}
+
+func (o *office) openFlags(c models.Connection) (n int) {
+	o.t.Helper()
+	o.must(o.db.Read(o.t.Context()).Raw("SELECT count(*) FROM flags WHERE connection_id = ? AND closed_at IS NULL", c.ID).Row().Scan(&n))
+	return n
+}
+
+func codeOf(err error) string { return models.AsError(err).Code }
+
+func TestTokensAreSealedToTheirRow(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	first := o.connectSupplier(o.m, "")
+	access, err := o.Access(t.Context(), o.m, first.ID)
+	o.must(err)
+	var row string
+	o.must(o.db.Read(t.Context()).Raw("SELECT connections::text || encode(credentials, 'escape') FROM connections WHERE id = ?", first.ID).Row().Scan(&row))
+	if access.Token.Reveal() == "" || bytes.Contains([]byte(row), []byte(access.Token.Reveal())) {
+		t.Error("the token can be read in its row")
+	}
+	var secrets string
+	o.must(o.db.Read(t.Context()).Raw("SELECT credentials FROM connections WHERE id = ?", first.ID).Row().Scan(&secrets))
+	if bytes.Contains([]byte(secrets), []byte("refresh")) {
+		t.Error("the sealed value is not sealed")
+	}
+
+	second := o.connectSupplier(o.m, o.ae.AddAccount().UserID)
+	o.exec("UPDATE connections SET credentials = (SELECT credentials FROM connections WHERE id = ?) WHERE id = ?", first.ID, second.ID)
+	if _, err := o.Access(t.Context(), o.m, second.ID); err == nil {
+		t.Error("a value moved to another row opens")
+	}
+	other := accounts.New(o.db, newSealer(t), o.supplier, o.store)
+	if _, err := other.Access(t.Context(), o.m, first.ID); err == nil || models.KindOf(err) != models.Internal {
+		t.Errorf("another key opens it: %v", err)
+	}
+}
+
+func TestTenCallersRenewATokenOnce(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	c := o.connectSupplier(o.m, "")
+	old, err := o.Access(t.Context(), o.m, c.ID)
+	o.must(err)
+	o.exec("UPDATE connections SET token_expires_at = clock_timestamp() + interval '10 minutes' WHERE id = ?", c.ID)
+	before := o.issued()
+	var all sync.WaitGroup
+	for range 10 {
+		all.Go(func() {
+			if a, err := o.Access(context.Background(), o.m, c.ID); err != nil || a.Token.Reveal() == "" {
+				t.Errorf("no access: %v", err)
+			}
+		})
+	}
+	all.Wait()
+	if n := o.issued() - before; n != 1 {
+		t.Errorf("%d tokens were issued", n)
+	}
+	fresh, err := o.Access(t.Context(), o.m, c.ID)
+	o.must(err)
+	if fresh.Token == old.Token {
+		t.Error("the old token is still used")
+	}
+	// Whoever still holds the old one gets its successor, not another renewal.
+	if a, err := o.Renew(t.Context(), o.m, c.ID, old.Token); err != nil || a.Token != fresh.Token || o.issued()-before != 1 {
+		t.Errorf("%d tokens were issued, %v", o.issued()-before, err)
+	}
+}
+
+func TestARefusedTokenIsRenewedOnceThenAPersonIsNeeded(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	c := o.connectSupplier(o.m, "")
+	store := orders.New(o.db, models.Pace{})
+	moves := ordersync.New(ordersync.Options{DB: o.db, Orders: store, Accounts: o.Service, Store: o.store, Supplier: o.supplier, Log: slog.New(slog.DiscardHandler)})
+	link := func() error { // asks AliExpress for an order, so that its token is tried
+		_, err := moves.Link(t.Context(), o.m, o.anOrder(store), ordersync.LinkRequest{Number: o.ae.Info().OrderID}, orders.By{Actor: "api:test", Source: models.SourcePerson})
+		return err
+	}
+	before := o.issued()
+	o.must(o.ae.ExpireTokens(""))
+	if err := link(); codeOf(err) != "lines_not_matched" {
+		t.Errorf("got %v", err)
+	}
+	if n := o.issued() - before; n != 1 {
+		t.Errorf("%d tokens were issued", n)
+	}
+	o.must(o.ae.RevokeTokens(""))
+	for range 3 {
+		if err := link(); models.KindOf(err) != models.Disconnected && codeOf(err) != "account_needed" {
+			t.Errorf("got %v", err)
+		}
+	}
+	if c, err := o.Connection(t.Context(), o.m, c.ID); err != nil || c.State != models.ConnectionNeedsReauth || o.openFlags(c) != 1 {
+		t.Errorf("%s with %d flags, %v", c.State, o.openFlags(c), err)
+	}
+	if _, err := o.Access(t.Context(), o.m, c.ID); codeOf(err) != "needs_reauth" {
+		t.Errorf("got %v", err)
+	}
+	again := o.connectSupplier(o.m, "")
+	if again.ID != c.ID || again.State != models.ConnectionActive || o.openFlags(again) != 0 {
+		t.Errorf("%+v", again)
+	}
+	if err := link(); codeOf(err) != "lines_not_matched" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestARenewalThatIsRefusedNeedsAPerson(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	c := o.connectSupplier(o.m, "")
+	o.must(o.ae.RevokeTokens(""))
+	o.exec("UPDATE connections SET token_expires_at = clock_timestamp() + interval '1 minute' WHERE id = ?", c.ID)
+	if _, err := o.Access(t.Context(), o.m, c.ID); models.KindOf(err) != models.Disconnected {
+		t.Errorf("got %v", err)
+	}
+	if c, err := o.Connection(t.Context(), o.m, c.ID); err != nil || c.State != models.ConnectionNeedsReauth || o.openFlags(c) != 1 {
+		t.Errorf("%s with %d flags, %v", c.State, o.openFlags(c), err)
+	}
+}
+
+func TestARenewalWithoutAnswerKeepsTheTokenThatIsStillGood(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	c := o.connectSupplier(o.m, "")
+	o.exec("UPDATE connections SET token_expires_at = clock_timestamp() + interval '10 minutes' WHERE id = ?", c.ID)
+	o.must(o.ae.Fail(aliexpresssim.Fault{Method: "/auth/token/refresh", How: aliexpresssim.ResetBefore}))
+	if a, err := o.Access(t.Context(), o.m, c.ID); err != nil || a.Token == "" {
+		t.Errorf("got %v", err)
+	}
+	before := o.issued()
+	if _, err := o.Access(t.Context(), o.m, c.ID); err != nil || o.issued()-before != 1 {
+		t.Errorf("not renewed afterwards: %v", err)
+	}
+}
+
+func TestAStaleFailureDoesNotStopAConnectionMadeAnew(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	began := time.Now().Add(-time.Second)
+	c := o.connectSupplier(o.m, "")
+	o.must(o.Failed(t.Context(), o.m, c.ID, began, models.Errorf(models.Disconnected, "token_refused", "no")))
+	if c, err := o.Connection(t.Context(), o.m, c.ID); err != nil || c.State != models.ConnectionActive || o.openFlags(c) != 0 {
+		t.Errorf("%s, %v", c.State, err)
+	}
+}
+
+func TestAStoreBelongsToOneMerchant(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	signed, err := o.wix.SignedInstance(o.wix.Info().InstanceID)
+	o.must(err)
+	first, err := o.ConnectStore(t.Context(), o.m, signed)
+	o.must(err)
+	other, _, err := o.CreateMerchant(t.Context(), "Other", "UTC", "")
+	o.must(err)
+	if _, err := o.ConnectStore(t.Context(), other, signed); models.KindOf(err) != models.Conflict || codeOf(err) != "connected_elsewhere" {
+		t.Errorf("got %v", err)
+	}
+	o.connectSupplier(o.m, "")
+	code, err := o.ae.NewAuthCode("")
+	o.must(err)
+	if _, err := o.ConnectSupplier(t.Context(), other, code); codeOf(err) != "connected_elsewhere" {
+		t.Errorf("got %v", err)
+	}
+	if list, err := o.Connections(t.Context(), other); err != nil || len(list) != 0 {
+		t.Errorf("the other merchant has %d connections, %v", len(list), err)
+	}
+	again, err := o.ConnectStore(t.Context(), o.m, signed)
+	if err != nil || again.ID != first.ID {
+		t.Errorf("%s, %v", again.ID, err)
+	}
+	if _, err := o.ConnectStore(t.Context(), o.m, signed[:len(signed)-2]+"xx"); models.KindOf(err) != models.Unauthenticated && models.KindOf(err) != models.Invalid {
+		t.Errorf("a forged instance: %v", err)
+	}
+	if _, err := o.Connection(t.Context(), other, first.ID); models.KindOf(err) != models.NotFound {
+		t.Errorf("got %v", err)
+	}
+	if _, err := o.Access(t.Context(), other, first.ID); models.KindOf(err) != models.NotFound {
+		t.Errorf("got %v", err)
+	}
+	if m, id, found, err := o.Route(t.Context(), models.Wix, first.ExternalID); err != nil || !found || m != o.m || id != first.ID {
+		t.Errorf("%s %s %t %v", m, id, found, err)
+	}
+	if _, _, found, err := o.Route(t.Context(), models.Wix, "nobody"); err != nil || found {
+		t.Errorf("%t %v", found, err)
+	}
+}
+
+func TestAKeyNamesItsMerchant(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	m, key, err := o.CreateMerchant(t.Context(), "Keyed", "UTC", "")
+	o.must(err)
+	if caller, err := o.Authenticate(t.Context(), key.Reveal()); err != nil || caller.MerchantID != m || caller.Actor != "api:first" {
+		t.Errorf("%+v, %v", caller, err)
+	}
+	for _, wrong := range []string{"", "wb_x", key.Reveal() + "x"} {
+		if _, err := o.Authenticate(t.Context(), wrong); models.KindOf(err) != models.Unauthenticated {
+			t.Errorf("%q: %v", wrong, err)
+		}
+	}
+	var stored int
+	o.must(o.db.Read(t.Context()).Raw("SELECT count(*) FROM api_keys WHERE api_keys::text LIKE ?", "%"+key.Reveal()+"%").Row().Scan(&stored))
+	if any, err := o.HasMerchants(t.Context()); err != nil || !any || stored != 0 {
+		t.Errorf("%t, stored %d times, %v", any, stored, err)
+	}
+}
+
+func TestTheKeyFileIsMadeOnceAndReadAgain(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "keys", "secret")
+	first, err := accounts.KeyFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := accounts.KeyFile(path)
+	if err != nil || second.Reveal() != first.Reveal() {
+		t.Errorf("another key: %v", err)
+	}
+	if _, err := accounts.NewSealer(first); err != nil {
+		t.Error(err)
+	}
+	if _, err := accounts.NewSealer("c2hvcnQ="); err == nil {
+		t.Error("a short key is taken")
+	}
+}
+
+// anOrder is an order of a store without any line that the seeded supplier order could match.
+func (o *office) anOrder(s *orders.Service) models.ID {
+	o.t.Helper()
+	signed, err := o.wix.SignedInstance(o.wix.Info().InstanceID)
+	o.must(err)
+	store, err := o.ConnectStore(o.t.Context(), o.m, signed)
+	o.must(err)
+	var c orders.Changes
+	o.must(o.db.InTx(o.t.Context(), func(tx database.Tx) error {
+		c, err = s.Receive(tx, o.m, store.ID, orders.By{Actor: models.ActorSystem, Source: models.SourceSweep}, models.StoreOrder{
+			ExternalID: "e1", Number: "1", Status: "APPROVED", PaymentStatus: "PAID", Payload: []byte("{}"),
+			Lines: []models.StoreLine{{ID: "l1", Name: "Cup", Quantity: 1, Shippable: true}, {ID: "l2", Name: "Pot", Quantity: 1, Shippable: true}}})
+		return err
+	}))
+	return c.OrderID
+}
