@@ -15,30 +15,39 @@ import (
 	"waybill/services/database"
 )
 
-type requestIDKey struct{}
+// request is what is known of a request beside what it says: its name, and why it was refused.
+type request struct {
+	id   string
+	code string
+	err  error
+}
 
-// requestID names each request. The id is ours: one from outside could be made to look like another.
-func (s *server) requestID(next http.Handler) http.Handler {
+type requestKey struct{}
+
+// named names each request. The id is ours: one from outside could be made to look like another.
+func (s *server) named(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := string(database.NewID())
-		w.Header().Set("X-Request-Id", id)
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id)))
+		info := &request{id: string(database.NewID())}
+		w.Header().Set("X-Request-Id", info.id)
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestKey{}, info)))
 	})
 }
 
-func idOf(r *http.Request) string {
-	id, _ := r.Context().Value(requestIDKey{}).(string)
-	return id
+func infoOf(r *http.Request) *request {
+	if info, ok := r.Context().Value(requestKey{}).(*request); ok {
+		return info
+	}
+	return &request{}
 }
 
-// accessLog writes one line for each request: the route, not the URL, which may hold what a person searched for.
+// accessLog writes one line for each request, its error included: the route, not the URL, which may hold what a person
+// searched for.
 func (s *server) accessLog(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
 		next.ServeHTTP(ww, r)
-		route := chi.RouteContext(r.Context()).RoutePattern()
-		took := time.Since(start)
+		route, took, info := chi.RouteContext(r.Context()).RoutePattern(), time.Since(start), infoOf(r)
 		status := ww.Status()
 		if status == 0 {
 			status = http.StatusOK
@@ -46,8 +55,18 @@ func (s *server) accessLog(next http.Handler) http.Handler {
 		if s.Observe != nil {
 			s.Observe(r.Method, route, status, took)
 		}
-		s.Log.LogAttrs(r.Context(), slog.LevelInfo, "request", slog.String("request_id", idOf(r)), slog.String("method", r.Method), slog.String("route", route),
-			slog.Int("status", status), slog.Int("bytes", ww.BytesWritten()), slog.Duration("took", took))
+		level := slog.LevelInfo
+		attrs := []slog.Attr{
+			slog.String("request_id", info.id), slog.String("method", r.Method), slog.String("route", route),
+			slog.Int("status", status), slog.Int("bytes", ww.BytesWritten()), slog.Duration("took", took),
+		}
+		if info.err != nil {
+			attrs = append(attrs, slog.String("code", info.code), slog.Any("error", info.err))
+		}
+		if status >= http.StatusInternalServerError {
+			level = slog.LevelError
+		}
+		s.Log.LogAttrs(r.Context(), level, "request", attrs...)
 	})
 }
 
@@ -60,7 +79,7 @@ func (s *server) recover(next http.Handler) http.Handler {
 			case http.ErrAbortHandler:
 				panic(v)
 			default:
-				s.Log.Error("panic", "request_id", idOf(r), "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+				s.Log.Error("panic", "request_id", infoOf(r).id, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 				s.problem(w, r, models.Errorf(models.Internal, "internal", "Something went wrong on our side. It has been logged."))
 			}
 		}()

@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"encoding/json"
-	"log/slog"
 	"math"
 	"net/http"
 	"strconv"
@@ -40,8 +39,11 @@ func statusOf(e *models.Error) int {
 		if len(e.Fields) > 0 {
 			return http.StatusUnprocessableEntity
 		}
-		if e.Code == "body_too_large" {
+		switch e.Code {
+		case "body_too_large":
 			return http.StatusRequestEntityTooLarge
+		case "method_not_allowed":
+			return http.StatusMethodNotAllowed
 		}
 		return http.StatusBadRequest
 	case models.Unauthenticated:
@@ -65,18 +67,11 @@ func statusOf(e *models.Error) int {
 func (s *server) problem(w http.ResponseWriter, r *http.Request, err error) {
 	e := models.AsError(err)
 	status := statusOf(e)
-	switch e.Code {
-	case "method_not_allowed":
-		status = http.StatusMethodNotAllowed
-	}
-	level := slog.LevelInfo
-	if status >= 500 {
-		level = slog.LevelError
-	}
-	s.Log.LogAttrs(r.Context(), level, "request refused", slog.String("request_id", idOf(r)), slog.String("code", e.Code), slog.Int("status", status), slog.Any("error", err))
+	info := infoOf(r)
+	info.code, info.err = e.Code, err // for the request's one line in the log
 	p := problem{
 		Type: "urn:waybill:problem:" + e.Code, Title: http.StatusText(status), Status: status, Detail: e.Detail, Code: e.Code,
-		Instance: "urn:uuid:" + idOf(r),
+		Instance: "urn:uuid:" + info.id,
 	}
 	for _, f := range e.Fields {
 		p.Errors = append(p.Errors, fieldProblem{f.Pointer, f.Reason})

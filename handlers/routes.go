@@ -67,7 +67,7 @@ func New(d Deps) http.Handler {
 
 func (s *server) routes() chi.Router {
 	r := chi.NewRouter()
-	r.Use(s.requestID, s.accessLog, s.recover, secureHeaders)
+	r.Use(s.named, s.accessLog, s.recover, secureHeaders)
 
 	r.Get("/healthz", s.wrap(s.alive))
 	r.Get("/readyz", s.wrap(s.ready))

@@ -61,6 +61,8 @@ type Address struct {
 type StorePage struct {
 	Orders []StoreOrder
 	Next   string // cursor of the next page; empty on the last
+	// Unreadable says of each order that could not be understood which it is and why. It must not keep the others back.
+	Unreadable []string
 }
 
 // Fulfillment is what a store knows about one parcel of an order.

@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"net"
 	"strings"
@@ -42,7 +43,7 @@ func Err(err error) error {
 		return err
 	}
 	switch {
-	case errors.Is(err, gorm.ErrRecordNotFound), errors.Is(err, pgx.ErrNoRows):
+	case errors.Is(err, gorm.ErrRecordNotFound), errors.Is(err, pgx.ErrNoRows), errors.Is(err, sql.ErrNoRows):
 		return models.Errorf(models.NotFound, "not_found", "There is no such thing.").Because(err)
 	case lostConnection(err):
 		return unavailable(err)

@@ -37,6 +37,10 @@ func (s *Service) sweep(ctx context.Context, m models.MerchantID, connection mod
 		if err != nil {
 			return err
 		}
+		for _, why := range page.Unreadable {
+			s.count("sweep", "unreadable_order")
+			s.log.Error("an order of a store cannot be read", "merchant_id", m, "connection_id", connection, "why", why)
+		}
 		if err := s.takePage(ctx, c, page); err != nil {
 			return err
 		}

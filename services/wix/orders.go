@@ -40,8 +40,8 @@ func (c *Client) Order(ctx context.Context, a models.Access, orderID string) (mo
 // Search reads a page of at most 100 orders changed at or after updatedSince, oldest change first, wix.md 2.2. A non-empty
 // cursor, StorePage.Next of the page before, is sent alone: it holds the conditions. The zero time asks for all orders.
 //
-// Wix's search is eventually consistent and never lists INITIALIZED orders: let the windows overlap. One order that cannot
-// be read fails the page, so that no order is passed over unseen; the error's cause names it.
+// Wix's search is eventually consistent and never lists INITIALIZED orders: let the windows overlap. An order that cannot
+// be read is named in Unreadable; a page of which none can be read is an error.
 func (c *Client) Search(ctx context.Context, a models.Access, updatedSince time.Time, cursor string) (models.StorePage, error) {
 	const name = "search_orders"
 	search := wireSearch{CursorPaging: wireCursorPaging{Limit: searchLimit, Cursor: cursor}}
@@ -73,9 +73,13 @@ func storePage(got wireSearchAnswer) (page models.StorePage, fault string) {
 	for i, raw := range got.Orders {
 		order, fault := storeOrder(raw)
 		if fault != "" {
-			return models.StorePage{}, fmt.Sprintf("order %d of the page (%q): %s", i, order.ExternalID, fault)
+			page.Unreadable = append(page.Unreadable, fmt.Sprintf("order %d of the page (%q): %s", i, order.ExternalID, fault))
+			continue
 		}
 		page.Orders = append(page.Orders, order)
+	}
+	if len(page.Orders) == 0 && len(page.Unreadable) > 0 {
+		return models.StorePage{}, page.Unreadable[0]
 	}
 	m := got.Metadata
 	if m == nil || m.HasNext != nil && !*m.HasNext {

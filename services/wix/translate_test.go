@@ -2,6 +2,10 @@ package wix_test
 
 import (
 	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"waybill/models"
+	"waybill/services/wix"
 )
 
 // readOrder serves order as the whole of an order, with an id and a date unless it has them, and reads it.
@@ -181,6 +186,45 @@ func TestUnreadableOrdersAreUnavailable(t *testing.T) {
 			e := wantError(t, err, models.Unavailable, "wix_undecodable")
 			if strings.Contains(err.Error(), "lots-of-money") || !strings.Contains(e.Err.Error(), "1773480081.4711") {
 				t.Errorf("cause %v quotes the body or lacks the request id", e.Err)
+			}
+		})
+	}
+}
+
+// One order that cannot be read does not keep the others of its page back.
+func TestAPageSurvivesAnUnreadableOrder(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile("testdata/order-paid.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	good, bad := string(raw), strings.Replace(string(raw), `"updatedDate"`, `"someOtherDate"`, 1)
+	for name, c := range map[string]struct {
+		orders            string
+		readable, spoiled int
+		failsAltogether   bool
+	}{
+		"one of two": {orders: bad + "," + good, readable: 1, spoiled: 1},
+		"all":        {orders: bad + "," + bad, failsAltogether: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				if r.URL.Path == "/oauth2/token" {
+					_, _ = io.WriteString(w, `{"access_token":"t","expires_in":14400}`)
+					return
+				}
+				_, _ = io.WriteString(w, `{"orders":[`+c.orders+`],"metadata":{"hasNext":false}}`)
+			}))
+			defer server.Close()
+			client, err := wix.New(wix.Config{BaseURL: server.URL, AppID: "a", AppSecret: "s"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			page, err := client.Search(t.Context(), models.Access{ExternalID: "3bbcabc7-ebb7-4fc8-8829-13ea0e142123"}, time.Time{}, "")
+			if (err != nil) != c.failsAltogether || len(page.Orders) != c.readable || len(page.Unreadable) != c.spoiled {
+				t.Errorf("%d orders, unreadable %v, error %v", len(page.Orders), page.Unreadable, err)
 			}
 		})
 	}

@@ -1,0 +1,593 @@
+package orders_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"gorm.io/gorm"
+	"pgregory.net/rapid"
+
+	"waybill/models"
+	"waybill/services/database"
+	"waybill/services/database/databasetest"
+	"waybill/services/orders"
+)
+
+// shelf is a merchant with one store and one supplier account in a database, and the service on it.
+type shelf struct {
+	db *database.DB
+	*orders.Service
+	m              models.MerchantID
+	store, account models.ID
+}
+
+type failer interface {
+	Helper()
+	Fatal(...any)
+	Fatalf(string, ...any)
+	Errorf(string, ...any)
+}
+
+func newShelf(t testing.TB) *shelf {
+	t.Helper()
+	db := databasetest.New(t)
+	s := &shelf{db: db, Service: orders.New(db, models.Pace{Lease: time.Minute, Settle: time.Second})}
+	s.m, s.store, s.account = s.tenant(t)
+	return s
+}
+
+func (s *shelf) tenant(t failer) (m models.MerchantID, store, account models.ID) {
+	t.Helper()
+	m, store, account = models.MerchantID(database.NewID()), database.NewID(), database.NewID()
+	s.exec(t, "INSERT INTO merchants (id, name, zone, created_at) VALUES (?, 'm', 'UTC', now())", m)
+	for id, p := range map[models.ID]models.Platform{store: models.Wix, account: models.AliExpress} {
+		s.exec(t, "INSERT INTO connections (merchant_id, id, platform, external_id, name, state, created_at, updated_at) VALUES (?, ?, ?, ?, 'c', 'active', now(), now())", m, id, p, string(id))
+	}
+	return m, store, account
+}
+
+func (s *shelf) exec(t failer, sql string, args ...any) {
+	t.Helper()
+	if err := s.db.Read(context.Background()).Exec(sql, args...).Error; err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+var by = orders.By{Actor: "api:test", Source: models.SourceManual, Reason: "a test"}
+
+func (s *shelf) receive(o models.StoreOrder) (c orders.Changes, err error) {
+	err = s.db.InTx(context.Background(), func(tx database.Tx) error {
+		c, err = s.Receive(tx, s.m, s.store, by, o)
+		return err
+	})
+	return c, err
+}
+
+func (s *shelf) apply(id models.ID, facts ...orders.Fact) (c orders.Changes, err error) {
+	err = s.db.InTx(context.Background(), func(tx database.Tx) error {
+		c, err = s.Apply(tx, s.m, id, by, facts...)
+		return err
+	})
+	return c, err
+}
+
+var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func snapshot(external string, version int) models.StoreOrder {
+	return models.StoreOrder{ExternalID: external, Number: "N" + external, PlacedAt: start, UpdatedAt: start.Add(time.Duration(version) * time.Second),
+		Status: "APPROVED", PaymentStatus: "PAID", FulfillmentStatus: "NOT_FULFILLED", Currency: "USD", Total: models.Money{Minor: 1000, Currency: "USD"},
+		BuyerName: "Ann Lee", BuyerEmail: "Ann@Example.com", Recipient: models.Address{Country: "US"}, Payload: []byte("{}"),
+		Lines: []models.StoreLine{
+			{ID: "a", Name: "Cup", VariantKey: "cup", Quantity: 2, Shippable: true},
+			{ID: "b", Name: "Pot", VariantKey: "pot", Quantity: 1, Shippable: true},
+		}}
+}
+
+// truth fails unless what is stored about an order follows from its facts.
+func (s *shelf) truth(t failer, id models.ID) orders.Detail {
+	t.Helper()
+	d, err := s.Detail(context.Background(), s.m, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Facts.Now = time.Now()
+	r := models.Rollup(d.Facts)
+	if d.Order.Tab != r.Tab || d.Order.Why != r.Why || d.Order.Final != r.Final || d.Order.ClosedReason != r.ClosedReason {
+		t.Errorf("stored %s %q %t, facts say %s %q %t", d.Order.Tab, d.Order.Why, d.Order.Final, r.Tab, r.Why, r.Final)
+	}
+	if diff := gocmp.Diff(append([]models.Chip{}, r.Chips...), d.Order.Chips); diff != "" {
+		t.Errorf("chips: %s", diff)
+	}
+	name := func(code models.FlagCode, subject, detail string) string {
+		return fmt.Sprint(code, " ", subject, " ", detail)
+	}
+	var want, open []string
+	for _, tr := range r.Troubles {
+		want = append(want, name(tr.Code, tr.Subject, tr.Detail))
+	}
+	for _, f := range d.Flags {
+		open = append(open, name(f.Code, f.Subject, f.Detail))
+	}
+	slices.Sort(want)
+	slices.Sort(open)
+	if diff := gocmp.Diff(want, open); diff != "" || d.Order.OpenFlags != len(open) {
+		t.Errorf("%d flags are counted: %s", d.Order.OpenFlags, diff)
+	}
+	if (d.Order.NextCheckAt == nil) != d.Order.Final {
+		t.Errorf("next check %v, final %t", d.Order.NextCheckAt, d.Order.Final)
+	}
+	return d
+}
+
+func (s *shelf) counted(t failer) {
+	t.Helper()
+	var rows []struct {
+		View string
+		N    int64
+	}
+	err := s.db.Read(context.Background()).Raw(`SELECT tab AS view, count(*) AS n FROM orders WHERE merchant_id = @m GROUP BY 1
+		UNION ALL SELECT 'attention', count(*) FROM orders WHERE merchant_id = @m AND open_flags > 0`, map[string]any{"m": s.m}).Scan(&rows).Error
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := orders.Counts{"attention": 0}
+	for _, tab := range models.Tabs() {
+		want[string(tab)] = 0
+	}
+	for _, r := range rows {
+		want[r.View] = r.N
+	}
+	for _, store := range []models.ID{"", s.store} {
+		got, err := s.Counts(context.Background(), s.m, store)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := gocmp.Diff(want, got); diff != "" {
+			t.Errorf("counts: %s", diff)
+		}
+	}
+}
+
+// script draws facts about one order.
+type script struct {
+	*rapid.T
+	s       *shelf
+	id      models.ID
+	name    string
+	version int
+	numbers int
+	claims  map[models.ID]*orders.Claim
+}
+
+func pick[T any](r *script, label string, from ...T) T {
+	return rapid.SampledFrom(from).Draw(r.T, label)
+}
+
+func (r *script) supplierOrder(d orders.Detail) (models.SupplierOrder, bool) {
+	if len(d.SupplierOrders) == 0 {
+		return models.SupplierOrder{}, false
+	}
+	return rapid.SampledFrom(d.SupplierOrders).Draw(r.T, "supplier order"), true
+}
+
+func (r *script) storeSays() error {
+	o := snapshot(r.name, r.version+rapid.IntRange(-2, 3).Draw(r.T, "version"))
+	r.version = max(r.version, int(o.UpdatedAt.Sub(start)/time.Second))
+	o.Status = pick(r, "status", "APPROVED", "APPROVED", "APPROVED", "INITIALIZED", "CANCELED", "REJECTED", "ODD")
+	o.PaymentStatus = pick(r, "payment", "PAID", "PAID", "PAID", "NOT_PAID", "PENDING", "PARTIALLY_REFUNDED", "FULLY_REFUNDED", "ODD")
+	o.Lines[0].Quantity = rapid.IntRange(0, 3).Draw(r.T, "quantity")
+	o.Lines[0].Refunded = rapid.IntRange(0, 2).Draw(r.T, "refunded")
+	if rapid.Bool().Draw(r.T, "one line less") {
+		o.Lines = o.Lines[:1]
+	}
+	c, err := r.s.receive(o)
+	if err == nil {
+		r.id = c.OrderID
+	}
+	return err
+}
+
+func (r *script) remapped() error {
+	r.s.exec(r.T, "DELETE FROM product_mappings WHERE merchant_id = ?", r.s.m)
+	for _, key := range []string{"cup", "pot"} {
+		role := pick(r, "mapping of "+key, "", "dropship", "dropship", "own")
+		if role != "" {
+			r.s.exec(r.T, `INSERT INTO product_mappings VALUES (?, ?, ?, ?, 0, ?, 't', '1', ?, '', '', '', '', NULL, '', now(), now())`, r.s.m, database.NewID(), r.s.store, key, role, "sku-"+key)
+		}
+	}
+	_, err := r.s.apply(r.id, orders.Remapped{})
+	return err
+}
+
+func (r *script) planned() error {
+	line := pick(r, "line", "a", "b")
+	_, err := r.s.apply(r.id, orders.PlacementPlanned{AccountID: r.s.account, Groups: []orders.PlannedGroup{{Lines: []orders.PlannedLine{
+		{LineID: line, Quantity: rapid.IntRange(0, 2).Draw(r.T, "units"), ProductID: "1", SKUID: "sku-" + map[string]string{"a": "cup", "b": "pot"}[line]}}}}})
+	return err
+}
+
+func (r *script) number() string {
+	r.numbers++
+	return fmt.Sprintf("%s%03d", strings.TrimLeft(strings.ReplaceAll(r.name, "o", "8"), "0"), r.numbers)
+}
+
+func (r *script) placing(s models.SupplierOrder) error {
+	refusal := models.Errorf(models.Rejected, "out_of_stock", "None left.")
+	var f orders.Fact
+	switch pick(r, "step", "approve", "approve", "refuse", "claim", "claim", "claim", "answer", "answer", "expire", "find", "absent") {
+	case "approve":
+		f = orders.PlacementApproved{SupplierOrderID: s.ID, Request: []byte("{}"), SHA256: "aa"}
+	case "refuse":
+		f = orders.PlacementRefused{SupplierOrderID: s.ID, Err: refusal}
+	case "claim":
+		f = orders.PlacementClaimed{SupplierOrderID: s.ID, SHA256: pick(r, "hash", "aa", "aa", "bb"), Until: time.Now().Add(time.Duration(rapid.IntRange(-1, 1).Draw(r.T, "lease")) * time.Hour), Claim: &orders.Claim{}}
+	case "answer":
+		result := models.PlaceResult{Class: pick(r, "class", models.ClassPlaced, models.ClassPlaced, models.ClassRejected, models.ClassNotExecuted, models.ClassUnknown), Err: refusal}
+		if result.Class == models.ClassPlaced {
+			result.Err, result.Numbers = nil, []string{r.number()}
+			if rapid.Bool().Draw(r.T, "split") {
+				result.Numbers = append(result.Numbers, r.number())
+			}
+		}
+		f = orders.PlacementSent{SupplierOrderID: s.ID, Epoch: max(0, s.Epoch-rapid.IntRange(0, 1).Draw(r.T, "late")), Result: result}
+	case "expire":
+		f = orders.PlacementExpired{SupplierOrderID: s.ID}
+	case "find":
+		f = orders.PlacementFound{SupplierOrderID: s.ID, Number: r.number()}
+	default:
+		f = orders.PlacementAbsent{SupplierOrderID: s.ID}
+	}
+	_, err := r.s.apply(r.id, f)
+	return err
+}
+
+func (r *script) linked() error {
+	var id models.ID
+	line := pick(r, "line", "a", "b")
+	_, err := r.s.apply(r.id, orders.Linked{AccountID: r.s.account, Number: r.number(), ID: &id, Answer: r.answer("x"),
+		Lines: []orders.PlannedLine{{LineID: line, Quantity: 1, ProductID: "1", SKUID: "sku-" + map[string]string{"a": "cup", "b": "pot"}[line]}}})
+	return err
+}
+
+func (r *script) answer(number string) models.SupplierAnswer {
+	a := models.SupplierAnswer{Number: number,
+		Status: pick(r, "word", "PLACE_ORDER_SUCCESS", "PAYMENT_PROCESSING", "RISK_CONTROL_HOLD", "WAIT_SELLER_SEND_GOODS", "SELLER_PART_SEND_GOODS",
+			"WAIT_BUYER_ACCEPT_GOODS", "WAIT_BUYER_ACCEPT_GOODS", "FINISH", "IN_CANCEL", "IN_FROZEN", "STRANGE"),
+		Amount: models.Money{Minor: 500, Currency: "USD"}}
+	if rapid.Bool().Draw(r.T, "paid") {
+		a.PaidAt = &start
+	}
+	for _, sku := range []string{"sku-cup", "sku-pot"} {
+		a.Lines = append(a.Lines, models.SupplierAnswerLine{ProductID: "1", SKUID: sku, Quantity: rapid.IntRange(1, 2).Draw(r.T, "answered"),
+			EndReason: pick(r, "end", "", "", "", "buyer_pay_timeout", "cancelled", "buyer_accept_goods")})
+	}
+	return a
+}
+
+func (r *script) supplierSays(s models.SupplierOrder) error {
+	seq, err := r.s.NextFetch(context.Background(), r.s.m, s.ID)
+	if err != nil {
+		return err
+	}
+	if s.ExternalID == "" {
+		_, err = r.s.apply(r.id, orders.SupplierSilent{SupplierOrderID: s.ID})
+		return err
+	}
+	f := orders.SupplierAnswered{SupplierOrderID: s.ID, Seq: max(0, seq-int64(rapid.IntRange(0, 2).Draw(r.T, "behind"))), Answer: r.answer(s.ExternalID)}
+	for i := range rapid.IntRange(0, 3).Draw(r.T, "parcels") {
+		p := models.TrackedParcel{Number: fmt.Sprintf("LP%s%d", s.ExternalID, i), Carrier: "Cainiao"}
+		switch pick(r, "parcel", "plain", "renumbered", "named", "shared") {
+		case "renumbered":
+			p.Number += "X"
+		case "named":
+			p.Items = []models.TrackedItem{{ProductID: "1", SKUID: pick(r, "packed", "sku-cup", "sku-pot", "other"), Quantity: 1}}
+		case "shared":
+			p.Number = "SHARED" + r.name
+		}
+		f.Tracking = append(f.Tracking, p)
+	}
+	_, err = r.s.apply(r.id, f)
+	return err
+}
+
+func (r *script) pushing(d orders.Detail) error {
+	if len(d.Pushes) == 0 {
+		_, err := r.s.apply(r.id, orders.StoreUnreachable{})
+		return err
+	}
+	p := rapid.SampledFrom(d.Pushes).Draw(r.T, "push")
+	trouble := models.Errorf(models.Unavailable, "wix_unreachable", "Wix could not be reached.")
+	var f orders.Fact
+	switch pick(r, "step", "claim", "result", "result", "result", "request") {
+	case "claim":
+		f = orders.PushClaimed{PushID: p.ID, Until: time.Now().Add(time.Minute)}
+	case "result":
+		f = orders.PushResult{PushID: p.ID, State: pick(r, "result", models.PushSent, models.PushConfirmed, models.PushConfirmed, models.PushRefused, models.PushRetrying),
+			FulfillmentID: "f-" + string(p.ID), Number: pick(r, "told", p.WantedNumber, p.WantedNumber, "old"), Lines: p.WantedLines, Err: trouble}
+	default:
+		f = orders.PushRequested{PushID: p.ID}
+	}
+	_, err := r.s.apply(r.id, f)
+	return err
+}
+
+func (r *script) step() error {
+	d, err := r.s.Detail(context.Background(), r.s.m, r.id)
+	if err != nil {
+		return err
+	}
+	so, any := r.supplierOrder(d)
+	what := pick(r, "fact", "store", "map", "plan", "place", "place", "place", "link", "supplier", "supplier", "supplier", "push", "silent")
+	switch {
+	case what == "store":
+		return r.storeSays()
+	case what == "map":
+		return r.remapped()
+	case what == "plan" || !any && what != "link":
+		return r.planned()
+	case what == "link":
+		return r.linked()
+	case what == "place":
+		return r.placing(so)
+	case what == "supplier":
+		return r.supplierSays(so)
+	case what == "push":
+		return r.pushing(d)
+	}
+	_, err = r.s.apply(r.id, orders.SupplierSilent{SupplierOrderID: so.ID, NoData: rapid.Bool().Draw(r.T, "no data")})
+	return err
+}
+
+func TestWhatIsStoredAlwaysFollowsFromTheFacts(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	n := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		n++
+		r := &script{T: rt, s: s, name: fmt.Sprintf("o%05d", n)}
+		c, err := s.receive(snapshot(r.name, 0))
+		if err != nil {
+			rt.Fatal(err)
+		}
+		r.id = c.OrderID
+		for range rapid.IntRange(1, 14).Draw(rt, "steps") {
+			err := r.step()
+			switch kind := models.KindOf(err); {
+			case err == nil, kind == models.Conflict, kind == models.NotFound, kind == models.Invalid, models.AsError(err).Code == "push_in_hand":
+			default:
+				rt.Fatalf("a fact is refused with %v", err)
+			}
+			s.truth(rt, r.id)
+		}
+		s.counted(rt)
+	})
+}
+
+func TestOppositeMovesAtOnceDoNotBlockEachOther(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	var all sync.WaitGroup
+	for i := range 12 {
+		all.Go(func() {
+			for v := range 12 {
+				o := snapshot(fmt.Sprint("m", i), v)
+				if (i+v)%2 == 0 {
+					o.PaymentStatus = "NOT_PAID"
+				}
+				if _, err := s.receive(o); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	s.counted(t)
+}
+
+func TestOneOrderFromManySidesIsMadeOnce(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	var all sync.WaitGroup
+	for v := range 8 {
+		all.Go(func() {
+			if _, err := s.receive(snapshot("same", v)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	page, err := s.List(t.Context(), s.m, orders.Filter{Limit: 10})
+	if err != nil || len(page.Orders) != 1 || !page.Orders[0].SourceUpdatedAt.Equal(start.Add(7*time.Second)) {
+		t.Errorf("%d orders, %v", len(page.Orders), err)
+	}
+	s.counted(t)
+}
+
+func TestTwoMerchantsNeverSeeEachOther(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	ctx := t.Context()
+	c, err := s.receive(snapshot("mine", 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var linked models.ID
+	if _, err := s.apply(c.OrderID, orders.Linked{AccountID: s.account, Number: "8001", ID: &linked, Lines: []orders.PlannedLine{{LineID: "a", Quantity: 1, ProductID: "1", SKUID: "x"}},
+		Answer: models.SupplierAnswer{Status: "WAIT_BUYER_ACCEPT_GOODS"}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.apply(c.OrderID, orders.SupplierAnswered{SupplierOrderID: linked, Seq: 1, Answer: models.SupplierAnswer{Status: "WAIT_BUYER_ACCEPT_GOODS"}, Tracking: []models.TrackedParcel{{Number: "LP1"}}}); err != nil {
+		t.Fatal(err)
+	}
+	d := s.truth(t, c.OrderID)
+	other, otherStore, _ := s.tenant(t)
+	for _, f := range []orders.Filter{{}, {Tab: d.Order.Tab}, {Attention: true}, {StoreID: s.store}, {Flag: models.FlagNoSupplier}, {Query: "Nmine"}, {Query: "8001"}, {Query: "LP1"}, {Query: "ann"}} {
+		f.Limit = 10
+		if page, err := s.List(ctx, s.m, f); err != nil || len(page.Orders) != 1 {
+			t.Errorf("%+v: the merchant finds %d, %v", f, len(page.Orders), err)
+		}
+		if page, err := s.List(ctx, other, f); err != nil || len(page.Orders) != 0 {
+			t.Errorf("%+v: the other merchant finds %d, %v", f, len(page.Orders), err)
+		}
+	}
+	for name, err := range map[string]error{
+		"detail":         second(s.Detail(ctx, other, c.OrderID)),
+		"timeline":       second(s.Timeline(ctx, other, c.OrderID, "", 10)),
+		"supplier order": second(s.OrderOf(ctx, other, "supplier_orders", linked)),
+		"push":           second(s.OrderOf(ctx, other, "pushes", d.Pushes[0].ID)),
+		"fetch":          second(s.NextFetch(ctx, other, linked)),
+		"apply": s.db.InTx(ctx, func(tx database.Tx) error {
+			_, err := s.Apply(tx, other, c.OrderID, by, orders.StoreUnreachable{})
+			return err
+		}),
+	} {
+		if models.KindOf(err) != models.NotFound {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, store := range []models.ID{"", s.store, otherStore} {
+		counts, err := s.Counts(ctx, other, store)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for view, n := range counts {
+			if n != 0 {
+				t.Errorf("the other merchant counts %d in %s", n, view)
+			}
+		}
+	}
+	// The same number of the same outside order is another order for another merchant.
+	if err := s.db.InTx(ctx, func(tx database.Tx) error {
+		_, err := s.Receive(tx, other, otherStore, by, snapshot("mine", 0))
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if again := s.truth(t, c.OrderID); again.Order.Version != d.Order.Version {
+		t.Error("changed by another merchant")
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func TestListsArePagedNewestFirst(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	for i := range 25 {
+		o := snapshot(fmt.Sprintf("p%02d", i), 0)
+		o.PlacedAt = start.Add(time.Duration(i/3) * time.Minute) // some at the same time
+		if _, err := s.receive(o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []models.Order
+	f := orders.Filter{Limit: 7, Tab: models.TabAwaitingOrder}
+	for {
+		page, err := s.List(t.Context(), s.m, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, page.Orders...)
+		if f.Cursor = page.Next; f.Cursor == "" {
+			break
+		}
+	}
+	if len(got) != 25 || !slices.IsSortedFunc(got, func(a, b models.Order) int {
+		return cmp.Or(b.PlacedAt.Compare(a.PlacedAt), strings.Compare(string(b.ID), string(a.ID)))
+	}) {
+		t.Errorf("%d orders, or in disorder", len(got))
+	}
+	from, to := start.Add(2*time.Minute), start.Add(4*time.Minute)
+	if page, err := s.List(t.Context(), s.m, orders.Filter{Limit: 50, PlacedFrom: &from, PlacedTo: &to}); err != nil || len(page.Orders) != 6 {
+		t.Errorf("%d orders in two minutes, %v", len(page.Orders), err)
+	}
+	if _, err := s.List(t.Context(), s.m, orders.Filter{Limit: 5, Cursor: "nonsense"}); models.AsError(err).Code != "cursor_invalid" {
+		t.Errorf("got %v", err)
+	}
+	if page, err := s.List(t.Context(), s.m, orders.Filter{Limit: 50, Query: "100%"}); err != nil || len(page.Orders) != 0 {
+		t.Errorf("%d orders, %v", len(page.Orders), err)
+	}
+}
+
+var (
+	scansAll   = regexp.MustCompile(`Seq Scan on orders`)
+	actualRows = regexp.MustCompile(`actual time=[\d.]+ rows=(\d+)`)
+)
+
+func TestEveryListIsReadAlongAnIndex(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	s.exec(t, `INSERT INTO orders SELECT @m, gen_random_uuid(), @store, 'e' || i, 'N' || i, now() - i * interval '1 minute', now(), 'APPROVED', 'PAID', '', 'open', now(),
+		'USD', 1, 0, 'Buyer ' || i, 'buyer' || i || '@example.com', '', 'US', false, false, false,
+		(ARRAY['pending', 'awaiting_order', 'awaiting_payment', 'awaiting_shipment', 'fulfilled', 'fulfilled', 'fulfilled', 'closed'])[1 + i % 8], '', '', '[]',
+		CASE WHEN i % 50 = 0 THEN 1 ELSE 0 END, i % 8 > 3, NULL, '', NULL, CASE WHEN i % 8 > 3 THEN NULL ELSE now() + (i - 20) * interval '1 minute' END, 0, 1, now(), now()
+		FROM generate_series(1, 20000) i`, map[string]any{"m": s.m, "store": s.store})
+	s.exec(t, "INSERT INTO flags SELECT merchant_id, gen_random_uuid(), id, NULL, '', 'no_supplier', 'merchant', '', '', NULL, now(), NULL, '', '' FROM orders WHERE open_flags > 0")
+	s.exec(t, "ANALYZE orders, flags, supplier_orders, parcels")
+
+	var mu sync.Mutex
+	var asked []string
+	spy := func(q *gorm.DB) {
+		mu.Lock()
+		defer mu.Unlock()
+		asked = append(asked, q.Dialector.Explain(q.Statement.SQL.String(), q.Statement.Vars...))
+	}
+	if err := s.db.Read(t.Context()).Callback().Query().After("gorm:query").Register("spy", spy); err != nil {
+		t.Fatal(err)
+	}
+	first, err := s.List(t.Context(), s.m, orders.Filter{Limit: 50})
+	if err != nil || first.Next == "" {
+		t.Fatal(err)
+	}
+	for name, f := range map[string]orders.Filter{
+		"all":              {},
+		"second page":      {Cursor: first.Next},
+		"tab":              {Tab: models.TabFulfilled},
+		"tab, second page": {Tab: models.TabFulfilled, Cursor: first.Next},
+		"store":            {StoreID: s.store},
+		"store and tab":    {StoreID: s.store, Tab: models.TabAwaitingOrder},
+		"attention":        {Attention: true},
+		"flag":             {Flag: models.FlagNoSupplier},
+		"number":           {Query: "N777"},
+		"hash and number":  {Query: "#N777"},
+		"e-mail":           {Query: "buyer777@example.com"},
+		"name begins":      {Query: "Buyer 777"},
+	} {
+		mu.Lock()
+		asked = nil
+		mu.Unlock()
+		f.Limit = 50
+		page, err := s.List(t.Context(), s.m, f)
+		if err != nil || len(page.Orders) == 0 || len(asked) != 1 {
+			t.Fatalf("%s: %d orders, %d queries, %v", name, len(page.Orders), len(asked), err)
+		}
+		s.cheap(t, name, asked[0], 600)
+	}
+}
+
+// cheap fails when a query reads a whole table or more rows than it may.
+func (s *shelf) cheap(t *testing.T, name, query string, most int) {
+	t.Helper()
+	var plan []string
+	if err := s.db.Read(context.Background()).Raw("EXPLAIN (ANALYZE, BUFFERS OFF) " + query).Scan(&plan).Error; err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(plan, "\n")
+	if scansAll.MatchString(text) {
+		t.Errorf("%s reads a whole table:\n%s", name, text)
+	}
+	for _, m := range actualRows.FindAllStringSubmatch(text, -1) {
+		var n int
+		if _, err := fmt.Sscan(m[1], &n); err != nil || n > most {
+			t.Errorf("%s reads %s rows:\n%s", name, m[1], text)
+		}
+	}
+}
