@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -38,6 +37,9 @@ var program = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := os.Chmod(dir, 0o755); err != nil { // some tests run it as another user
+		return "", err
+	}
 	binary := filepath.Join(dir, "waybill")
 	out, err := exec.Command("go", "build", "-buildvcs=false", "-race", "-o", binary, ".").CombinedOutput()
 	if err != nil {
@@ -67,6 +69,7 @@ type world struct {
 	key     string
 	routes  routers.Router
 	storeID string
+	user    *syscall.Credential // whom the program runs as; nil: us
 }
 
 // newWorld makes the simulators and the settings; run starts the program. It settles purchases fast: tests wait for facts.
@@ -111,18 +114,77 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// process is the running program and what it logged.
+// process is the running program, what it printed and what it logged.
 type process struct {
-	cmd    *exec.Cmd
-	exited chan struct{}
-	mu     sync.Mutex
-	log    bytes.Buffer
+	cmd      *exec.Cmd
+	exited   chan struct{}
+	out, log output
 }
 
-func (p *process) lines() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.log.String()
+// output grows while the program runs and may be read meanwhile.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write takes what the program wrote.
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) lines() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+func (p *process) lines() string { return p.log.lines() }
+
+// execute starts the program. It is killed at the end of the test, if it has not ended by then.
+func execute(t *testing.T, env []string, user *syscall.Credential, args ...string) *process {
+	t.Helper()
+	binary, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &process{cmd: exec.Command(binary, args...), exited: make(chan struct{})}
+	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = env, &p.out, &p.log
+	// A server that outlives the program must not keep the pipes, and so the test, open.
+	p.cmd.WaitDelay = time.Second
+	if user != nil {
+		p.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: user}
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_ = p.cmd.Wait() // the status is in ProcessState
+		close(p.exited)
+	}()
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Kill()
+		<-p.exited
+		if strings.Contains(p.lines(), "DATA RACE") {
+			t.Errorf("the program raced:\n%s", p.lines())
+		}
+		if t.Failed() {
+			t.Logf("the program's log:\n%s", tail(p.lines(), 12000))
+		}
+	})
+	return p
+}
+
+// ended waits for the program's end and gives its exit status.
+func (p *process) ended(t *testing.T) int {
+	t.Helper()
+	select {
+	case <-p.exited:
+	case <-time.After(60 * time.Second):
+		t.Fatalf("the program did not end:\n%s", p.lines())
+	}
+	return p.cmd.ProcessState.ExitCode()
 }
 
 // run starts the program and waits until it is ready.
@@ -146,44 +208,7 @@ func (w *world) run() {
 
 func (w *world) launch(args ...string) {
 	w.t.Helper()
-	binary, err := program()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	p := &process{cmd: exec.Command(binary, args...), exited: make(chan struct{})}
-	p.cmd.Env = w.env
-	stderr, err := p.cmd.StderrPipe()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	if err := p.cmd.Start(); err != nil {
-		w.t.Fatal(err)
-	}
-	w.process = p
-	go func() {
-		lines := bufio.NewReader(stderr)
-		for {
-			line, err := lines.ReadString('\n')
-			p.mu.Lock()
-			p.log.WriteString(line)
-			p.mu.Unlock()
-			if err != nil {
-				break
-			}
-		}
-		_ = p.cmd.Wait()
-		close(p.exited)
-	}()
-	w.t.Cleanup(func() {
-		_ = p.cmd.Process.Kill()
-		<-p.exited
-		if strings.Contains(p.lines(), "DATA RACE") {
-			w.t.Errorf("the program raced:\n%s", p.lines())
-		}
-		if w.t.Failed() {
-			w.t.Logf("the program's log:\n%s", tail(p.lines(), 12000))
-		}
-	})
+	w.process = execute(w.t, w.env, w.user, args...)
 }
 
 func tail(s string, n int) string {
@@ -208,12 +233,7 @@ func (w *world) terminate() {
 	if err := w.process.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		w.t.Fatal(err)
 	}
-	select {
-	case <-w.process.exited:
-	case <-time.After(30 * time.Second):
-		w.t.Fatal("the program did not stop")
-	}
-	if code := w.process.cmd.ProcessState.ExitCode(); code != 0 {
+	if code := w.process.ended(w.t); code != 0 {
 		w.t.Errorf("the program stopped with status %d", code)
 	}
 }
@@ -221,13 +241,18 @@ func (w *world) terminate() {
 // await polls for a fact. Tests wait for facts, never for time.
 func (w *world) await(what string, fact func() bool) {
 	w.t.Helper()
+	await(w.t, what, fact)
+}
+
+func await(t *testing.T, what string, fact func() bool) {
+	t.Helper()
 	deadline, tick := time.NewTimer(90*time.Second), time.NewTicker(30*time.Millisecond)
 	defer deadline.Stop()
 	defer tick.Stop()
 	for !fact() {
 		select {
 		case <-deadline.C:
-			w.t.Fatalf("waited in vain: %s", what)
+			t.Fatalf("waited in vain: %s", what)
 		case <-tick.C:
 		}
 	}
@@ -273,7 +298,7 @@ func (w *world) send(method, path, authorization, contentType string, body []byt
 	if authorization != "" {
 		req.Header.Set("Authorization", authorization)
 	}
-	if len(body) > 0 {
+	if len(body) > 0 && contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
 	res, err := http.DefaultClient.Do(req)

@@ -33,6 +33,8 @@ func (p Pace) NextSupplierCheck(s SupplierOrder, now time.Time) *time.Time {
 	}
 	age := now.Sub(since)
 	switch {
+	case s.LastCheckedAt == nil:
+		every = 15 * time.Second // a new order can be read after about ten (aliexpress.md 5.1)
 	case s.Stage == StageUnpaid && age < 2*time.Hour:
 		every = 10 * time.Minute
 	case s.Stage == StageUnpaid:

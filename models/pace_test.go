@@ -46,6 +46,7 @@ func TestSupplierOrdersAreCheckedAsPublished(t *testing.T) {
 		{stage: models.StageUnpaid, failures: 1000, want: 10 * time.Minute},
 	} {
 		s := models.SupplierOrder{State: models.PlacementPlaced, Stage: c.stage, CreatedAt: *ago(400 * day), PlacedAt: ago(c.age), CheckFailures: c.failures}
+		s.LastCheckedAt = ago(time.Minute)
 		if c.payBy != 0 {
 			s.PayBy = in(c.payBy)
 		}
@@ -56,6 +57,14 @@ func TestSupplierOrdersAreCheckedAsPublished(t *testing.T) {
 		if got := (models.Pace{}).NextSupplierCheck(s, noon); got == nil || got.Sub(noon) != c.want {
 			t.Errorf("%+v, by our own time: %v", c, got)
 		}
+	}
+}
+
+func TestANewSupplierOrderIsReadSoon(t *testing.T) {
+	t.Parallel()
+	s := models.SupplierOrder{State: models.PlacementPlaced, Stage: models.StageUnpaid, CreatedAt: noon}
+	if got := (models.Pace{}).NextSupplierCheck(s, noon); got == nil || got.Sub(noon) != 15*time.Second {
+		t.Errorf("first read at %v", got)
 	}
 }
 
