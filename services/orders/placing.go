@@ -239,9 +239,10 @@ func (f PlacementClaimed) apply(c *change) error {
 	}
 	s.State, s.LeaseUntil, s.SentAt = models.PlacementSending, &f.Until, &c.tx.Now
 	s.Epoch++
-	s.ErrorCode, s.ErrorDetail = "", ""
 	f.Claim.Granted, f.Claim.Epoch = true, s.Epoch
-	c.event(models.EventPlacementSending, "The purchase is being sent to AliExpress, once.", map[string]any{"supplier_order_id": s.ID, "epoch": s.Epoch})
+	if s.ErrorCode == "" { // the timeline of an outage is one line, not one for each try
+		c.event(models.EventPlacementSending, "The purchase is being sent to AliExpress, once.", map[string]any{"supplier_order_id": s.ID, "epoch": s.Epoch})
+	}
 	return nil
 }
 
@@ -353,8 +354,10 @@ func (f PlacementSent) apply(c *change) error {
 			c.reject(s, f.Result.Err)
 			return nil
 		}
+		if s.ErrorCode != f.Result.Err.Code {
+			c.event(models.EventPlacementReturned, "The purchase did not reach AliExpress: "+f.Result.Err.Detail, map[string]any{"supplier_order_id": s.ID, "epoch": f.Epoch})
+		}
 		s.State, s.ErrorCode, s.ErrorDetail, s.UnsureSince = models.PlacementApproved, f.Result.Err.Code, f.Result.Err.Detail, nil
-		c.event(models.EventPlacementReturned, "The purchase did not reach AliExpress: "+f.Result.Err.Detail, map[string]any{"supplier_order_id": s.ID, "epoch": f.Epoch})
 	default:
 		c.unsure(s, f.Result.Err.Detail)
 	}
@@ -435,7 +438,7 @@ func (f PlacementAbsent) apply(c *change) error {
 	if s.State != models.PlacementUnknown {
 		return models.Errorf(models.Conflict, "placement_not_unknown", "This placement is %s, so there is nothing to resolve.", s.State)
 	}
-	s.State, s.UnsureSince = models.PlacementApproved, nil
+	s.State, s.UnsureSince, s.ErrorCode, s.ErrorDetail = models.PlacementApproved, nil, "", ""
 	c.event(models.EventPlacementReturned, "A person looked and found no such order at AliExpress. The purchase is sent again under the same key.",
 		map[string]any{"supplier_order_id": s.ID})
 	return nil

@@ -30,6 +30,9 @@ func (s *Service) Map(ctx context.Context, m models.MerchantID, mp models.Produc
 			if res.Error != nil {
 				return fmt.Errorf("change mapping %s: %w", mp.ID, res.Error)
 			}
+			if res.RowsAffected == 0 {
+				return noMapping()
+			}
 		}
 		return tx.Enqueue(RemapArgs{m, mp.StoreID, mp.VariantKey, actor})
 	})
@@ -44,9 +47,13 @@ func (s *Service) Mapping(ctx context.Context, m models.MerchantID, id models.ID
 		}
 	}
 	if mp.ID == "" {
-		return mp, models.Errorf(models.NotFound, "mapping_not_found", "There is no such product mapping.")
+		return mp, noMapping()
 	}
 	return mp, nil
+}
+
+func noMapping() error {
+	return models.Errorf(models.NotFound, "mapping_not_found", "There is no such product mapping.")
 }
 
 // Mappings lists product mappings in the order of their ids, of one store or variant if given.

@@ -423,6 +423,21 @@ func TestAClaimWhoseLeaseEndedBecomesUnknownAndIsNeverSentAgain(t *testing.T) {
 	}
 }
 
+func TestAPreflightThatComesLateTakesNoPurchaseBack(t *testing.T) {
+	t.Parallel()
+	w, id, so := claimed(t)
+	refused := orders.PlacementRefused{SupplierOrderID: so.ID, Err: models.Errorf(models.Rejected, "out_of_stock", "None left.")}
+	approved := orders.PlacementApproved{SupplierOrderID: so.ID, Request: []byte("{}"), SHA256: "bb"}
+	for _, state := range []models.PlacementState{models.PlacementSending, models.PlacementUnknown} {
+		for _, late := range []orders.Fact{refused, approved} {
+			if _, err := w.tryApply(id, late); codeOf(err) != "placement_moved_on" || w.supplierOrder(id, so.ID).State != state {
+				t.Errorf("%s became %s: %v", state, w.supplierOrder(id, so.ID).State, err)
+			}
+		}
+		w.apply(id, orders.PlacementExpired{SupplierOrderID: so.ID})
+	}
+}
+
 func TestALateAnswerIsRecorded(t *testing.T) {
 	t.Parallel()
 	answer := func(so models.SupplierOrder, epoch int, r models.PlaceResult) orders.PlacementSent {

@@ -19,7 +19,6 @@ type message struct {
 	entityID   string
 	body       []byte
 	at         time.Time
-	meaning    string // installed, removed or empty
 }
 
 // ReceiveStoreEvent takes a store's webhook: verify, store, enqueue. When it returns nil the message is durable. It answers
@@ -74,15 +73,19 @@ func (s *Service) keep(ctx context.Context, msg message) error {
 	return err
 }
 
+// put stores a message once. A repeated webhook changes nothing: it has an id of its own. A repeated push message may be
+// another one that looks the same, because AliExpress gives it no id and its time counts seconds (aliexpress.md 8.2): it is
+// counted, and its order is read again, which is all that a push message ever does.
 func put(tx database.Tx, m models.MerchantID, connection models.ID, msg message) (fresh bool, err error) {
 	var deliveries int
 	err = tx.Raw(`INSERT INTO inbox (merchant_id, platform, event_id, connection_id, kind, entity_id, body, received_at, deliveries, outcome)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, '') ON CONFLICT (merchant_id, platform, event_id) DO UPDATE SET deliveries = inbox.deliveries + 1 RETURNING deliveries`,
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, '') ON CONFLICT (merchant_id, platform, event_id) DO UPDATE SET deliveries = inbox.deliveries + 1,
+			done_at = CASE WHEN inbox.platform = 'aliexpress' THEN NULL ELSE inbox.done_at END RETURNING deliveries`,
 		m, msg.platform, msg.eventID, connection, msg.kind, msg.entityID, msg.body, tx.Now).Row().Scan(&deliveries)
-	if err != nil || deliveries > 1 {
-		return false, err
+	if fresh = deliveries == 1; err != nil || !fresh && msg.platform == models.Wix {
+		return fresh, err
 	}
-	return true, tx.Enqueue(ReceiveArgs{m, msg.platform, msg.eventID})
+	return fresh, tx.Enqueue(ReceiveArgs{m, msg.platform, msg.eventID})
 }
 
 // adopt moves the orphans of a connection into its merchant's inbox.

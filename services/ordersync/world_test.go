@@ -33,15 +33,12 @@ type world struct {
 	db       *database.DB
 	wix      *wixsim.Server
 	ae       *aliexpresssim.Server
-	aeURL    string
 	accounts *accounts.Service
 	orders   *orders.Service
 	sync     *ordersync.Service
-	pace     models.Pace
 	m        models.MerchantID
 	store    models.Connection
 	account  models.Connection
-	queue    *database.Queue
 	stop     func() // lets the workers finish and stops them and the sweeper
 	stopNow  func() // cuts the workers off
 	doorShut func(bool)
@@ -54,20 +51,17 @@ type settings struct {
 	pace         models.Pace
 	timeout      time.Duration
 	placeTimeout time.Duration
-	readable     time.Duration
 	idle         bool // no workers, no sweeper, no webhooks, no pushes
-	unsold       bool // no connections yet
 	mute         bool // no pushes
 }
 
 // Everything happens 1200 times as often as published: an unpaid order is polled twice a second.
 var quick = models.Pace{Speed: 1200, Lease: 20 * time.Second, Settle: 200 * time.Millisecond}
 
-func slow(s *settings)   { s.pace.Speed = 1 }
-func idle(s *settings)   { s.idle = true }
-func mute(s *settings)   { s.mute = true }
-func unsold(s *settings) { s.unsold = true }
-func hasty(s *settings)  { s.timeout, s.placeTimeout = time.Second, 400*time.Millisecond }
+func slow(s *settings)  { s.pace.Speed = 1 }
+func idle(s *settings)  { s.idle = true }
+func mute(s *settings)  { s.mute = true }
+func hasty(s *settings) { s.timeout, s.placeTimeout = time.Second, 400*time.Millisecond }
 
 var storeKey = sync.OnceValue(func() *rsa.PrivateKey {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -81,13 +75,13 @@ var quiet = slog.New(slog.DiscardHandler)
 
 func newWorld(t *testing.T, how ...setting) *world {
 	t.Helper()
-	o := settings{pace: quick, timeout: 10 * time.Second, placeTimeout: 10 * time.Second, readable: -1}
+	o := settings{pace: quick, timeout: 10 * time.Second, placeTimeout: 10 * time.Second}
 	for _, set := range how {
 		set(&o)
 	}
-	w := &world{t: t, db: databasetest.New(t), pace: o.pace}
+	w := &world{t: t, db: databasetest.New(t)}
 	w.wix = wixsim.New(wixsim.Options{Key: storeKey(), RateLimit: -1, RetryScale: 600})
-	w.ae = aliexpresssim.New(aliexpresssim.Options{ReadableAfter: o.readable, PushRetryScale: 18000})
+	w.ae = aliexpresssim.New(aliexpresssim.Options{ReadableAfter: -1, PushRetryScale: 18000})
 	shop, market := httptest.NewServer(w.wix), httptest.NewServer(w.ae)
 	t.Cleanup(func() {
 		w.wix.Close()
@@ -95,7 +89,6 @@ func newWorld(t *testing.T, how ...setting) *world {
 		shop.Close()
 		market.Close()
 	})
-	w.aeURL = market.URL
 	t.Cleanup(func() {
 		if t.Failed() {
 			w.tell()
@@ -115,9 +108,7 @@ func newWorld(t *testing.T, how ...setting) *world {
 		BackFill: 30 * 24 * time.Hour, Log: quiet})
 	w.m, _, err = w.accounts.CreateMerchant(t.Context(), "Shop", "UTC", "")
 	w.must(err)
-	if !o.unsold {
-		w.connect()
-	}
+	w.connect()
 	if o.idle {
 		return w
 	}

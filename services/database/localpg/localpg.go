@@ -27,6 +27,7 @@ type Options struct {
 	Bin       string // folder of postgres and initdb; empty: searched
 	Scratch   bool   // give up durability for speed: tests
 	TempDir   string // where temporary folders go; empty: the system's
+	SocketDir string // folder of the socket, at most 80 bytes; empty: a new one each time
 	ExtraArgs []string
 }
 
@@ -81,7 +82,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 func findBinaries(given string) (string, error) {
 	if given != "" {
 		if !isFile(filepath.Join(given, "postgres")) || !isFile(filepath.Join(given, "initdb")) {
-			return "", fmt.Errorf("%s holds no postgres and initdb", given)
+			return "", fmt.Errorf("%s holds no postgres and initdb: name the folder of an installed PostgreSQL server (WAYBILL_POSTGRES_BIN) or set DATABASE_URL", given)
 		}
 		return given, nil
 	}
@@ -143,7 +144,12 @@ func (s *Server) makeFolders(o Options, owner *syscall.Credential) (err error) {
 		return fmt.Errorf("make the data folder: %w", err)
 	}
 	// The path of a socket has at most 107 bytes: a folder of its own, not one below the data.
-	if s.sock, err = os.MkdirTemp("/tmp", "wb-pg-"); err != nil {
+	if s.sock = o.SocketDir; s.sock != "" {
+		err = os.MkdirAll(s.sock, 0o700)
+	} else {
+		s.sock, err = os.MkdirTemp("/tmp", "wb-pg-")
+	}
+	if err != nil {
 		return fmt.Errorf("make a socket folder: %w", err)
 	}
 	if owner == nil {

@@ -1,0 +1,104 @@
+package ordersync_test
+
+import (
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"gorm.io/gorm"
+
+	"waybill/models"
+	"waybill/services/ordersync"
+	"waybill/services/wix/wixsim"
+)
+
+func TestAnotherMerchantReachesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.stock()
+	_, id := w.ready()
+	so := w.plan(id, ordersync.PlanRequest{})
+	w.inTab(id, models.TabAwaitingPayment)
+	number := w.supplierOrder(id, so.ID).ExternalID
+	job, _ := w.request(models.SyncScope{Kind: models.ScopeOrders, IDs: []models.ID{id}}, models.FromStore)
+	w.finished(job.ID)
+	mappings, _, err := w.sync.Mappings(t.Context(), w.m, "", "", "", 10)
+	w.must(err)
+	if len(mappings) != 2 {
+		t.Fatalf("%d mappings", len(mappings))
+	}
+	before := w.detail(id).Order.Version
+	other, _, err := w.accounts.CreateMerchant(t.Context(), "Other", "UTC", "")
+	w.must(err)
+	ctx, m := t.Context(), other
+	for name, try := range map[string]func() error{
+		"plan": func() error { _, err := w.sync.Plan(ctx, m, id, ordersync.PlanRequest{}, person); return err },
+		"link": func() error {
+			_, err := w.sync.Link(ctx, m, id, ordersync.LinkRequest{Number: number}, person)
+			return err
+		},
+		"resolve": func() error { _, err := w.sync.Resolve(ctx, m, so.ID, number, person); return err },
+		"check": func() error {
+			_, err := w.sync.Check(ctx, m, id, ordersync.CheckOptions{Direction: models.AllWays, By: person})
+			return err
+		},
+		"retry": func() error { _, err := w.sync.RetryPush(ctx, m, so.ID, person); return err },
+		"request": func() error {
+			_, _, err := w.sync.Request(ctx, m, ordersync.SyncRequest{Scope: models.SyncScope{Kind: models.ScopeOrders, IDs: []models.ID{id}}, Direction: models.AllWays})
+			return err
+		},
+		"request of a store": func() error {
+			_, _, err := w.sync.Request(ctx, m, ordersync.SyncRequest{Scope: models.SyncScope{Kind: models.ScopeStore, StoreID: w.store.ID}, Direction: models.AllWays})
+			return err
+		},
+		"job":     func() error { _, err := w.sync.Job(ctx, m, job.ID); return err },
+		"cancel":  func() error { _, err := w.sync.Cancel(ctx, m, job.ID); return err },
+		"mapping": func() error { _, err := w.sync.Mapping(ctx, m, mappings[0].ID); return err },
+		"unmap":   func() error { return w.sync.Unmap(ctx, m, mappings[0].ID, "api:other") },
+		"map":     func() error { mp := mappings[0]; mp.ID = ""; _, err := w.sync.Map(ctx, m, mp, "api:other"); return err },
+	} {
+		if err := try(); models.KindOf(err) != models.NotFound {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	jobs, _, err := w.sync.Jobs(ctx, m, "", 10)
+	w.must(err)
+	items, _, err := w.sync.Items(ctx, m, job.ID, "", 10)
+	w.must(err)
+	foreign, _, err := w.sync.Mappings(ctx, m, "", "", "", 10)
+	w.must(err)
+	if len(jobs)+len(items)+len(foreign) != 0 {
+		t.Errorf("the other merchant sees %d jobs, %d items, %d mappings", len(jobs), len(items), len(foreign))
+	}
+	if w.detail(id).Order.Version != before {
+		t.Error("the order was changed")
+	}
+}
+
+func TestWhatIsDueIsFoundAlongAnIndex(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, idle, slow)
+	w.take(w.sold(wixsim.NewOrder{}))
+	w.must(w.db.Read(t.Context()).Exec(`INSERT INTO orders SELECT @m, gen_random_uuid(), @store, 'e' || i, 'N' || i, now(), now(), 'APPROVED', 'PAID', '', 'open', now(),
+		'USD', 1, 0, '', '', '', 'US', false, false, false, 'awaiting_shipment', '', '', '[]', 0, false, NULL, '', now(), now() + i * interval '1 second', 0, 1, now(), now()
+		FROM generate_series(60, 20000) i`, map[string]any{"m": w.m, "store": w.store.ID}).Error)
+	w.must(w.db.Read(t.Context()).Exec("ANALYZE orders").Error)
+	var mu sync.Mutex
+	due := ""
+	w.must(w.db.Read(t.Context()).Callback().Row().After("gorm:row").Register("spy", func(q *gorm.DB) {
+		mu.Lock()
+		defer mu.Unlock()
+		if sql := q.Dialector.Explain(q.Statement.SQL.String(), q.Statement.Vars...); strings.Contains(sql, "CROSS JOIN LATERAL") && strings.Contains(sql, "FROM orders") {
+			due = sql
+		}
+	}))
+	w.work()
+	waitFor(t, "the sweeper has asked", func() bool { mu.Lock(); defer mu.Unlock(); return due != "" })
+	var plan []string
+	w.must(w.db.Read(t.Context()).Raw("EXPLAIN (ANALYZE, BUFFERS OFF) " + due).Scan(&plan).Error)
+	text := strings.Join(plan, "\n")
+	if strings.Contains(text, "Seq Scan on orders") || !strings.Contains(text, "orders_due") || regexp.MustCompile(`rows=\d{4,} loops`).MatchString(text) {
+		t.Error(text)
+	}
+}
