@@ -337,7 +337,8 @@ func (o *office) anOrder(s *orders.Service) models.ID {
 	o.must(o.db.InTx(o.t.Context(), func(tx database.Tx) error {
 		c, err = s.Receive(tx, o.m, store.ID, orders.By{Actor: models.ActorSystem, Source: models.SourceSweep}, models.StoreOrder{
 			ExternalID: "e1", Number: "1", Status: "APPROVED", PaymentStatus: "PAID", Payload: []byte("{}"),
-			Lines: []models.StoreLine{{ID: "l1", Name: "Cup", Quantity: 1, Shippable: true}, {ID: "l2", Name: "Pot", Quantity: 1, Shippable: true}}})
+			Lines: []models.StoreLine{{ID: "l1", Name: "Cup", Quantity: 1, Shippable: true}, {ID: "l2", Name: "Pot", Quantity: 1, Shippable: true}},
+		})
 		return err
 	}))
 	return c.OrderID

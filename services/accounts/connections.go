@@ -201,8 +201,8 @@ func (s *Service) Access(ctx context.Context, m models.MerchantID, id models.ID)
 	if err == nil {
 		return renewed, nil
 	}
-	if time.Until(*c.TokenExpiresAt) > 0 && models.KindOf(err) != models.Disconnected {
-		return models.Access{ExternalID: c.ExternalID, Token: models.Secret(t.Access)}, nil //nolint:nilerr // the old token is good for a while yet
+	if time.Until(*c.TokenExpiresAt) > 0 && !errors.Is(err, models.Disconnected) {
+		return models.Access{ExternalID: c.ExternalID, Token: models.Secret(t.Access)}, nil // good for a while yet
 	}
 	return models.Access{}, err
 }
@@ -321,8 +321,10 @@ func (s *Service) Removed(tx database.Tx, m models.MerchantID, id models.ID) err
 }
 
 func raise(tx database.Tx, m models.MerchantID, id models.ID, code models.FlagCode, detail, next string) error {
-	f := models.Flag{MerchantID: m, ID: database.NewID(), ConnectionID: &id, Subject: "connection", Code: code, Owner: models.OwnerMerchant,
-		Detail: detail, NextAction: next, OpenedAt: tx.Now}
+	f := models.Flag{
+		MerchantID: m, ID: database.NewID(), ConnectionID: &id, Subject: "connection", Code: code, Owner: models.OwnerMerchant,
+		Detail: detail, NextAction: next, OpenedAt: tx.Now,
+	}
 	return tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&f).Error
 }
 

@@ -67,8 +67,10 @@ func (s *Service) Apply(tx database.Tx, m models.MerchantID, orderID models.ID, 
 	if err != nil {
 		return Changes{}, err
 	}
-	c := &change{tx: tx, service: s, by: by, facts: clone(before), flags: flags,
-		result: Changes{MerchantID: m, OrderID: orderID, Before: before.Order.Tab}}
+	c := &change{
+		tx: tx, service: s, by: by, facts: clone(before), flags: flags,
+		result: Changes{MerchantID: m, OrderID: orderID, Before: before.Order.Tab},
+	}
 	for _, f := range facts {
 		if err := f.apply(c); err != nil {
 			return Changes{}, err
@@ -88,8 +90,10 @@ func (s *Service) Receive(tx database.Tx, m models.MerchantID, storeID models.ID
 
 func (s *Service) findOrMake(tx database.Tx, m models.MerchantID, storeID models.ID, snapshot models.StoreOrder) (id models.ID, created bool, err error) {
 	id = database.NewID()
-	o := models.Order{MerchantID: m, ID: id, StoreID: storeID, ExternalID: snapshot.ExternalID, Gate: models.GateShut,
-		Tab: models.TabPending, Chips: []models.Chip{}, NextCheckAt: &tx.Now, CreatedAt: tx.Now, UpdatedAt: tx.Now, PlacedAt: snapshot.PlacedAt}
+	o := models.Order{
+		MerchantID: m, ID: id, StoreID: storeID, ExternalID: snapshot.ExternalID, Gate: models.GateShut,
+		Tab: models.TabPending, Chips: []models.Chip{}, NextCheckAt: &tx.Now, CreatedAt: tx.Now, UpdatedAt: tx.Now, PlacedAt: snapshot.PlacedAt,
+	}
 	var known []models.ID
 	find := func() error {
 		return tx.Raw("SELECT id FROM orders WHERE merchant_id = ? AND store_id = ? AND external_id = ?", m, storeID, snapshot.ExternalID).Scan(&known).Error
@@ -120,8 +124,10 @@ func (c *change) event(kind, text string, data map[string]any) {
 	if data == nil {
 		data = map[string]any{}
 	}
-	c.result.Events = append(c.result.Events, models.Event{MerchantID: c.result.MerchantID, ID: database.NewID(), OrderID: c.result.OrderID,
-		At: c.tx.Now, Kind: kind, Text: text, Source: c.by.Source, Actor: c.by.Actor, Reason: c.by.Reason, Data: data})
+	c.result.Events = append(c.result.Events, models.Event{
+		MerchantID: c.result.MerchantID, ID: database.NewID(), OrderID: c.result.OrderID,
+		At: c.tx.Now, Kind: kind, Text: text, Source: c.by.Source, Actor: c.by.Actor, Reason: c.by.Reason, Data: data,
+	})
 }
 
 // finish computes what the facts amount to and writes everything that differs from before.
@@ -197,8 +203,10 @@ func (c *change) wantPushes() {
 				at = i
 			}
 		}
-		p := models.Push{MerchantID: c.result.MerchantID, ID: database.NewID(), OrderID: c.result.OrderID, ParcelID: parcel.ID,
-			StoreID: c.facts.Order.StoreID, State: models.PushWaiting, SentLines: []models.FulfillmentLine{}, CreatedAt: c.tx.Now, UpdatedAt: c.tx.Now}
+		p := models.Push{
+			MerchantID: c.result.MerchantID, ID: database.NewID(), OrderID: c.result.OrderID, ParcelID: parcel.ID,
+			StoreID: c.facts.Order.StoreID, State: models.PushWaiting, SentLines: []models.FulfillmentLine{}, CreatedAt: c.tx.Now, UpdatedAt: c.tx.Now,
+		}
 		if at >= 0 {
 			p = c.facts.Pushes[at]
 		}
@@ -258,8 +266,10 @@ func (c *change) reconcileFlags(troubles []models.Trouble) error {
 		}
 		delete(want, k)
 		orderID := c.result.OrderID
-		f := models.Flag{MerchantID: c.result.MerchantID, ID: database.NewID(), OrderID: &orderID, Subject: t.Subject, Code: t.Code,
-			Owner: t.Owner, Detail: t.Detail, NextAction: t.NextAction, Deadline: t.Deadline, OpenedAt: c.tx.Now}
+		f := models.Flag{
+			MerchantID: c.result.MerchantID, ID: database.NewID(), OrderID: &orderID, Subject: t.Subject, Code: t.Code,
+			Owner: t.Owner, Detail: t.Detail, NextAction: t.NextAction, Deadline: t.Deadline, OpenedAt: c.tx.Now,
+		}
 		if err := c.tx.Create(&f).Error; err != nil {
 			return fmt.Errorf("open flag %s: %w", t.Code, err)
 		}

@@ -82,13 +82,15 @@ func (s *shelf) apply(id models.ID, facts ...orders.Fact) (c orders.Changes, err
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func snapshot(external string, version int) models.StoreOrder {
-	return models.StoreOrder{ExternalID: external, Number: "N" + external, PlacedAt: start, UpdatedAt: start.Add(time.Duration(version) * time.Second),
+	return models.StoreOrder{
+		ExternalID: external, Number: "N" + external, PlacedAt: start, UpdatedAt: start.Add(time.Duration(version) * time.Second),
 		Status: "APPROVED", PaymentStatus: "PAID", FulfillmentStatus: "NOT_FULFILLED", Currency: "USD", Total: models.Money{Minor: 1000, Currency: "USD"},
 		BuyerName: "Ann Lee", BuyerEmail: "Ann@Example.com", Recipient: models.Address{Country: "US"}, Payload: []byte("{}"),
 		Lines: []models.StoreLine{
 			{ID: "a", Name: "Cup", VariantKey: "cup", Quantity: 2, Shippable: true},
 			{ID: "b", Name: "Pot", VariantKey: "pot", Quantity: 1, Shippable: true},
-		}}
+		},
+	}
 }
 
 // truth fails unless what is stored about an order follows from its facts.
@@ -98,7 +100,7 @@ func (s *shelf) truth(t failer, id models.ID) orders.Detail {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.Facts.Now = time.Now()
+	d.Now = time.Now()
 	r := models.Rollup(d.Facts)
 	if d.Order.Tab != r.Tab || d.Order.Why != r.Why || d.Order.Final != r.Final || d.Order.ClosedReason != r.ClosedReason {
 		t.Errorf("stored %s %q %t, facts say %s %q %t", d.Order.Tab, d.Order.Why, d.Order.Final, r.Tab, r.Why, r.Final)
@@ -164,7 +166,6 @@ type script struct {
 	name    string
 	version int
 	numbers int
-	claims  map[models.ID]*orders.Claim
 }
 
 func pick[T any](r *script, label string, from ...T) T {
@@ -210,7 +211,8 @@ func (r *script) remapped() error {
 func (r *script) planned() error {
 	line := pick(r, "line", "a", "b")
 	_, err := r.s.apply(r.id, orders.PlacementPlanned{AccountID: r.s.account, Groups: []orders.PlannedGroup{{Lines: []orders.PlannedLine{
-		{LineID: line, Quantity: rapid.IntRange(0, 2).Draw(r.T, "units"), ProductID: "1", SKUID: "sku-" + map[string]string{"a": "cup", "b": "pot"}[line]}}}}})
+		{LineID: line, Quantity: rapid.IntRange(0, 2).Draw(r.T, "units"), ProductID: "1", SKUID: "sku-" + map[string]string{"a": "cup", "b": "pot"}[line]},
+	}}}})
 	return err
 }
 
@@ -252,22 +254,28 @@ func (r *script) placing(s models.SupplierOrder) error {
 func (r *script) linked() error {
 	var id models.ID
 	line := pick(r, "line", "a", "b")
-	_, err := r.s.apply(r.id, orders.Linked{AccountID: r.s.account, Number: r.number(), ID: &id, Answer: r.answer("x"),
-		Lines: []orders.PlannedLine{{LineID: line, Quantity: 1, ProductID: "1", SKUID: "sku-" + map[string]string{"a": "cup", "b": "pot"}[line]}}})
+	_, err := r.s.apply(r.id, orders.Linked{
+		AccountID: r.s.account, Number: r.number(), ID: &id, Answer: r.answer("x"),
+		Lines: []orders.PlannedLine{{LineID: line, Quantity: 1, ProductID: "1", SKUID: "sku-" + map[string]string{"a": "cup", "b": "pot"}[line]}},
+	})
 	return err
 }
 
 func (r *script) answer(number string) models.SupplierAnswer {
-	a := models.SupplierAnswer{Number: number,
+	a := models.SupplierAnswer{
+		Number: number,
 		Status: pick(r, "word", "PLACE_ORDER_SUCCESS", "PAYMENT_PROCESSING", "RISK_CONTROL_HOLD", "WAIT_SELLER_SEND_GOODS", "SELLER_PART_SEND_GOODS",
 			"WAIT_BUYER_ACCEPT_GOODS", "WAIT_BUYER_ACCEPT_GOODS", "FINISH", "IN_CANCEL", "IN_FROZEN", "STRANGE"),
-		Amount: models.Money{Minor: 500, Currency: "USD"}}
+		Amount: models.Money{Minor: 500, Currency: "USD"},
+	}
 	if rapid.Bool().Draw(r.T, "paid") {
 		a.PaidAt = &start
 	}
 	for _, sku := range []string{"sku-cup", "sku-pot"} {
-		a.Lines = append(a.Lines, models.SupplierAnswerLine{ProductID: "1", SKUID: sku, Quantity: rapid.IntRange(1, 2).Draw(r.T, "answered"),
-			EndReason: pick(r, "end", "", "", "", "buyer_pay_timeout", "cancelled", "buyer_accept_goods")})
+		a.Lines = append(a.Lines, models.SupplierAnswerLine{
+			ProductID: "1", SKUID: sku, Quantity: rapid.IntRange(1, 2).Draw(r.T, "answered"),
+			EndReason: pick(r, "end", "", "", "", "buyer_pay_timeout", "cancelled", "buyer_accept_goods"),
+		})
 	}
 	return a
 }
@@ -310,8 +318,10 @@ func (r *script) pushing(d orders.Detail) error {
 	case "claim":
 		f = orders.PushClaimed{PushID: p.ID, Until: time.Now().Add(time.Minute)}
 	case "result":
-		f = orders.PushResult{PushID: p.ID, State: pick(r, "result", models.PushSent, models.PushConfirmed, models.PushConfirmed, models.PushRefused, models.PushRetrying),
-			FulfillmentID: "f-" + string(p.ID), Number: pick(r, "told", p.WantedNumber, p.WantedNumber, "old"), Lines: p.WantedLines, Err: trouble}
+		f = orders.PushResult{
+			PushID: p.ID, State: pick(r, "result", models.PushSent, models.PushConfirmed, models.PushConfirmed, models.PushRefused, models.PushRetrying),
+			FulfillmentID: "f-" + string(p.ID), Number: pick(r, "told", p.WantedNumber, p.WantedNumber, "old"), Lines: p.WantedLines, Err: trouble,
+		}
 	default:
 		f = orders.PushRequested{PushID: p.ID}
 	}
@@ -420,8 +430,10 @@ func TestTwoMerchantsNeverSeeEachOther(t *testing.T) {
 		t.Fatal(err)
 	}
 	var linked models.ID
-	if _, err := s.apply(c.OrderID, orders.Linked{AccountID: s.account, Number: "8001", ID: &linked, Lines: []orders.PlannedLine{{LineID: "a", Quantity: 1, ProductID: "1", SKUID: "x"}},
-		Answer: models.SupplierAnswer{Status: "WAIT_BUYER_ACCEPT_GOODS"}}); err != nil {
+	if _, err := s.apply(c.OrderID, orders.Linked{
+		AccountID: s.account, Number: "8001", ID: &linked, Lines: []orders.PlannedLine{{LineID: "a", Quantity: 1, ProductID: "1", SKUID: "x"}},
+		Answer: models.SupplierAnswer{Status: "WAIT_BUYER_ACCEPT_GOODS"},
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.apply(c.OrderID, orders.SupplierAnswered{SupplierOrderID: linked, Seq: 1, Answer: models.SupplierAnswer{Status: "WAIT_BUYER_ACCEPT_GOODS"}, Tracking: []models.TrackedParcel{{Number: "LP1"}}}); err != nil {
@@ -538,7 +550,7 @@ func TestEveryListIsReadAlongAnIndex(t *testing.T) {
 	spy := func(q *gorm.DB) {
 		mu.Lock()
 		defer mu.Unlock()
-		asked = append(asked, q.Dialector.Explain(q.Statement.SQL.String(), q.Statement.Vars...))
+		asked = append(asked, q.Explain(q.Statement.SQL.String(), q.Statement.Vars...))
 	}
 	if err := s.db.Read(t.Context()).Callback().Query().After("gorm:query").Register("spy", spy); err != nil {
 		t.Fatal(err)

@@ -43,15 +43,19 @@ func (f PlacementPlanned) apply(c *change) error {
 	}
 	for _, g := range f.Groups {
 		id := database.NewID()
-		s := models.SupplierOrder{MerchantID: c.result.MerchantID, ID: id, OrderID: c.result.OrderID, AccountID: f.AccountID,
+		s := models.SupplierOrder{
+			MerchantID: c.result.MerchantID, ID: id, OrderID: c.result.OrderID, AccountID: f.AccountID,
 			State: models.PlacementPlanned, Origin: models.OriginPlaced, OutOrderID: purchaseKey(id), Note: f.Note, NotBefore: f.NotBefore,
-			SupplierStoreID: g.SupplierStoreID, SupplierStoreName: g.SupplierStoreName, CreatedAt: c.tx.Now, UpdatedAt: c.tx.Now}
+			SupplierStoreID: g.SupplierStoreID, SupplierStoreName: g.SupplierStoreName, CreatedAt: c.tx.Now, UpdatedAt: c.tx.Now,
+		}
 		for _, l := range g.Lines {
 			if err := c.canCover(l.LineID, l.Quantity); err != nil {
 				return err
 			}
-			s.Lines = append(s.Lines, models.SupplierLine{MerchantID: s.MerchantID, SupplierOrderID: id, OrderID: s.OrderID, LineID: l.LineID,
-				Part: c.freePart(l.LineID), ProductID: l.ProductID, SKUID: l.SKUID, SKUAttr: l.SKUAttr, Quantity: l.Quantity, Live: true})
+			s.Lines = append(s.Lines, models.SupplierLine{
+				MerchantID: s.MerchantID, SupplierOrderID: id, OrderID: s.OrderID, LineID: l.LineID,
+				Part: c.freePart(l.LineID), ProductID: l.ProductID, SKUID: l.SKUID, SKUAttr: l.SKUAttr, Quantity: l.Quantity, Live: true,
+			})
 		}
 		c.facts.SupplierOrders = append(c.facts.SupplierOrders, s)
 		c.event(models.EventPlacementPlanned, fmt.Sprintf("%s to be bought from %s.", units(s.Lines), orNone(g.SupplierStoreName)),
@@ -235,7 +239,7 @@ func (f PlacementClaimed) apply(c *change) error {
 	}
 	if f.Claim.Why = c.stillStands(*s, f.SHA256, &f.Claim.Request); f.Claim.Why != nil {
 		c.reject(s, f.Claim.Why)
-		return nil
+		return nil //nolint:nilerr // that it no longer stands is a result, told by the claim
 	}
 	s.State, s.LeaseUntil, s.SentAt = models.PlacementSending, &f.Until, &c.tx.Now
 	s.Epoch++
@@ -456,8 +460,10 @@ type Linked struct {
 func (f Linked) apply(c *change) error {
 	id := database.NewID()
 	*f.ID = id
-	s := models.SupplierOrder{MerchantID: c.result.MerchantID, ID: id, OrderID: c.result.OrderID, AccountID: f.AccountID, State: models.PlacementPlaced,
-		Origin: models.OriginLinked, ExternalID: f.Number, PlacedAt: f.Answer.CreatedAt, CreatedAt: c.tx.Now, UpdatedAt: c.tx.Now}
+	s := models.SupplierOrder{
+		MerchantID: c.result.MerchantID, ID: id, OrderID: c.result.OrderID, AccountID: f.AccountID, State: models.PlacementPlaced,
+		Origin: models.OriginLinked, ExternalID: f.Number, PlacedAt: f.Answer.CreatedAt, CreatedAt: c.tx.Now, UpdatedAt: c.tx.Now,
+	}
 	if s.PlacedAt == nil {
 		s.PlacedAt = &c.tx.Now
 	}
@@ -465,8 +471,10 @@ func (f Linked) apply(c *change) error {
 		if err := c.canCover(l.LineID, l.Quantity); err != nil {
 			return err
 		}
-		s.Lines = append(s.Lines, models.SupplierLine{MerchantID: s.MerchantID, SupplierOrderID: id, OrderID: s.OrderID, LineID: l.LineID,
-			Part: c.freePart(l.LineID), ProductID: l.ProductID, SKUID: l.SKUID, SKUAttr: l.SKUAttr, Quantity: l.Quantity, Live: true})
+		s.Lines = append(s.Lines, models.SupplierLine{
+			MerchantID: s.MerchantID, SupplierOrderID: id, OrderID: s.OrderID, LineID: l.LineID,
+			Part: c.freePart(l.LineID), ProductID: l.ProductID, SKUID: l.SKUID, SKUAttr: l.SKUAttr, Quantity: l.Quantity, Live: true,
+		})
 	}
 	s.Observe(f.Answer, 0)
 	s.LastCheckedAt = &c.tx.Now

@@ -46,8 +46,12 @@ func readFacts(db *gorm.DB, m models.MerchantID, orderID models.ID, f *models.Fa
 		order string
 		dest  any
 	}{
-		{"position, line_id", &f.Lines}, {"id", &f.SupplierOrders}, {"line_id, part", &supplierLines},
-		{"id", &f.Parcels}, {"line_id, part", &items}, {"id", &f.Pushes},
+		{"position, line_id", &f.Lines},
+		{"id", &f.SupplierOrders},
+		{"line_id, part", &supplierLines},
+		{"id", &f.Parcels},
+		{"line_id, part", &items},
+		{"id", &f.Pushes},
 	} {
 		if err := db.Where("merchant_id = ? AND order_id = ?", m, orderID).Order(q.order).Find(q.dest).Error; err != nil {
 			return fmt.Errorf("read order %s: %w", orderID, database.Err(err))

@@ -2,6 +2,7 @@ package ordersync
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -181,7 +182,7 @@ func (s *Service) readSupplier(ctx context.Context, m models.MerchantID, orderID
 	facts := []orders.Fact{orders.SupplierAnswered{SupplierOrderID: so.ID, Seq: seq, Answer: answer, Tracking: parcels}}
 	switch {
 	case err != nil:
-		facts = []orders.Fact{orders.SupplierSilent{SupplierOrderID: so.ID, NoData: models.KindOf(err) == models.NotFound}}
+		facts = []orders.Fact{orders.SupplierSilent{SupplierOrderID: so.ID, NoData: errors.Is(err, models.NotFound)}}
 	case trackErr != nil:
 		facts, err = append(facts, orders.SupplierSilent{SupplierOrderID: so.ID}), trackErr
 	}

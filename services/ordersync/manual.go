@@ -36,10 +36,14 @@ func (s *Service) Request(ctx context.Context, m models.MerchantID, r SyncReques
 	}
 	key := scopeKey(r)
 	err = s.db.InTx(ctx, func(tx database.Tx) error {
-		job = models.SyncJob{MerchantID: m, ID: database.NewID(), Scope: r.Scope, ScopeKey: key, Direction: r.Direction, Trigger: "manual",
-			Actor: r.Actor, Reason: r.Reason, State: models.SyncQueued, CreatedAt: tx.Now}
-		res := tx.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "merchant_id"}, {Name: "scope_key"}},
-			TargetWhere: clause.Where{Exprs: []clause.Expression{gorm.Expr("state IN ('queued', 'running')")}}, DoNothing: true}).Create(&job)
+		job = models.SyncJob{
+			MerchantID: m, ID: database.NewID(), Scope: r.Scope, ScopeKey: key, Direction: r.Direction, Trigger: "manual",
+			Actor: r.Actor, Reason: r.Reason, State: models.SyncQueued, CreatedAt: tx.Now,
+		}
+		res := tx.Clauses(clause.OnConflict{
+			Columns:     []clause.Column{{Name: "merchant_id"}, {Name: "scope_key"}},
+			TargetWhere: clause.Where{Exprs: []clause.Expression{gorm.Expr("state IN ('queued', 'running')")}}, DoNothing: true,
+		}).Create(&job)
 		if res.Error != nil {
 			return fmt.Errorf("add sync job: %w", res.Error)
 		}

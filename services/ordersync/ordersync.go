@@ -5,6 +5,7 @@ package ordersync
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -65,8 +66,10 @@ type Service struct {
 
 // New makes the service.
 func New(o Options) *Service {
-	s := &Service{db: o.DB, orders: o.Orders, accounts: o.Accounts, store: o.Store, supplier: o.Supplier, pace: o.Pace,
-		backFill: o.BackFill, log: o.Log, count: o.Count, lag: o.Lag}
+	s := &Service{
+		db: o.DB, orders: o.Orders, accounts: o.Accounts, store: o.Store, supplier: o.Supplier, pace: o.Pace,
+		backFill: o.BackFill, log: o.Log, count: o.Count, lag: o.Lag,
+	}
 	if s.count == nil {
 		s.count = func(string, string) {}
 	}
@@ -128,7 +131,7 @@ func call[T any](ctx context.Context, s *Service, m models.MerchantID, account m
 	}
 	began := time.Now()
 	out, err := do(access)
-	if models.KindOf(err) == models.Disconnected && err != nil && access.Token != "" {
+	if errors.Is(err, models.Disconnected) && access.Token != "" {
 		if access, err = s.accounts.Renew(ctx, m, account, access.Token); err != nil {
 			return zero, err
 		}

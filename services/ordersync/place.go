@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -177,8 +178,10 @@ func (s *Service) group(ctx context.Context, m models.MerchantID, d orders.Detai
 			groups = append(groups, orders.PlannedGroup{SupplierStoreID: mp.SupplierStoreID, SupplierStoreName: mp.SupplierStoreName})
 			at = len(groups) - 1
 		}
-		groups[at].Lines = append(groups[at].Lines, orders.PlannedLine{LineID: lq.LineID, Quantity: lq.Quantity,
-			ProductID: mp.SupplierProductID, SKUID: mp.SupplierSKUID, SKUAttr: mp.SupplierSKUAttr})
+		groups[at].Lines = append(groups[at].Lines, orders.PlannedLine{
+			LineID: lq.LineID, Quantity: lq.Quantity,
+			ProductID: mp.SupplierProductID, SKUID: mp.SupplierSKUID, SKUAttr: mp.SupplierSKUAttr,
+		})
 	}
 	if len(unmapped) > 0 {
 		e := models.Errorf(models.Conflict, "no_supplier", "%d of the lines have no supplier. Nothing was bought.", len(unmapped))
@@ -250,7 +253,7 @@ var engine = orders.By{Actor: models.ActorSystem, Source: models.SourceEngine}
 // against buying ends the placement before money; no answer leaves it planned.
 func (s *Service) preflight(ctx context.Context, m models.MerchantID, d orders.Detail, so models.SupplierOrder) (approved bool, err error) {
 	request, err := s.purchase(ctx, m, d, so)
-	if models.KindOf(err) == models.Rejected && err != nil {
+	if errors.Is(err, models.Rejected) {
 		_, err = s.apply(ctx, m, so.OrderID, engine, orders.PlacementRefused{SupplierOrderID: so.ID, Err: models.AsError(err)})
 		return false, unlessTaken(err)
 	}
@@ -268,7 +271,7 @@ func (s *Service) preflight(ctx context.Context, m models.MerchantID, d orders.D
 
 // unlessTaken drops the conflict of a step that another process has taken already.
 func unlessTaken(err error) error {
-	if models.KindOf(err) == models.Conflict && err != nil {
+	if errors.Is(err, models.Conflict) {
 		return nil
 	}
 	return err
@@ -319,8 +322,10 @@ func (s *Service) item(ctx context.Context, m models.MerchantID, d orders.Detail
 		return item, e
 	}
 	options, err := call(ctx, s, m, so.AccountID, func(a models.Access) ([]models.FreightOption, error) {
-		return s.supplier.Freight(ctx, a, models.FreightQuery{ProductID: sl.ProductID, SKUID: sl.SKUID, Quantity: sl.Quantity,
-			Country: d.Recipient.Country, Region: d.Recipient.Region, City: d.Recipient.City, Currency: sku.Price.Currency})
+		return s.supplier.Freight(ctx, a, models.FreightQuery{
+			ProductID: sl.ProductID, SKUID: sl.SKUID, Quantity: sl.Quantity,
+			Country: d.Recipient.Country, Region: d.Recipient.Region, City: d.Recipient.City, Currency: sku.Price.Currency,
+		})
 	})
 	if err != nil {
 		return item, err
@@ -442,7 +447,7 @@ func (s *Service) record(ctx context.Context, m models.MerchantID, orderID model
 		if err == nil {
 			return nil
 		}
-		if models.KindOf(err) != models.Unavailable || ctx.Err() != nil {
+		if !errors.Is(err, models.Unavailable) || ctx.Err() != nil {
 			s.log.Error("the answer to a purchase could not be recorded", "supplier_order_id", so.ID, "epoch", epoch, "class", result.Class, "numbers", result.Numbers, "error", err)
 			return err
 		}
@@ -491,7 +496,7 @@ func (s *Service) candidates(ctx context.Context, m models.MerchantID, so models
 	}
 	for _, n := range numbers {
 		answer, err := call(ctx, s, m, so.AccountID, func(a models.Access) (models.SupplierAnswer, error) { return s.supplier.Order(ctx, a, n) })
-		if models.KindOf(err) == models.NotFound && err != nil {
+		if errors.Is(err, models.NotFound) {
 			continue
 		}
 		if err != nil {
@@ -589,7 +594,7 @@ func (s *Service) resolveAbsent(ctx context.Context, m models.MerchantID, so mod
 // verify asks AliExpress whether a number is an order of this account.
 func (s *Service) verify(ctx context.Context, m models.MerchantID, account models.ID, number string) (models.SupplierAnswer, error) {
 	answer, err := call(ctx, s, m, account, func(a models.Access) (models.SupplierAnswer, error) { return s.supplier.Order(ctx, a, number) })
-	if models.KindOf(err) == models.NotFound && err != nil {
+	if errors.Is(err, models.NotFound) {
 		return answer, models.Errorf(models.Conflict, "number_not_of_this_account", "AliExpress says that %s is not an order of this account. Nothing was linked.", number).Because(err)
 	}
 	return answer, err

@@ -334,7 +334,7 @@ func TestWhatPreflightFindsEndsBeforeMoney(t *testing.T) {
 			_, id := w.ready(earbudsLine)
 			so := w.plan(id, ordersync.PlanRequest{})
 			so = w.placementIs(id, so.ID, models.PlacementRejected)
-			if so.ErrorCode != c.code && !(c.code == "not_sold_there" && so.ErrorCode == "no_shipping") {
+			if so.ErrorCode != c.code && (c.code != "not_sold_there" || so.ErrorCode != "no_shipping") {
 				t.Errorf("rejected for %s: %s", so.ErrorCode, so.ErrorDetail)
 			}
 			if w.sent() != 0 || !w.flagged(id, models.FlagPlaceFailed) {

@@ -2,6 +2,7 @@ package ordersync
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -40,7 +41,7 @@ func (s *Service) tell(ctx context.Context, m models.MerchantID, orderID, pushID
 	_, err := s.applyAt(ctx, m, orderID, func(tx database.Tx) orders.Fact {
 		return orders.PushClaimed{PushID: pushID, Until: tx.Now.Add(pushLease)}
 	})
-	if models.KindOf(err) == models.Conflict && err != nil {
+	if errors.Is(err, models.Conflict) {
 		return orders.Changes{}, nil // another job has done it
 	}
 	if err != nil {

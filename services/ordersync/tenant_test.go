@@ -89,7 +89,7 @@ func TestWhatIsDueIsFoundAlongAnIndex(t *testing.T) {
 	w.must(w.db.Read(t.Context()).Callback().Row().After("gorm:row").Register("spy", func(q *gorm.DB) {
 		mu.Lock()
 		defer mu.Unlock()
-		if sql := q.Dialector.Explain(q.Statement.SQL.String(), q.Statement.Vars...); strings.Contains(sql, "CROSS JOIN LATERAL") && strings.Contains(sql, "FROM orders") {
+		if sql := q.Explain(q.Statement.SQL.String(), q.Statement.Vars...); strings.Contains(sql, "CROSS JOIN LATERAL") && strings.Contains(sql, "FROM orders") {
 			due = sql
 		}
 	}))

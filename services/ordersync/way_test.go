@@ -71,9 +71,11 @@ func TestAnOrderGoesTheWholeWayRound(t *testing.T) {
 	}
 	w.must(w.ae.Deliver(so.ExternalID))
 	waitFor(t, "the order is final", func() bool { d := w.detail(id); return d.Order.Final && d.Order.NextCheckAt == nil })
-	for _, kind := range []string{models.EventOrderReceived, models.EventOrderChanged, models.EventTabChanged, models.EventFlagOpened, models.EventFlagClosed,
+	for _, kind := range []string{
+		models.EventOrderReceived, models.EventOrderChanged, models.EventTabChanged, models.EventFlagOpened, models.EventFlagClosed,
 		models.EventMappingChanged, models.EventPlacementPlanned, models.EventPlacementApproved, models.EventPlacementSending, models.EventPlacementPlaced,
-		models.EventSupplierStatus, models.EventSupplierPaid, models.EventParcelSeen, models.EventParcelRenumbered, models.EventPushSent, models.EventPushConfirmed} {
+		models.EventSupplierStatus, models.EventSupplierPaid, models.EventParcelSeen, models.EventParcelRenumbered, models.EventPushSent, models.EventPushConfirmed,
+	} {
 		if !w.has(id, kind) {
 			t.Errorf("the timeline has no %s", kind)
 		}

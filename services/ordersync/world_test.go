@@ -97,15 +97,19 @@ func newWorld(t *testing.T, how ...setting) *world {
 	si, ai := w.wix.Info(), w.ae.Info()
 	store, err := wix.New(wix.Config{BaseURL: shop.URL, AppID: si.AppID, AppSecret: models.Secret(si.AppSecret), PublicKeyPEM: si.WebhookPublicKey, PerMinute: -1, Timeout: o.timeout})
 	w.must(err)
-	supplier, err := aliexpress.New(aliexpress.Config{BaseURL: market.URL, AppKey: ai.AppKey, AppSecret: models.Secret(ai.AppSecret), PerSecond: -1,
-		Timeout: o.timeout, PlaceTimeout: o.placeTimeout})
+	supplier, err := aliexpress.New(aliexpress.Config{
+		BaseURL: market.URL, AppKey: ai.AppKey, AppSecret: models.Secret(ai.AppSecret), PerSecond: -1,
+		Timeout: o.timeout, PlaceTimeout: o.placeTimeout,
+	})
 	w.must(err)
 	sealer, err := accounts.NewSealer(models.Secret(base64.StdEncoding.EncodeToString([]byte("a key of 32 bytes for tests only"))))
 	w.must(err)
 	w.accounts = accounts.New(w.db, sealer, supplier, store)
 	w.orders = orders.New(w.db, o.pace)
-	w.sync = ordersync.New(ordersync.Options{DB: w.db, Orders: w.orders, Accounts: w.accounts, Store: store, Supplier: supplier, Pace: o.pace,
-		BackFill: 30 * 24 * time.Hour, Log: quiet})
+	w.sync = ordersync.New(ordersync.Options{
+		DB: w.db, Orders: w.orders, Accounts: w.accounts, Store: store, Supplier: supplier, Pace: o.pace,
+		BackFill: 30 * 24 * time.Hour, Log: quiet,
+	})
 	w.m, _, err = w.accounts.CreateMerchant(t.Context(), "Shop", "UTC", "")
 	w.must(err)
 	w.connect()
@@ -239,8 +243,10 @@ const (
 
 func (w *world) mapping(variant, product, sku, store string, with ...func(*models.ProductMapping)) models.ProductMapping {
 	w.t.Helper()
-	mp := models.ProductMapping{StoreID: w.store.ID, VariantKey: variant, Role: models.RoleDropship, Title: variant,
-		SupplierProductID: product, SupplierSKUID: sku, SupplierStoreID: store, SupplierStoreName: "Store " + store}
+	mp := models.ProductMapping{
+		StoreID: w.store.ID, VariantKey: variant, Role: models.RoleDropship, Title: variant,
+		SupplierProductID: product, SupplierSKUID: sku, SupplierStoreID: store, SupplierStoreName: "Store " + store,
+	}
 	for _, f := range with {
 		f(&mp)
 	}

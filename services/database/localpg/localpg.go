@@ -212,7 +212,7 @@ func (s *Server) launch(ctx context.Context, bin string, attr *syscall.SysProcAt
 	if err != nil {
 		return fmt.Errorf("make the leash: %w", err)
 	}
-	s.cmd = exec.Command("/bin/sh", args...)
+	s.cmd = exec.Command("/bin/sh", args...) //nolint:noctx // it outlives the call that starts it; the leash ends it
 	s.cmd.SysProcAttr, s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr, s.cmd.ExtraFiles = attr, "/", s.log, s.log, []*os.File{read}
 	s.leash, s.done, s.waitErr = write, make(chan struct{}), nil
 	err = s.cmd.Start()
