@@ -46,15 +46,9 @@ func decodeCursor(s string) (c cursor, err error) {
 		err = json.Unmarshal(raw, &c)
 	}
 	if err != nil || !database.ValidID(string(c.ID)) {
-		return c, badCursor()
+		return c, database.BadCursor()
 	}
 	return c, nil
-}
-
-func badCursor() error {
-	e := models.Errorf(models.Invalid, "cursor_invalid", "This cursor is not one that this list gave.")
-	e.Fields = []models.FieldError{{Pointer: "cursor", Reason: "take it from next_cursor of the page before"}}
-	return e
 }
 
 // List gives one page of a merchant's orders, newest first, read along an index whatever the filter.
@@ -195,20 +189,9 @@ func (s *Service) Timeline(ctx context.Context, m models.MerchantID, id models.I
 		return page, notFound(gorm.ErrRecordNotFound)
 	}
 	q := db.Where("merchant_id = ? AND order_id = ?", m, id)
-	if after != "" {
-		if !database.ValidID(after) {
-			return page, badCursor()
-		}
-		q = q.Where("id > ?", after)
-	}
-	if err := q.Order("id").Limit(limit + 1).Find(&page.Events).Error; err != nil {
-		return page, fmt.Errorf("read timeline: %w", database.Err(err))
-	}
-	if len(page.Events) > limit {
-		page.Events = page.Events[:limit]
-		page.Next = string(page.Events[limit-1].ID)
-	}
-	return page, nil
+	var err error
+	page.Events, page.Next, err = database.PageByID(q, "id", database.OldestFirst, after, limit, func(e models.Event) models.ID { return e.ID })
+	return page, err
 }
 
 // OrderOf says which order a supplier order or a push belongs to. It answers NotFound when the merchant has no such thing.

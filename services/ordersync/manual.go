@@ -135,47 +135,13 @@ func noJob() error {
 // Jobs lists sync jobs, newest first, before the one that the cursor names.
 func (s *Service) Jobs(ctx context.Context, m models.MerchantID, cursor string, limit int) (jobs []models.SyncJob, next string, err error) {
 	q := s.db.Read(ctx).Where("merchant_id = ?", m)
-	if cursor != "" {
-		if !database.ValidID(cursor) {
-			return nil, "", badCursor()
-		}
-		q = q.Where("id < ?", cursor)
-	}
-	jobs = []models.SyncJob{}
-	if err := q.Order("id DESC").Limit(limit + 1).Find(&jobs).Error; err != nil {
-		return nil, "", fmt.Errorf("list sync jobs: %w", database.Err(err))
-	}
-	if len(jobs) > limit {
-		jobs = jobs[:limit]
-		next = string(jobs[limit-1].ID)
-	}
-	return jobs, next, nil
-}
-
-func badCursor() error {
-	e := models.Errorf(models.Invalid, "cursor_invalid", "This cursor is not one that this list gave.")
-	e.Fields = []models.FieldError{{Pointer: "cursor", Reason: "take it from next_cursor of the page before"}}
-	return e
+	return database.PageByID(q, "id", database.NewestFirst, cursor, limit, func(j models.SyncJob) models.ID { return j.ID })
 }
 
 // Items lists what a sync job did per order, in the order of their ids, after the one that the cursor names.
 func (s *Service) Items(ctx context.Context, m models.MerchantID, jobID models.ID, cursor string, limit int) (items []models.SyncJobItem, next string, err error) {
 	q := s.db.Read(ctx).Where("merchant_id = ? AND job_id = ?", m, jobID)
-	if cursor != "" {
-		if !database.ValidID(cursor) {
-			return nil, "", badCursor()
-		}
-		q = q.Where("order_id > ?", cursor)
-	}
-	items = []models.SyncJobItem{}
-	if err := q.Order("order_id").Limit(limit + 1).Find(&items).Error; err != nil {
-		return nil, "", fmt.Errorf("list what a sync job did: %w", database.Err(err))
-	}
-	if len(items) > limit {
-		items = items[:limit]
-		next = string(items[limit-1].OrderID)
-	}
-	return items, next, nil
+	return database.PageByID(q, "order_id", database.OldestFirst, cursor, limit, func(i models.SyncJobItem) models.ID { return i.OrderID })
 }
 
 const (

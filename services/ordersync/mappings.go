@@ -65,21 +65,7 @@ func (s *Service) Mappings(ctx context.Context, m models.MerchantID, storeID mod
 	if variantKey != "" {
 		q = q.Where("variant_key = ?", variantKey)
 	}
-	if cursor != "" {
-		if !database.ValidID(cursor) {
-			return nil, "", badCursor()
-		}
-		q = q.Where("id > ?", cursor)
-	}
-	list = []models.ProductMapping{}
-	if err := q.Order("id").Limit(limit + 1).Find(&list).Error; err != nil {
-		return nil, "", fmt.Errorf("list mappings: %w", database.Err(err))
-	}
-	if len(list) > limit {
-		list = list[:limit]
-		next = string(list[limit-1].ID)
-	}
-	return list, next, nil
+	return database.PageByID(q, "id", database.OldestFirst, cursor, limit, func(mp models.ProductMapping) models.ID { return mp.ID })
 }
 
 // Unmap removes a product mapping. What has been bought with it stays.
