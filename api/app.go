@@ -117,9 +117,10 @@ type app struct {
 // One-time secrets are written to terminal, never to the log.
 func start(ctx context.Context, cfg Config, log *slog.Logger, terminal io.Writer) (a *app, err error) {
 	a = &app{cfg: cfg, log: log, metrics: newMetrics(), failed: make(chan error, 4)}
+	begun := a // a return with an error empties a
 	defer func() {
 		if err != nil {
-			a.stop()
+			begun.stop()
 		}
 	}()
 	log.Info("starting", append([]any{"version", version()}, cfg.inUse()...)...)
@@ -164,7 +165,7 @@ func (a *app) openDatabase(ctx context.Context) (err error) {
 		url = a.postgres.URL("waybill")
 	}
 	if a.db, err = database.Open(ctx, database.Options{URL: url, MaxConns: int32(a.cfg.DatabaseConns), Log: a.log}); err != nil {
-		return err
+		return fmt.Errorf("DATABASE_URL: %w", err)
 	}
 	wait, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()

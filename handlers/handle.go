@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-playground/validator/v10"
 
@@ -66,10 +67,13 @@ func decode[T any](s *server, w http.ResponseWriter, r *http.Request, optional b
 	var v T
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
-		return v, bodyError(err)
+		return v, bodyError(err, nil)
 	}
 	if len(bytes.TrimSpace(body)) == 0 && optional {
 		return v, s.validate.check(v)
+	}
+	if len(bytes.TrimSpace(body)) == 0 {
+		return v, models.Errorf(models.Invalid, "body_missing", "Send a JSON body.")
 	}
 	if media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); !strings.EqualFold(strings.TrimSpace(media), "application/json") {
 		return v, models.Errorf(models.Invalid, "content_type_not_json", "Send the body as Content-Type: application/json.")
@@ -77,15 +81,68 @@ func decode[T any](s *server, w http.ResponseWriter, r *http.Request, optional b
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&v); err != nil {
-		return v, bodyError(err)
+		return v, bodyError(err, reflect.TypeFor[T]())
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return v, models.Errorf(models.Invalid, "body_malformed", "The body holds more than one JSON value.")
 	}
+	if err := noZeroBytes(body); err != nil {
+		return v, err
+	}
 	return v, s.validate.check(v)
 }
 
-func bodyError(err error) error {
+// noZeroBytes refuses text with a zero byte, which JSON allows and the database cannot hold.
+func noZeroBytes(body []byte) error {
+	if !bytes.Contains(body, []byte(`\u0000`)) {
+		return nil
+	}
+	var v any
+	if err := json.Unmarshal(body, &v); err != nil {
+		return bodyError(err, nil)
+	}
+	pointer, found := zeroByte(v, "")
+	if !found {
+		return nil
+	}
+	e := models.Errorf(models.Invalid, "validation_failed", "The body has text with a zero byte.")
+	e.Fields = []models.FieldError{{Pointer: pointer, Reason: "must not hold a zero byte"}}
+	return e
+}
+
+func zeroByte(v any, at string) (pointer string, found bool) {
+	switch v := v.(type) {
+	case string:
+		return at, strings.ContainsRune(v, 0)
+	case []any:
+		for i, inner := range v {
+			if pointer, found = zeroByte(inner, at+"/"+strconv.Itoa(i)); found {
+				return pointer, true
+			}
+		}
+	case map[string]any:
+		for name, inner := range v {
+			if pointer, found = zeroByte(inner, at+"/"+name); found {
+				return pointer, true
+			}
+		}
+	}
+	return "", false
+}
+
+// pointerTo turns the Go path of a field into its JSON pointer: a struct that is embedded in t has no name in JSON.
+func pointerTo(t reflect.Type, path string) string {
+	first, rest, _ := strings.Cut(path, ".")
+	if t != nil && t.Kind() == reflect.Struct {
+		if f, ok := t.FieldByName(first); ok && f.Anonymous {
+			path = rest
+		}
+	}
+	return "/" + strings.NewReplacer(".", "/", "[", "/", "]", "").Replace(path)
+}
+
+// bodyError says why a body cannot be read, or not be read into a t.
+func bodyError(err error, t reflect.Type) error {
 	var tooLarge *http.MaxBytesError
 	var wrongType *json.UnmarshalTypeError
 	switch {
@@ -93,7 +150,7 @@ func bodyError(err error) error {
 		return models.Errorf(models.Invalid, "body_too_large", "The body is larger than %d bytes.", tooLarge.Limit)
 	case errors.As(err, &wrongType):
 		e := models.Errorf(models.Invalid, "validation_failed", "The body does not have the right form.")
-		e.Fields = []models.FieldError{{Pointer: "/" + strings.ReplaceAll(wrongType.Field, ".", "/"), Reason: "must be " + jsonType(wrongType.Type)}}
+		e.Fields = []models.FieldError{{Pointer: pointerTo(t, wrongType.Field), Reason: "must be " + jsonType(wrongType.Type)}}
 		return e
 	case strings.HasPrefix(err.Error(), "json: unknown field "):
 		name, _ := strconv.Unquote(strings.TrimPrefix(err.Error(), "json: unknown field "))
@@ -138,8 +195,7 @@ func (val *validation) check(v any) error {
 	e := models.Errorf(models.Invalid, "validation_failed", "The body has %d field(s) out of range.", len(found))
 	for _, f := range found {
 		_, path, _ := strings.Cut(f.Namespace(), ".")
-		pointer := "/" + strings.NewReplacer(".", "/", "[", "/", "]", "").Replace(path)
-		e.Fields = append(e.Fields, models.FieldError{Pointer: pointer, Reason: reason(f)})
+		e.Fields = append(e.Fields, models.FieldError{Pointer: pointerTo(reflect.TypeOf(v), path), Reason: reason(f)})
 	}
 	return e
 }
@@ -188,7 +244,12 @@ type query struct {
 }
 
 func readQuery(r *http.Request) *query {
-	return &query{values: r.URL.Query(), known: map[string]bool{}}
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	q := &query{values: values, known: map[string]bool{}}
+	if err != nil { // what cannot be read would be left out, and the answer would be to another question
+		q.bad("query", "cannot be read")
+	}
+	return q
 }
 
 func (q *query) bad(name, reason string) {
@@ -198,12 +259,16 @@ func (q *query) bad(name, reason string) {
 func (q *query) text(name string, limit int) string {
 	q.known[name] = true
 	v := q.values.Get(name)
+	if len(q.values[name]) > 1 {
+		q.bad(name, "must be given once")
+		return ""
+	}
 	if len(v) > limit {
 		q.bad(name, fmt.Sprintf("must be at most %d characters", limit))
 		return ""
 	}
-	if strings.ContainsRune(v, 0) {
-		q.bad(name, "must not hold a zero byte")
+	if strings.ContainsRune(v, 0) || !utf8.ValidString(v) {
+		q.bad(name, "must be text in UTF-8 without a zero byte")
 		return ""
 	}
 	return v

@@ -5,6 +5,9 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
 
 	"waybill/models"
 )
@@ -80,7 +83,7 @@ func (s *server) problem(w http.ResponseWriter, r *http.Request, err error) {
 		p.RetryAfter = int(math.Ceil(e.RetryAfter.Seconds()))
 		w.Header().Set("Retry-After", strconv.Itoa(p.RetryAfter))
 	}
-	if status == http.StatusUnauthorized {
+	if status == http.StatusUnauthorized && strings.HasPrefix(e.Code, "key_") { // what the platforms sign wants no key
 		w.Header().Set("WWW-Authenticate", `Bearer realm="waybill"`)
 	}
 	body, err := json.Marshal(p)
@@ -96,6 +99,11 @@ func (s *server) noRoute(_ http.ResponseWriter, r *http.Request) error {
 	return models.Errorf(models.NotFound, "route_not_found", "There is nothing at %s. The API is described at /docs.", r.URL.Path)
 }
 
-func (s *server) noMethod(_ http.ResponseWriter, r *http.Request) error {
+func (s *server) noMethod(w http.ResponseWriter, r *http.Request) error {
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
+		if chi.RouteContext(r.Context()).Routes.Match(chi.NewRouteContext(), method, r.URL.EscapedPath()) {
+			w.Header().Add("Allow", method)
+		}
+	}
 	return models.Errorf(models.Invalid, "method_not_allowed", "%s is not possible here. The API is described at /docs.", r.Method)
 }

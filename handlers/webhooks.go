@@ -81,7 +81,7 @@ func (s *server) aliExpressPush(w http.ResponseWriter, r *http.Request) error {
 func rawBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if err != nil {
-		return nil, bodyError(err)
+		return nil, bodyError(err, nil)
 	}
 	if len(body) == 0 {
 		return nil, models.Errorf(models.Invalid, "body_missing", "The body is empty.")

@@ -30,6 +30,10 @@ const (
 // when the store belongs to another merchant.
 func (s *Service) ConnectStore(ctx context.Context, m models.MerchantID, signedInstance string) (models.Connection, error) {
 	instance, err := s.stores.VerifyInstance(signedInstance)
+	if errors.Is(err, models.Unauthenticated) { // of the site, not of the caller, whose key is good
+		e := models.AsError(err)
+		return models.Connection{}, models.Errorf(models.Rejected, e.Code, "%s", e.Detail).Because(err)
+	}
 	if err != nil {
 		return models.Connection{}, err
 	}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// The demo shows a shop with an order in every tab, on a database of its own, with nothing set but where it listens.
+func TestDemo(t *testing.T) {
+	t.Parallel()
+	w := &world{t: t, routes: document(t)}
+	address := freeAddress(t)
+	w.url = "http://" + address
+	data := filepath.Join(reachable(t), "data")
+	w.env = []string{"WAYBILL_DATA_DIR=" + data, "WAYBILL_LISTEN=" + address, "WAYBILL_METRICS_LISTEN=off"}
+	w.launch("demo", "--speed", "20")
+	w.await("the demo has printed its key", func() bool {
+		select {
+		case <-w.process.exited:
+			t.Fatalf("the demo ended:\n%s", w.process.lines())
+		default:
+		}
+		return strings.Contains(w.process.out.lines(), "Ctrl-C")
+	})
+	_, rest, _ := strings.Cut(w.process.out.lines(), "API key")
+	w.key = strings.Fields(rest)[0]
+
+	// Buyers buy and sellers ship meanwhile, so a tab may be empty for a moment.
+	seen := map[string]bool{}
+	w.await("every tab has had an order", func() bool {
+		var counts map[string]int
+		w.do(http.MethodGet, "/orders/counts", nil, http.StatusOK, &counts)
+		for view, n := range counts {
+			seen[view] = seen[view] || n > 0
+		}
+		for _, tab := range []string{"pending", "awaiting_order", "awaiting_payment", "awaiting_shipment", "fulfilled", "closed"} {
+			if !seen[tab] {
+				return false
+			}
+		}
+		return true
+	})
+	for _, path := range []string{"/", "/docs", "/api/v1/openapi.json"} {
+		res, err := http.Get(w.url + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != http.StatusOK {
+			t.Errorf("%s answers %d", path, res.StatusCode)
+		}
+	}
+	var page struct{ Orders []orderView }
+	known := 0
+	w.do(http.MethodGet, "/orders?limit=200", nil, http.StatusOK, &page)
+	known = len(page.Orders)
+	w.await("a new buyer has come", func() bool {
+		w.do(http.MethodGet, "/orders?limit=200", nil, http.StatusOK, &page)
+		return len(page.Orders) > known
+	})
+	if errors := strings.Count(w.process.lines(), `"level":"ERROR"`); errors > 0 {
+		t.Errorf("%d errors in the demo's log", errors)
+	}
+	w.terminate()
+	w.await("its database is gone", func() bool { return processesWith(t, data) == 0 })
+}
