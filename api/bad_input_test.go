@@ -304,8 +304,12 @@ func badRequests(t *testing.T, w *world, ids knownIDs) {
 		})
 	}
 	for _, c := range []struct{ name, authorization, code string }{
-		{"no key", "", "key_missing"}, {"an empty key", "Bearer ", "key_missing"}, {"a wrong key", "Bearer key-of-nobody-0123456789", "key_unknown"},
-		{"a wrong scheme", "Basic " + w.key, "key_missing"}, {"no scheme", w.key, "key_missing"}, {"bytes that are no text", "Bearer \xff\xfe", "key_unknown"},
+		{"no key", "", "key_missing"},
+		{"an empty key", "Bearer ", "key_missing"},
+		{"a wrong key", "Bearer key-of-nobody-0123456789", "key_unknown"},
+		{"a wrong scheme", "Basic " + w.key, "key_missing"},
+		{"no scheme", w.key, "key_missing"},
+		{"bytes that are no text", "Bearer \xff\xfe", "key_unknown"},
 		{"a quote for a key", "Bearer ' OR '1'='1", "key_unknown"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -37,6 +38,7 @@ var program = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	buildFolder.Store(&dir)
 	if err := os.Chmod(dir, 0o755); err != nil { // some tests run it as another user
 		return "", err
 	}
@@ -48,10 +50,13 @@ var program = sync.OnceValues(func() (string, error) {
 	return binary, nil
 })
 
+// buildFolder is where program has put it; nil when no test needed it.
+var buildFolder atomic.Pointer[string]
+
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if binary, err := program(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(binary))
+	if dir := buildFolder.Load(); dir != nil {
+		_ = os.RemoveAll(*dir)
 	}
 	os.Exit(code)
 }

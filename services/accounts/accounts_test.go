@@ -270,7 +270,7 @@ func TestAStoreBelongsToOneMerchant(t *testing.T) {
 	if err != nil || again.ID != first.ID {
 		t.Errorf("%s, %v", again.ID, err)
 	}
-	if _, err := o.ConnectStore(t.Context(), o.m, signed[:len(signed)-2]+"xx"); models.KindOf(err) != models.Unauthenticated && models.KindOf(err) != models.Invalid {
+	if _, err := o.ConnectStore(t.Context(), o.m, signed[:len(signed)-2]+"xx"); models.KindOf(err) != models.Rejected && models.KindOf(err) != models.Invalid {
 		t.Errorf("a forged instance: %v", err)
 	}
 	if _, err := o.Connection(t.Context(), other, first.ID); models.KindOf(err) != models.NotFound {
