@@ -465,21 +465,26 @@ func (s *Service) lookFor(ctx context.Context, m models.MerchantID, so models.Su
 	if so.UnsureSince == nil || so.SentAt == nil || time.Since(*so.UnsureSince) < s.pace.Settle {
 		return orders.Changes{}, nil
 	}
-	var rivals int
-	err := s.db.Read(ctx).Raw(`SELECT count(*) FROM supplier_orders o WHERE o.merchant_id = ? AND o.account_id = ? AND o.state IN ('unknown', 'sending') AND o.id <> ?
-		AND EXISTS (SELECT 1 FROM supplier_order_lines a JOIN supplier_order_lines b ON b.merchant_id = a.merchant_id AND b.sku_id = a.sku_id
-			WHERE a.merchant_id = o.merchant_id AND a.supplier_order_id = o.id AND b.supplier_order_id = ?)`, m, so.AccountID, so.ID, so.ID).Row().Scan(&rivals)
-	if err != nil {
-		return orders.Changes{}, database.Err(err)
-	}
-	if rivals > 0 {
-		return orders.Changes{}, nil // a person tells them apart
+	if rivals, err := s.rivals(ctx, m, so); err != nil || rivals > 0 {
+		return orders.Changes{}, err // a person tells them apart
 	}
 	found, err := s.candidates(ctx, m, so)
 	if err != nil || len(found) != 1 {
 		return orders.Changes{}, err
 	}
+	// Again, now that the candidate is known: an equal purchase may have been sent meanwhile, and this be its order.
+	if rivals, err := s.rivals(ctx, m, so); err != nil || rivals > 0 {
+		return orders.Changes{}, err
+	}
 	return s.found(ctx, m, so, found[0], orders.By{Actor: models.ActorSystem, Source: models.SourcePush, Reason: "a push message told of it"})
+}
+
+// rivals counts the other purchases of the account that want some of the same goods and whose order is not known either.
+func (s *Service) rivals(ctx context.Context, m models.MerchantID, so models.SupplierOrder) (n int, err error) {
+	err = s.db.Read(ctx).Raw(`SELECT count(*) FROM supplier_orders o WHERE o.merchant_id = ? AND o.account_id = ? AND o.state IN ('unknown', 'sending') AND o.id <> ?
+		AND EXISTS (SELECT 1 FROM supplier_order_lines a JOIN supplier_order_lines b ON b.merchant_id = a.merchant_id AND b.sku_id = a.sku_id
+			WHERE a.merchant_id = o.merchant_id AND a.supplier_order_id = o.id AND b.supplier_order_id = ?)`, m, so.AccountID, so.ID, so.ID).Row().Scan(&n)
+	return n, database.Err(err)
 }
 
 // A push message may come a little before our own note of having sent, and AliExpress' clock may differ from ours.

@@ -177,8 +177,11 @@ func TestTwoUnknownPurchasesOfTheSameThingAreLeftToAPerson(t *testing.T) {
 	_, first := w.ready()
 	_, second := w.ready()
 	w.must(w.ae.Fail(aliexpresssim.Fault{Method: create, How: aliexpresssim.ResetAfter, Times: 2}))
+	w.must(w.ae.SetPushSwitches(aliexpresssim.PushSwitches{Hold: true})) // until both are unknown
 	a, b := w.plan(first, ordersync.PlanRequest{}), w.plan(second, ordersync.PlanRequest{})
 	a, b = w.placementIs(first, a.ID, models.PlacementUnknown), w.placementIs(second, b.ID, models.PlacementUnknown)
+	w.must(w.ae.SetPushSwitches(aliexpresssim.PushSwitches{}))
+	w.must(w.ae.ReleasePushes(aliexpresssim.ReleaseSent))
 	checks := func() int {
 		return one[int](w, "SELECT count(*) FROM river_job WHERE kind = 'check' AND state = 'completed' AND args->>'order_id' IN (?, ?)", first, second)
 	}
