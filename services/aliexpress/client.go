@@ -54,9 +54,10 @@ type Client struct {
 	now     func() time.Time
 }
 
-// New makes a client. It fails when the app's key or secret is missing or the base address is none.
+// New makes a client. It fails when the base address is none, or when only one of the app's key and secret is there. With
+// neither, Waybill runs without AliExpress: every call and every push message is refused.
 func New(c Config) (*Client, error) {
-	if c.AppKey == "" || c.AppSecret == "" {
+	if (c.AppKey == "") != (c.AppSecret == "") {
 		return nil, errors.New("an AliExpress client needs an app key and its secret")
 	}
 	base, err := baseURL(c.BaseURL)
@@ -169,6 +170,9 @@ func (c *Client) paceKey(api string) string { return c.appKey + " " + api }
 // request makes the signed call: a POST with everything in its body, so that no token or signature is part of an address.
 // Parameters without a value are left out, because clients disagree on how to sign them (aliexpress.md 2.2).
 func (c *Client) request(ctx context.Context, api string, params map[string]string) (*http.Request, error) {
+	if c.appKey == "" {
+		return nil, models.Errorf(models.Rejected, "aliexpress_not_set_up", "AliExpress is not set up: set WAYBILL_ALIEXPRESS_APP_KEY and WAYBILL_ALIEXPRESS_APP_SECRET.")
+	}
 	all := map[string]string{
 		"app_key":     c.appKey,
 		"timestamp":   strconv.FormatInt(c.now().UnixMilli(), 10),
