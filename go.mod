@@ -2,6 +2,7 @@ module waybill
 
 go 1.26.0
 
+// Go files inside npm packages are none of ours.
 ignore ./web/node_modules
 
 require (
@@ -14,6 +15,7 @@ require (
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/pressly/goose/v3 v3.29.0
 	github.com/prometheus/client_golang v1.25.0
+	// River and its driver move together. The driver for database/sql does not fit this version, so GORM shares the pgx pool.
 	github.com/riverqueue/river v0.51.1
 	github.com/riverqueue/river/riverdriver/riverpgxv5 v0.51.1
 	github.com/riverqueue/river/rivertype v0.51.1
@@ -81,4 +83,5 @@ require (
 	sigs.k8s.io/yaml v1.3.0 // indirect
 )
 
+// swag stays at v1: v2 is a release candidate that writes documents no linter passes.
 tool github.com/swaggo/swag/cmd/swag

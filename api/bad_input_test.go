@@ -210,7 +210,7 @@ func checkProblem(t *testing.T, a answer, status int, code string) problemView {
 	if p.Status != status || p.Code != code || p.Type != "urn:waybill:problem:"+code || p.Title != http.StatusText(status) {
 		t.Errorf("not the problem %d %s: %s", status, code, a.body)
 	}
-	if p.Instance != "urn:uuid:"+a.header.Get("X-Request-Id") {
+	if p.Instance != "urn:waybill:request:"+a.header.Get("X-Request-Id") {
 		t.Errorf("instance %q is not the request %q", p.Instance, a.header.Get("X-Request-Id"))
 	}
 	if !strings.HasSuffix(p.Detail, ".") || len(p.Detail) < 15 || strings.Contains(p.Detail, "SQLSTATE") {

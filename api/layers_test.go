@@ -27,7 +27,7 @@ var mayImport = map[string]string{
 	"services/wix/wixsim":               "", // not even its own adapter: it must not share a mistake with it
 	"services/aliexpress":               "models services/platform",
 	"services/aliexpress/aliexpresssim": "",
-	"handlers":                          "models services/database services/orders services/ordersync services/accounts github.com/go-chi github.com/go-playground",
+	"handlers":                          "models services/orders services/ordersync services/accounts github.com/go-chi github.com/go-playground",
 	"docs":                              "github.com/swaggo/files",
 	"docs/convert":                      "github.com/getkin",
 	"web":                               "",

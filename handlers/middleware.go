@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -12,7 +13,6 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 
 	"waybill/models"
-	"waybill/services/database"
 )
 
 // request is what is known of a request beside what it says: its name, and why it was refused.
@@ -27,7 +27,7 @@ type requestKey struct{}
 // named names each request. The id is ours: one from outside could be made to look like another.
 func (s *server) named(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		info := &request{id: string(database.NewID())}
+		info := &request{id: rand.Text()}
 		w.Header().Set("X-Request-Id", info.id)
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestKey{}, info)))
 	})

@@ -20,7 +20,7 @@ type problem struct {
 	// A sentence that a person can act on.
 	Detail string `json:"detail" validate:"required" example:"The store has not captured the payment (PENDING). Nothing was bought."`
 	// The request id, which the log knows too.
-	Instance string `json:"instance" validate:"required" example:"urn:uuid:0198a7f2-7c1e-7b5e-9d53-0b8f0f3c2f11"`
+	Instance string `json:"instance" validate:"required" example:"urn:waybill:request:KZQXG5DPNFXGOIDBNZSCA43P"`
 	// Stable, for software.
 	Code string `json:"code" validate:"required" example:"order_not_paid"`
 	// What is wrong with which field or parameter.
@@ -74,7 +74,7 @@ func (s *server) problem(w http.ResponseWriter, r *http.Request, err error) {
 	info.code, info.err = e.Code, err // for the request's one line in the log
 	p := problem{
 		Type: "urn:waybill:problem:" + e.Code, Title: http.StatusText(status), Status: status, Detail: e.Detail, Code: e.Code,
-		Instance: "urn:uuid:" + info.id,
+		Instance: "urn:waybill:request:" + info.id,
 	}
 	for _, f := range e.Fields {
 		p.Errors = append(p.Errors, fieldProblem{f.Pointer, f.Reason})
