@@ -131,16 +131,17 @@ type dueRow struct {
 }
 
 func (s *Service) wakeOrders(ctx context.Context) error {
+	// now() and not clock_timestamp(), which changes while the query runs: an index cannot be searched by it.
 	// Merchants each get a share, so that one with many orders does not starve the others.
 	rows, err := s.dueRows(ctx, `SELECT m.id AS merchant_id, o.id FROM merchants m CROSS JOIN LATERAL (
-		SELECT id FROM orders WHERE merchant_id = m.id AND next_check_at <= clock_timestamp() ORDER BY next_check_at LIMIT ?) o ORDER BY m.id`, wakePerMerchant)
+		SELECT id FROM orders WHERE merchant_id = m.id AND next_check_at <= now() ORDER BY next_check_at LIMIT ?) o ORDER BY m.id`, wakePerMerchant)
 	if err != nil {
 		return err
 	}
 	return s.eachMerchant(ctx, rows, func(tx database.Tx, m models.MerchantID, ids []models.ID) error {
 		var claimed []models.ID
 		err := tx.Raw(`UPDATE orders SET next_check_at = clock_timestamp() + make_interval(secs => ?)
-			WHERE merchant_id = ? AND id IN (SELECT id FROM orders WHERE merchant_id = ? AND id IN ? AND next_check_at <= clock_timestamp() FOR UPDATE SKIP LOCKED)
+			WHERE merchant_id = ? AND id IN (SELECT id FROM orders WHERE merchant_id = ? AND id IN ? AND next_check_at <= now() FOR UPDATE SKIP LOCKED)
 			RETURNING id`, checkLease.Seconds(), m, m, ids).Scan(&claimed).Error
 		if err != nil {
 			return err
@@ -156,14 +157,14 @@ func (s *Service) wakeOrders(ctx context.Context) error {
 
 func (s *Service) wakeSweeps(ctx context.Context) error {
 	rows, err := s.dueRows(ctx, `SELECT m.id AS merchant_id, c.id FROM merchants m CROSS JOIN LATERAL (
-		SELECT id FROM connections WHERE merchant_id = m.id AND next_sweep_at <= clock_timestamp() ORDER BY next_sweep_at LIMIT ?) c ORDER BY m.id`, wakePerMerchant)
+		SELECT id FROM connections WHERE merchant_id = m.id AND next_sweep_at <= now() ORDER BY next_sweep_at LIMIT ?) c ORDER BY m.id`, wakePerMerchant)
 	if err != nil {
 		return err
 	}
 	return s.eachMerchant(ctx, rows, func(tx database.Tx, m models.MerchantID, ids []models.ID) error {
 		var claimed []models.ID
 		err := tx.Raw(`UPDATE connections SET next_sweep_at = clock_timestamp() + make_interval(secs => ?)
-			WHERE merchant_id = ? AND id IN ? AND next_sweep_at <= clock_timestamp() RETURNING id`, sweepLease.Seconds(), m, ids).Scan(&claimed).Error
+			WHERE merchant_id = ? AND id IN ? AND next_sweep_at <= now() RETURNING id`, sweepLease.Seconds(), m, ids).Scan(&claimed).Error
 		if err != nil {
 			return err
 		}
@@ -180,7 +181,7 @@ func (s *Service) wakeSweeps(ctx context.Context) error {
 func (s *Service) wakeLost(ctx context.Context) error {
 	var messages []ReceiveArgs
 	err := s.db.Read(ctx).Raw(`SELECT m.id AS merchant_id, i.platform, i.event_id FROM merchants m CROSS JOIN LATERAL (
-		SELECT platform, event_id FROM inbox WHERE merchant_id = m.id AND done_at IS NULL AND received_at < clock_timestamp() - interval '1 minute' ORDER BY received_at LIMIT ?) i`,
+		SELECT platform, event_id FROM inbox WHERE merchant_id = m.id AND done_at IS NULL AND received_at < now() - interval '1 minute' ORDER BY received_at LIMIT ?) i`,
 		wakePerMerchant).Scan(&messages).Error
 	if err != nil {
 		return database.Err(err)

@@ -98,7 +98,7 @@ func TestWhatIsDueIsFoundAlongAnIndex(t *testing.T) {
 	var plan []string
 	w.must(w.db.Read(t.Context()).Raw("EXPLAIN (ANALYZE, BUFFERS OFF) " + due).Scan(&plan).Error)
 	text := strings.Join(plan, "\n")
-	if strings.Contains(text, "Seq Scan on orders") || !strings.Contains(text, "orders_due") || regexp.MustCompile(`rows=\d{4,} loops`).MatchString(text) {
+	if strings.Contains(text, "Seq Scan on orders") || !strings.Contains(text, "orders_due") || !regexp.MustCompile(`Index Cond: .*next_check_at <=`).MatchString(text) || regexp.MustCompile(`rows=\d{4,} loops`).MatchString(text) {
 		t.Error(text)
 	}
 }
