@@ -113,42 +113,46 @@ type app struct {
 	url      string
 }
 
-// start brings everything up: database and migrations, adapters, services, the job queue, the sweeper, the listeners.
-// One-time secrets are written to terminal, never to the log.
-func start(ctx context.Context, cfg Config, log *slog.Logger, terminal io.Writer) (a *app, err error) {
-	a = &app{cfg: cfg, log: log, metrics: newMetrics(), failed: make(chan error, 4)}
-	begun := a // a return with an error empties a
-	defer func() {
-		if err != nil {
-			begun.stop()
-		}
-	}()
+// start brings the program up. One-time secrets are written to terminal, never to the log.
+func start(ctx context.Context, cfg Config, log *slog.Logger, terminal io.Writer) (*app, error) {
+	a := &app{cfg: cfg, log: log, metrics: newMetrics(), failed: make(chan error, 4)}
 	log.Info("starting", append([]any{"version", version()}, cfg.inUse()...)...)
-	if err = a.openDatabase(ctx); err != nil {
+	if err := a.up(ctx, terminal); err != nil {
+		a.stop()
 		return nil, err
+	}
+	log.Info("ready", "url", a.url)
+	return a, nil
+}
+
+// up starts the parts in their order: database and migrations, adapters and services, the job queue, the sweeper, the
+// listeners.
+func (a *app) up(ctx context.Context, terminal io.Writer) error {
+	if err := a.openDatabase(ctx); err != nil {
+		return err
 	}
 	handler, err := a.wire(ctx, terminal)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if a.queue, err = a.db.Work(ctx, database.WorkOptions{Workers: a.sync.Workers(), MaxWorkers: cfg.Workers, Observe: a.metrics.job, Log: log}); err != nil {
-		return nil, err
+	a.queue, err = a.db.Work(ctx, database.WorkOptions{Workers: a.sync.Workers(), MaxWorkers: a.cfg.Workers, Observe: a.metrics.job, Log: a.log})
+	if err != nil {
+		return err
 	}
 	sweep, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	a.sweeper = cancel
 	a.sweeping.Go(func() { a.sync.Sweeper(sweep) })
-	if cfg.MetricsListen != "off" {
-		if _, err = a.listen(ctx, cfg.MetricsListen, a.metrics.handler(a.db)); err != nil {
-			return nil, fmt.Errorf("listen for metrics (WAYBILL_METRICS_LISTEN): %w", err)
+	if a.cfg.MetricsListen != "off" {
+		if _, err := a.listen(ctx, a.cfg.MetricsListen, a.metrics.handler(a.db)); err != nil {
+			return fmt.Errorf("listen for metrics (WAYBILL_METRICS_LISTEN): %w", err)
 		}
 	}
-	address, err := a.listen(ctx, cfg.Listen, handler)
+	address, err := a.listen(ctx, a.cfg.Listen, handler)
 	if err != nil {
-		return nil, fmt.Errorf("listen (WAYBILL_LISTEN): %w", err)
+		return fmt.Errorf("listen (WAYBILL_LISTEN): %w", err)
 	}
 	a.url = "http://" + address
-	log.Info("ready", "url", a.url)
-	return a, nil
+	return nil
 }
 
 // openDatabase starts the private server where there is no other, waits for the database and migrates it.

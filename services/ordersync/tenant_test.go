@@ -21,6 +21,7 @@ func TestAnotherMerchantReachesNothing(t *testing.T) {
 	so := w.plan(id, ordersync.PlanRequest{})
 	w.inTab(id, models.TabAwaitingPayment)
 	number := w.supplierOrder(id, so.ID).ExternalID
+	waitFor(t, "nothing more happens by itself", func() bool { return w.supplierOrder(id, so.ID).Status != "" })
 	job, _ := w.request(models.SyncScope{Kind: models.ScopeOrders, IDs: []models.ID{id}}, models.FromStore)
 	w.finished(job.ID)
 	mappings, _, err := w.sync.Mappings(t.Context(), w.m, "", "", "", 10)
