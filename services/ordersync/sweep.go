@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/riverqueue/river"
+
 	"waybill/models"
 	"waybill/services/database"
 	"waybill/services/orders"
@@ -113,10 +115,10 @@ func (s *Service) wake(ctx context.Context, lost bool) error {
 	if err != nil || waiting > wakeBelow {
 		return err
 	}
-	if err := s.wakeOrders(ctx); err != nil {
+	if err := s.wakeDue(ctx, dueOrders); err != nil {
 		return err
 	}
-	if err := s.wakeSweeps(ctx); err != nil {
+	if err := s.wakeDue(ctx, dueSweeps); err != nil {
 		return err
 	}
 	if !lost {
@@ -130,46 +132,47 @@ type dueRow struct {
 	ID         models.ID
 }
 
-func (s *Service) wakeOrders(ctx context.Context) error {
-	// now() and not clock_timestamp(), which changes while the query runs: an index cannot be searched by it.
-	// Merchants each get a share, so that one with many orders does not starve the others.
-	rows, err := s.dueRows(ctx, `SELECT m.id AS merchant_id, o.id FROM merchants m CROSS JOIN LATERAL (
-		SELECT id FROM orders WHERE merchant_id = m.id AND next_check_at <= now() ORDER BY next_check_at LIMIT ?) o ORDER BY m.id`, wakePerMerchant)
-	if err != nil {
-		return err
-	}
-	return s.eachMerchant(ctx, rows, func(tx database.Tx, m models.MerchantID, ids []models.ID) error {
-		var claimed []models.ID
-		err := tx.Raw(`UPDATE orders SET next_check_at = clock_timestamp() + make_interval(secs => ?)
-			WHERE merchant_id = ? AND id IN (SELECT id FROM orders WHERE merchant_id = ? AND id IN ? AND next_check_at <= now() FOR UPDATE SKIP LOCKED)
-			RETURNING id`, checkLease.Seconds(), m, m, ids).Scan(&claimed).Error
-		if err != nil {
-			return err
-		}
-		for _, id := range claimed {
-			if err := tx.Enqueue(CheckArgs{m, id}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+// due is a kind of row that has a time at which it wants a job. Merchants each get a share of what is woken, so that one
+// with many rows does not starve the others. The queries say now() and not clock_timestamp(), which changes while a query
+// runs: an index cannot be searched by it.
+type due struct {
+	find  string // (limit) -> merchant_id, id
+	claim string // (lease in seconds, merchant, merchant, ids) -> id: moves the time on, so that nobody else takes the row
+	lease time.Duration
+	job   func(models.MerchantID, models.ID) river.JobArgs
 }
 
-func (s *Service) wakeSweeps(ctx context.Context) error {
-	rows, err := s.dueRows(ctx, `SELECT m.id AS merchant_id, c.id FROM merchants m CROSS JOIN LATERAL (
-		SELECT id FROM connections WHERE merchant_id = m.id AND next_sweep_at <= now() ORDER BY next_sweep_at LIMIT ?) c ORDER BY m.id`, wakePerMerchant)
+var (
+	dueOrders = due{
+		find: `SELECT m.id AS merchant_id, o.id FROM merchants m CROSS JOIN LATERAL (
+			SELECT id FROM orders WHERE merchant_id = m.id AND next_check_at <= now() ORDER BY next_check_at LIMIT ?) o ORDER BY m.id`,
+		claim: `UPDATE orders SET next_check_at = clock_timestamp() + make_interval(secs => ?) WHERE merchant_id = ? AND id IN (
+			SELECT id FROM orders WHERE merchant_id = ? AND id IN ? AND next_check_at <= now() FOR UPDATE SKIP LOCKED) RETURNING id`,
+		lease: checkLease,
+		job:   func(m models.MerchantID, id models.ID) river.JobArgs { return CheckArgs{m, id} },
+	}
+	dueSweeps = due{
+		find: `SELECT m.id AS merchant_id, c.id FROM merchants m CROSS JOIN LATERAL (
+			SELECT id FROM connections WHERE merchant_id = m.id AND next_sweep_at <= now() ORDER BY next_sweep_at LIMIT ?) c ORDER BY m.id`,
+		claim: `UPDATE connections SET next_sweep_at = clock_timestamp() + make_interval(secs => ?) WHERE merchant_id = ? AND id IN (
+			SELECT id FROM connections WHERE merchant_id = ? AND id IN ? AND next_sweep_at <= now() FOR UPDATE SKIP LOCKED) RETURNING id`,
+		lease: sweepLease,
+		job:   func(m models.MerchantID, id models.ID) river.JobArgs { return SweepArgs{m, id} },
+	}
+)
+
+func (s *Service) wakeDue(ctx context.Context, d due) error {
+	rows, err := s.dueRows(ctx, d.find, wakePerMerchant)
 	if err != nil {
 		return err
 	}
 	return s.eachMerchant(ctx, rows, func(tx database.Tx, m models.MerchantID, ids []models.ID) error {
 		var claimed []models.ID
-		err := tx.Raw(`UPDATE connections SET next_sweep_at = clock_timestamp() + make_interval(secs => ?)
-			WHERE merchant_id = ? AND id IN ? AND next_sweep_at <= now() RETURNING id`, sweepLease.Seconds(), m, ids).Scan(&claimed).Error
-		if err != nil {
+		if err := tx.Raw(d.claim, d.lease.Seconds(), m, m, ids).Scan(&claimed).Error; err != nil {
 			return err
 		}
 		for _, id := range claimed {
-			if err := tx.Enqueue(SweepArgs{m, id}); err != nil {
+			if err := tx.Enqueue(d.job(m, id)); err != nil {
 				return err
 			}
 		}
