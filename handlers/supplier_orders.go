@@ -27,9 +27,11 @@ type supplierOrder struct {
 	Lines             []supplierOrderLine `json:"lines" validate:"required"`
 	ErrorCode         string              `json:"error_code,omitempty" example:"out_of_stock"`
 	ErrorDetail       string              `json:"error_detail,omitempty"`
-	HoldUntil         *time.Time          `json:"hold_until,omitempty"`
-	PlacedAt          *time.Time          `json:"placed_at,omitempty"`
-	PaidAt            *time.Time          `json:"paid_at,omitempty"`
+	// Numbers that a late answer to an earlier try told of: perhaps a second purchase.
+	StrayNumbers []string   `json:"stray_numbers,omitempty"`
+	HoldUntil    *time.Time `json:"hold_until,omitempty"`
+	PlacedAt     *time.Time `json:"placed_at,omitempty"`
+	PaidAt       *time.Time `json:"paid_at,omitempty"`
 	// AliExpress closes it when it is not paid by then.
 	PayBy         *time.Time `json:"pay_by,omitempty"`
 	LastCheckedAt *time.Time `json:"last_checked_at,omitempty"`
@@ -55,7 +57,7 @@ func toSupplierOrder(so models.SupplierOrder) supplierOrder {
 	out := supplierOrder{
 		ID: so.ID, AccountID: so.AccountID, State: so.State, Origin: so.Origin, Number: so.ExternalID, SupplierStoreName: so.SupplierStoreName,
 		Stage: so.Stage, Status: so.Status, LogisticsStatus: so.LogisticsStatus, EndReason: so.EndReason, Lines: make([]supplierOrderLine, len(so.Lines)),
-		ErrorCode: so.ErrorCode, ErrorDetail: so.ErrorDetail, HoldUntil: utc(so.NotBefore), PlacedAt: utc(so.PlacedAt), PaidAt: utc(so.PaidAt), PayBy: utc(so.PayBy),
+		ErrorCode: so.ErrorCode, ErrorDetail: so.ErrorDetail, StrayNumbers: so.StrayNumbers, HoldUntil: utc(so.NotBefore), PlacedAt: utc(so.PlacedAt), PaidAt: utc(so.PaidAt), PayBy: utc(so.PayBy),
 		LastCheckedAt: utc(so.LastCheckedAt), NextCheckAt: utc(so.NextCheckAt),
 	}
 	if so.AmountCurrency != "" {

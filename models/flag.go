@@ -10,6 +10,7 @@ const (
 	FlagNoSupplier           FlagCode = "no_supplier"
 	FlagPlaceFailed          FlagCode = "place_failed"
 	FlagPlaceUnknown         FlagCode = "place_unknown"
+	FlagMaybeBoughtTwice     FlagCode = "maybe_bought_twice"
 	FlagSupplierCancelled    FlagCode = "supplier_cancelled"
 	FlagPaymentTimeout       FlagCode = "payment_timeout"
 	FlagClosedUnshipped      FlagCode = "closed_unshipped"

@@ -132,6 +132,7 @@ type SupplierOrder struct {
 	UnsureSince   *time.Time
 	ErrorCode     string
 	ErrorDetail   string
+	StrayNumbers  []string `gorm:"serializer:json"` // told by a late answer to an earlier try: a second purchase, perhaps
 
 	// What AliExpress says.
 	ExternalID        string

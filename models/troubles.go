@@ -1,6 +1,10 @@
 package models
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // raise collects what needs a person. Flags are opened and closed from this list alone, so each closes by itself when its
 // fact is gone.
@@ -120,6 +124,13 @@ func nextActionFor(code string) string {
 }
 
 func (r *roller) raiseSupplier(s SupplierOrder) {
+	if stray := r.stray(s); len(stray) > 0 {
+		r.trouble(Trouble{
+			Code: FlagMaybeBoughtTwice, Subject: string(s.ID), Owner: OwnerMerchant,
+			Detail:     fmt.Sprintf("A late answer to an earlier try says that AliExpress order %s exists: it may be one too many.", strings.Join(stray, ", ")),
+			NextAction: "Look at it on AliExpress and cancel it there before it is paid.",
+		})
+	}
 	if s.State == PlacementUnknown {
 		r.trouble(Trouble{
 			Code: FlagPlaceUnknown, Subject: string(s.ID), Owner: OwnerMerchant, Detail: capital(failureText(s)),
@@ -163,6 +174,17 @@ func (r *roller) raiseSupplier(s SupplierOrder) {
 			NextAction: "Wait for the number or ask the seller for it.",
 		})
 	}
+}
+
+// stray are the numbers of a late answer that turned out to belong to none of the order's supplier orders.
+func (r *roller) stray(s SupplierOrder) []string {
+	var out []string
+	for _, n := range s.StrayNumbers {
+		if !slices.ContainsFunc(r.SupplierOrders, func(other SupplierOrder) bool { return other.ExternalID == n }) {
+			out = append(out, n)
+		}
+	}
+	return out
 }
 
 func (r *roller) unitsWithoutNumber(s SupplierOrder) int {

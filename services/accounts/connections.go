@@ -25,6 +25,9 @@ const (
 	refreshLease = time.Minute
 )
 
+// clockSlack is how far Wix' clock, which counts whole seconds, may be from ours.
+const clockSlack = 5 * time.Second
+
 // ConnectStore binds a store to a merchant. The signed instance proves that the caller came from that very site: an instance
 // id alone could be typed in by anybody (wix.md 1.5). Connecting a store again makes it active again. It answers Conflict
 // when the store belongs to another merchant.
@@ -315,9 +318,10 @@ func (s *Service) Failed(ctx context.Context, m models.MerchantID, id models.ID,
 }
 
 // Removed notes that the app was removed from a store: nothing more is sent, the data is kept.
-func (s *Service) Removed(tx database.Tx, m models.MerchantID, id models.ID) error {
-	res := tx.Exec("UPDATE connections SET state = ?, next_sweep_at = NULL, updated_at = ? WHERE merchant_id = ? AND id = ? AND state <> 'removed'",
-		models.ConnectionRemoved, tx.Now, m, id)
+// A message that was sent before the store was connected anew is old news: Wix repeats messages for two days.
+func (s *Service) Removed(tx database.Tx, m models.MerchantID, id models.ID, at time.Time) error {
+	res := tx.Exec(`UPDATE connections SET state = ?, next_sweep_at = NULL, updated_at = ? WHERE merchant_id = ? AND id = ? AND state <> 'removed'
+		AND (state <> 'active' OR updated_at <= ?)`, models.ConnectionRemoved, tx.Now, m, id, at.Add(clockSlack))
 	if res.Error != nil || res.RowsAffected == 0 {
 		return res.Error
 	}

@@ -344,7 +344,7 @@ func (f PlacementSent) apply(c *change) error {
 	// The lease ran out before the answer came; a number counts even after a person has said that there is none.
 	late := s.Epoch == f.Epoch && (s.State == models.PlacementUnknown || s.State == models.PlacementApproved && f.Result.Class == models.ClassPlaced)
 	if (s.State != models.PlacementSending || s.Epoch != f.Epoch) && !late {
-		c.tooLate(*s, f)
+		c.tooLate(s, f)
 		return nil
 	}
 	s.LeaseUntil = nil
@@ -369,10 +369,11 @@ func (f PlacementSent) apply(c *change) error {
 }
 
 // tooLate tells of numbers that came when the placement had moved on: a person has to see that they may be a second purchase.
-func (c *change) tooLate(s models.SupplierOrder, f PlacementSent) {
+func (c *change) tooLate(s *models.SupplierOrder, f PlacementSent) {
 	if f.Result.Class != models.ClassPlaced || slices.Contains(f.Result.Numbers, s.ExternalID) {
 		return
 	}
+	s.StrayNumbers = append(slices.Clone(s.StrayNumbers), f.Result.Numbers...)
 	numbers := strings.Join(f.Result.Numbers, ", ")
 	c.event(models.EventPlacementUnknown, fmt.Sprintf("A late answer to an earlier try says that AliExpress order %s exists. Look at it on AliExpress: it may be one too many.", numbers),
 		map[string]any{"supplier_order_id": s.ID, "epoch": f.Epoch, "numbers": f.Result.Numbers})

@@ -118,7 +118,7 @@ func TestASyncJobTellsWhatChangedAndWhyNot(t *testing.T) {
 	}
 	w.wix.ClearFaults()
 	w.must(w.wix.Remove(w.store.ExternalID))
-	w.must(w.db.InTx(t.Context(), func(tx database.Tx) error { return w.accounts.Removed(tx, w.m, w.store.ID) }))
+	w.must(w.db.InTx(t.Context(), func(tx database.Tx) error { return w.accounts.Removed(tx, w.m, w.store.ID, tx.Now) }))
 	job, _ = w.request(models.SyncScope{Kind: models.ScopeOrders, IDs: []models.ID{id}}, models.FromStore)
 	if job = w.finished(job.ID); job.Refused != 1 || w.items(job.ID)[0].Why == "" {
 		t.Errorf("%+v", w.items(job.ID))

@@ -472,13 +472,31 @@ func TestALateAnswerIsRecorded(t *testing.T) {
 		w.apply(id, orders.PlacementExpired{SupplierOrderID: so.ID})
 		w.apply(id, orders.PlacementAbsent{SupplierOrderID: so.ID})
 		w.apply(id, orders.PlacementClaimed{SupplierOrderID: so.ID, SHA256: "aa", Until: time.Now().Add(time.Hour), Claim: &orders.Claim{}})
-		c := w.apply(id, answer(so, 1, placed))
-		if len(c.Events) != 1 || w.supplierOrder(id, so.ID).State != models.PlacementSending {
-			t.Errorf("%v, %s", c.Events, w.supplierOrder(id, so.ID).State)
+		flagged := func() bool {
+			return one[int](w, "SELECT count(*) FROM flags WHERE order_id = ? AND code = 'maybe_bought_twice' AND closed_at IS NULL", id) == 1
 		}
-		w.apply(id, answer(so, 2, placed))
+		w.apply(id, answer(so, 1, placed))
+		if !flagged() || w.supplierOrder(id, so.ID).State != models.PlacementSending {
+			t.Errorf("flagged %t, %s", flagged(), w.supplierOrder(id, so.ID).State)
+		}
+		w.apply(id, answer(so, 2, placed)) // the same number: AliExpress knew the key
+		if flagged() {
+			t.Error("one number is called two purchases")
+		}
 		if n := one[int](w, "SELECT count(*) FROM placement_attempts WHERE numbers @> '[\"8190000000000077\"]'"); n != 2 {
 			t.Errorf("%d attempts are kept", n)
+		}
+	})
+	t.Run("after the next try has brought another number", func(t *testing.T) {
+		t.Parallel()
+		w, id, so := claimed(t)
+		w.apply(id, orders.PlacementExpired{SupplierOrderID: so.ID})
+		w.apply(id, orders.PlacementAbsent{SupplierOrderID: so.ID})
+		w.apply(id, orders.PlacementClaimed{SupplierOrderID: so.ID, SHA256: "aa", Until: time.Now().Add(time.Hour), Claim: &orders.Claim{}})
+		w.apply(id, answer(so, 2, models.PlaceResult{Class: models.ClassPlaced, Numbers: []string{"8190000000000078"}}))
+		w.apply(id, answer(so, 1, placed))
+		if n := one[int](w, "SELECT count(*) FROM flags WHERE order_id = ? AND code = 'maybe_bought_twice' AND closed_at IS NULL AND detail LIKE '%8190000000000077%'", id); n != 1 {
+			t.Error("nobody is told of the second purchase")
 		}
 	})
 	t.Run("a refusal", func(t *testing.T) {

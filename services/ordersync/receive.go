@@ -56,8 +56,8 @@ func (s *Service) keep(ctx context.Context, msg message) error {
 	result := "orphan"
 	err = s.db.InTx(ctx, func(tx database.Tx) error {
 		if !known {
-			return tx.Exec(`INSERT INTO orphan_inbox (platform, event_id, external_id, kind, entity_id, body, received_at) VALUES (?, ?, ?, ?, ?, ?, ?)
-				ON CONFLICT DO NOTHING`, msg.platform, msg.eventID, msg.externalID, msg.kind, msg.entityID, msg.body, tx.Now).Error
+			return tx.Exec(`INSERT INTO orphan_inbox (platform, event_id, external_id, kind, entity_id, body, sent_at, received_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+				ON CONFLICT DO NOTHING`, msg.platform, msg.eventID, msg.externalID, msg.kind, msg.entityID, msg.body, msg.at, tx.Now).Error
 		}
 		fresh, err := put(tx, m, connection, msg)
 		result = "accepted"
@@ -78,10 +78,10 @@ func (s *Service) keep(ctx context.Context, msg message) error {
 // counted, and its order is read again, which is all that a push message ever does.
 func put(tx database.Tx, m models.MerchantID, connection models.ID, msg message) (fresh bool, err error) {
 	var deliveries int
-	err = tx.Raw(`INSERT INTO inbox (merchant_id, platform, event_id, connection_id, kind, entity_id, body, received_at, deliveries, outcome)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, '') ON CONFLICT (merchant_id, platform, event_id) DO UPDATE SET deliveries = inbox.deliveries + 1,
+	err = tx.Raw(`INSERT INTO inbox (merchant_id, platform, event_id, connection_id, kind, entity_id, body, sent_at, received_at, deliveries, outcome)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, '') ON CONFLICT (merchant_id, platform, event_id) DO UPDATE SET deliveries = inbox.deliveries + 1,
 			done_at = CASE WHEN inbox.platform = 'aliexpress' THEN NULL ELSE inbox.done_at END RETURNING deliveries`,
-		m, msg.platform, msg.eventID, connection, msg.kind, msg.entityID, msg.body, tx.Now).Row().Scan(&deliveries)
+		m, msg.platform, msg.eventID, connection, msg.kind, msg.entityID, msg.body, msg.at, tx.Now).Row().Scan(&deliveries)
 	if fresh = deliveries == 1; err != nil || !fresh && msg.platform == models.Wix {
 		return fresh, err
 	}
@@ -94,13 +94,14 @@ func (s *Service) adopt(ctx context.Context, c models.Connection) error {
 		var rows []struct {
 			EventID, Kind, EntityID string
 			Body                    []byte
+			SentAt                  time.Time
 		}
-		err := tx.Raw("DELETE FROM orphan_inbox WHERE platform = ? AND external_id = ? RETURNING event_id, kind, entity_id, body", c.Platform, c.ExternalID).Scan(&rows).Error
+		err := tx.Raw("DELETE FROM orphan_inbox WHERE platform = ? AND external_id = ? RETURNING event_id, kind, entity_id, body, sent_at", c.Platform, c.ExternalID).Scan(&rows).Error
 		if err != nil {
 			return fmt.Errorf("adopt orphans: %w", err)
 		}
 		for _, r := range rows {
-			if _, err := put(tx, c.MerchantID, c.ID, message{platform: c.Platform, eventID: r.EventID, kind: r.Kind, entityID: r.EntityID, body: r.Body}); err != nil {
+			if _, err := put(tx, c.MerchantID, c.ID, message{platform: c.Platform, eventID: r.EventID, kind: r.Kind, entityID: r.EntityID, body: r.Body, at: r.SentAt}); err != nil {
 				return err
 			}
 		}
@@ -113,6 +114,7 @@ type inboxRow struct {
 	ConnectionID models.ID
 	Kind         string
 	EntityID     string
+	SentAt       time.Time
 	ReceivedAt   time.Time
 	DoneAt       *time.Time
 }
@@ -128,7 +130,7 @@ const (
 // receive works one message: it is a hint to read, never a fact.
 func (s *Service) receive(ctx context.Context, a ReceiveArgs) error {
 	var row inboxRow
-	res := s.db.Read(ctx).Raw("SELECT connection_id, kind, entity_id, received_at, done_at FROM inbox WHERE merchant_id = ? AND platform = ? AND event_id = ?",
+	res := s.db.Read(ctx).Raw("SELECT connection_id, kind, entity_id, sent_at, received_at, done_at FROM inbox WHERE merchant_id = ? AND platform = ? AND event_id = ?",
 		a.MerchantID, a.Platform, a.EventID).Scan(&row)
 	if res.Error != nil {
 		return database.Err(res.Error)
@@ -155,7 +157,7 @@ func (s *Service) act(ctx context.Context, a ReceiveArgs, row inboxRow) (outcome
 	case row.Kind == "AppInstalled":
 		return inboxApplied, s.db.InTx(ctx, func(tx database.Tx) error { return s.accounts.Installed(tx, a.MerchantID, row.ConnectionID) })
 	case row.Kind == "AppRemoved":
-		return inboxApplied, s.db.InTx(ctx, func(tx database.Tx) error { return s.accounts.Removed(tx, a.MerchantID, row.ConnectionID) })
+		return inboxApplied, s.db.InTx(ctx, func(tx database.Tx) error { return s.accounts.Removed(tx, a.MerchantID, row.ConnectionID, row.SentAt) })
 	case row.EntityID == "":
 		return inboxIgnored, nil
 	}

@@ -3,6 +3,7 @@ package ordersync_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"waybill/models"
 	"waybill/services/database"
@@ -117,6 +118,26 @@ func TestMessagesOfAnUnknownStoreWaitUntilItIsConnected(t *testing.T) {
 	waitFor(t, "they are adopted and worked", func() bool {
 		return one[int](w, "SELECT count(*) FROM orphan_inbox") == 0 && one[int](w, "SELECT count(*) FROM inbox WHERE entity_id = ? AND done_at IS NOT NULL", o.ID) == 3
 	})
+}
+
+// Wix repeats a message for two days: a removal that was sent before the store was connected anew stops nothing.
+func TestAnOldRemovalDoesNotStopAStoreThatIsBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	state := func() models.ConnectionState {
+		c, err := w.accounts.Connection(t.Context(), w.m, w.store.ID)
+		w.must(err)
+		return c.State
+	}
+	remove := func(sent time.Duration) {
+		w.must(w.db.InTx(t.Context(), func(tx database.Tx) error { return w.accounts.Removed(tx, w.m, w.store.ID, tx.Now.Add(sent)) }))
+	}
+	if remove(-time.Hour); state() != models.ConnectionActive {
+		t.Errorf("an old removal: %s", state())
+	}
+	if remove(0); state() != models.ConnectionRemoved {
+		t.Errorf("a removal: %s", state())
+	}
 }
 
 func TestRemovingTheAppStopsTheStoreAndInstallingItResumes(t *testing.T) {
