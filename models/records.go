@@ -43,7 +43,6 @@ type Connection struct {
 	RefreshExpiresAt *time.Time
 	RefreshLease     *time.Time // one refresher at a time
 	Watermark        *time.Time // stores: newest change a sweep has stored
-	SweepCursor      string     // stores: where a sweep that was cut off goes on
 	NextSweepAt      *time.Time
 	LastSuccessAt    *time.Time
 	LastErrorAt      *time.Time

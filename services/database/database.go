@@ -107,24 +107,17 @@ func (db *DB) InTx(ctx context.Context, fn func(tx Tx) error) error {
 }
 
 // Enqueue adds a job that exists if and only if the transaction commits.
-func (tx Tx) Enqueue(args river.JobArgs) error { return tx.enqueue(args, nil) }
-
-// EnqueueAt adds a job that is worked no sooner than at.
-func (tx Tx) EnqueueAt(args river.JobArgs, at time.Time) error {
-	return tx.enqueue(args, &river.InsertOpts{ScheduledAt: at})
-}
-
-func (tx Tx) enqueue(args river.JobArgs, opts *river.InsertOpts) error {
+func (tx Tx) Enqueue(args river.JobArgs) error {
 	ctx := tx.Statement.Context
 	return withPgx(tx.DB, func(t pgx.Tx) error {
-		if _, err := tx.insert.InsertTx(ctx, t, args, opts); err != nil {
+		if _, err := tx.insert.InsertTx(ctx, t, args, nil); err != nil {
 			return fmt.Errorf("enqueue %s: %w", args.Kind(), err)
 		}
 		return nil
 	})
 }
 
-// EnqueueMany adds jobs in one round trip.
+// EnqueueMany is Enqueue for many jobs in one round trip.
 func (tx Tx) EnqueueMany(args []river.JobArgs) error {
 	if len(args) == 0 {
 		return nil

@@ -5,7 +5,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/riverqueue/river"
 
 	"waybill/models"
 	"waybill/services/database"
@@ -44,9 +45,9 @@ func TestRowAndJobShareOneTransaction(t *testing.T) {
 		}, 1, 1},
 		{"many jobs", func(ctx context.Context, db *database.DB) error {
 			return db.InTx(ctx, func(tx database.Tx) error {
-				return errors.Join(insertMerchant(tx), tx.EnqueueAt(probeArgs{1}, tx.Now.Add(time.Hour)))
+				return errors.Join(insertMerchant(tx), tx.EnqueueMany([]river.JobArgs{probeArgs{1}, probeArgs{2}}), tx.EnqueueMany(nil))
 			})
-		}, 1, 1},
+		}, 1, 2},
 		{"error after both", func(ctx context.Context, db *database.DB) error {
 			_ = db.InTx(ctx, func(tx database.Tx) error {
 				return errors.Join(insertMerchant(tx), tx.Enqueue(probeArgs{1}), broken)

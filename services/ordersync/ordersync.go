@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/riverqueue/river"
+
 	"waybill/models"
 	"waybill/services/accounts"
 	"waybill/services/database"
@@ -79,45 +81,44 @@ func New(o Options) *Service {
 	return s
 }
 
-// follow turns what an Apply changed into jobs on the same transaction.
-func follow(tx database.Tx, c orders.Changes) error {
-	for _, id := range c.Pushes {
-		if err := tx.Enqueue(PushArgs{c.MerchantID, id}); err != nil {
-			return err
-		}
-	}
-	for _, id := range c.Placements {
-		if err := tx.Enqueue(PlaceArgs{c.MerchantID, id}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// apply lets facts into an order in a transaction of its own, with the jobs they make necessary.
-func (s *Service) apply(ctx context.Context, m models.MerchantID, orderID models.ID, by orders.By, facts ...orders.Fact) (c orders.Changes, err error) {
+// change lets facts into an order in a transaction of its own, together with the jobs that they make necessary.
+func (s *Service) change(ctx context.Context, let func(database.Tx) (orders.Changes, error)) (c orders.Changes, err error) {
 	err = s.db.InTx(ctx, func(tx database.Tx) error {
-		c, err = s.orders.Apply(tx, m, orderID, by, facts...)
-		if err != nil {
+		if c, err = let(tx); err != nil {
 			return err
 		}
-		return follow(tx, c)
+		var jobs []river.JobArgs
+		for _, id := range c.Pushes {
+			jobs = append(jobs, PushArgs{c.MerchantID, id})
+		}
+		for _, id := range c.Placements {
+			jobs = append(jobs, PlaceArgs{c.MerchantID, id})
+		}
+		return tx.EnqueueMany(jobs)
 	})
 	return c, err
 }
 
+// apply lets facts into an order that is known.
+func (s *Service) apply(ctx context.Context, m models.MerchantID, orderID models.ID, by orders.By, facts ...orders.Fact) (orders.Changes, error) {
+	return s.change(ctx, func(tx database.Tx) (orders.Changes, error) { return s.orders.Apply(tx, m, orderID, by, facts...) })
+}
+
+// take lets a store's snapshot in, of an order that may be new to us.
+func (s *Service) take(ctx context.Context, m models.MerchantID, store models.ID, by orders.By, snapshot models.StoreOrder) (orders.Changes, error) {
+	return s.change(ctx, func(tx database.Tx) (orders.Changes, error) { return s.orders.Receive(tx, m, store, by, snapshot) })
+}
+
 // reach reports to the connection how a call that began at began went, and passes the call's error on.
 func (s *Service) reach(ctx context.Context, m models.MerchantID, connection models.ID, began time.Time, err error) error {
-	switch models.KindOf(err) {
-	case models.Disconnected, models.Unavailable, models.Throttled:
-		if err != nil {
-			if noted := s.accounts.Failed(context.WithoutCancel(ctx), m, connection, began, err); noted != nil {
-				s.log.Error("note a connection's error", "connection_id", connection, "error", noted)
-			}
-		}
-	}
 	if err == nil {
 		return s.accounts.Worked(ctx, m, connection)
+	}
+	switch models.KindOf(err) {
+	case models.Disconnected, models.Unavailable, models.Throttled:
+		if noted := s.accounts.Failed(context.WithoutCancel(ctx), m, connection, began, err); noted != nil {
+			s.log.Error("note a connection's error", "connection_id", connection, "error", noted)
+		}
 	}
 	return err
 }

@@ -401,8 +401,8 @@ func (s *Service) sendOnce(ctx context.Context, m models.MerchantID, orderID mod
 	approved, _ := supplierOrderIn(d, so.ID)
 	claim := &orders.Claim{}
 	claimedAt := time.Now()
-	_, err = s.applyAt(ctx, m, orderID, func(tx database.Tx) orders.Fact {
-		return orders.PlacementClaimed{SupplierOrderID: so.ID, SHA256: approved.RequestSHA256, Until: tx.Now.Add(s.pace.Lease), Claim: claim}
+	err = s.applyAt(ctx, m, orderID, func(now time.Time) orders.Fact {
+		return orders.PlacementClaimed{SupplierOrderID: so.ID, SHA256: approved.RequestSHA256, Until: now.Add(s.pace.Lease), Claim: claim}
 	})
 	if err != nil {
 		return nil, unlessTaken(err)
@@ -425,15 +425,12 @@ func (s *Service) sendOnce(ctx context.Context, m models.MerchantID, orderID mod
 	return nil, err
 }
 
-func (s *Service) applyAt(ctx context.Context, m models.MerchantID, orderID models.ID, fact func(database.Tx) orders.Fact) (c orders.Changes, err error) {
-	err = s.db.InTx(ctx, func(tx database.Tx) error {
-		c, err = s.orders.Apply(tx, m, orderID, engine, fact(tx))
-		if err != nil {
-			return err
-		}
-		return follow(tx, c)
+// applyAt is apply for one step of Waybill's own whose fact needs the database's time.
+func (s *Service) applyAt(ctx context.Context, m models.MerchantID, orderID models.ID, fact func(now time.Time) orders.Fact) error {
+	_, err := s.change(ctx, func(tx database.Tx) (orders.Changes, error) {
+		return s.orders.Apply(tx, m, orderID, engine, fact(tx.Now))
 	})
-	return c, err
+	return err
 }
 
 // record keeps trying for a while: what AliExpress answered exists nowhere else. If it cannot be written the row stays

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"waybill/models"
-	"waybill/services/database"
 	"waybill/services/orders"
 )
 
@@ -38,8 +37,8 @@ func (s *Service) RetryPush(ctx context.Context, m models.MerchantID, pushID mod
 // create, amend or replace, then list again. Creating has no key against doubles, so the list always comes first, and a
 // lease keeps two processes from doing it at once.
 func (s *Service) tell(ctx context.Context, m models.MerchantID, orderID, pushID models.ID) (orders.Changes, error) {
-	_, err := s.applyAt(ctx, m, orderID, func(tx database.Tx) orders.Fact {
-		return orders.PushClaimed{PushID: pushID, Until: tx.Now.Add(pushLease)}
+	err := s.applyAt(ctx, m, orderID, func(now time.Time) orders.Fact {
+		return orders.PushClaimed{PushID: pushID, Until: now.Add(pushLease)}
 	})
 	if errors.Is(err, models.Conflict) {
 		return orders.Changes{}, nil // another job has done it

@@ -211,12 +211,5 @@ func (s *Service) readStore(ctx context.Context, m models.MerchantID, store mode
 	if err != nil {
 		return changes, err
 	}
-	err = s.db.InTx(ctx, func(tx database.Tx) error {
-		changes, err = s.orders.Receive(tx, m, store, by, snapshot)
-		if err != nil {
-			return err
-		}
-		return follow(tx, changes)
-	})
-	return changes, err
+	return s.take(ctx, m, store, by, snapshot)
 }

@@ -20,8 +20,8 @@ const (
 	sweepLease = 5 * time.Minute
 )
 
-// sweep searches a store by time of change for what no webhook told. Each page is stored together with the watermark that
-// it moves, and the watermark only ever moves to the newest change seen.
+// sweep searches a store by time of change for what no webhook told. The watermark moves when a page is stored, never before,
+// and only ever to the newest change seen; a sweep that is cut off goes on from there.
 func (s *Service) sweep(ctx context.Context, m models.MerchantID, connection models.ID) error {
 	c, err := s.accounts.Connection(ctx, m, connection)
 	if err != nil {
@@ -59,14 +59,7 @@ func (s *Service) sweep(ctx context.Context, m models.MerchantID, connection mod
 func (s *Service) takePage(ctx context.Context, c models.Connection, page models.StorePage) error {
 	newest := time.Time{}
 	for _, snapshot := range page.Orders {
-		err := s.db.InTx(ctx, func(tx database.Tx) error {
-			changes, err := s.orders.Receive(tx, c.MerchantID, c.ID, orders.By{Actor: models.ActorSystem, Source: models.SourceSweep}, snapshot)
-			if err != nil {
-				return err
-			}
-			return follow(tx, changes)
-		})
-		if err != nil {
+		if _, err := s.take(ctx, c.MerchantID, c.ID, orders.By{Actor: models.ActorSystem, Source: models.SourceSweep}, snapshot); err != nil {
 			return fmt.Errorf("take order %s: %w", snapshot.ExternalID, err)
 		}
 		if snapshot.UpdatedAt.After(newest) {
@@ -171,12 +164,11 @@ func (s *Service) wakeDue(ctx context.Context, d due) error {
 		if err := tx.Raw(d.claim, d.lease.Seconds(), m, m, ids).Scan(&claimed).Error; err != nil {
 			return err
 		}
-		for _, id := range claimed {
-			if err := tx.Enqueue(d.job(m, id)); err != nil {
-				return err
-			}
+		jobs := make([]river.JobArgs, len(claimed))
+		for i, id := range claimed {
+			jobs[i] = d.job(m, id)
 		}
-		return nil
+		return tx.EnqueueMany(jobs)
 	})
 }
 

@@ -57,7 +57,6 @@ CREATE TABLE connections (
     refresh_expires_at timestamptz,
     refresh_lease      timestamptz,
     watermark          timestamptz,
-    sweep_cursor       text NOT NULL DEFAULT '',
     next_sweep_at      timestamptz,
     last_success_at    timestamptz,
     last_error_at      timestamptz,
