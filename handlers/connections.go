@@ -26,7 +26,9 @@ type connection struct {
 	LastErrorDetail  string     `json:"last_error_detail,omitempty"`
 	// Stores: when it is searched next for what no webhook told.
 	NextSweepAt *time.Time `json:"next_sweep_at,omitempty"`
-	CreatedAt   time.Time  `json:"created_at" validate:"required"`
+	// Stores: what has been decided about it.
+	Settings  *storeSettings `json:"settings,omitempty"`
+	CreatedAt time.Time      `json:"created_at" validate:"required"`
 } //	@name	Connection
 
 type connectionList struct {
@@ -34,11 +36,16 @@ type connectionList struct {
 } //	@name	ConnectionList
 
 func toConnection(c models.Connection) connection {
-	return connection{
+	out := connection{
 		ID: c.ID, Platform: c.Platform, ExternalID: c.ExternalID, Name: c.Name, State: c.State, TokenExpiresAt: utc(c.TokenExpiresAt),
 		RefreshExpiresAt: utc(c.RefreshExpiresAt), LastSuccessAt: utc(c.LastSuccessAt), LastErrorAt: utc(c.LastErrorAt), LastErrorCode: c.LastErrorCode,
 		LastErrorDetail: c.LastErrorDetail, NextSweepAt: utc(c.NextSweepAt), CreatedAt: c.CreatedAt.UTC(),
 	}
+	if c.Platform == models.Wix {
+		settings := toStoreSettings(c.Settings)
+		out.Settings = &settings
+	}
+	return out
 }
 
 // listConnections lists stores and supplier accounts.

@@ -220,6 +220,10 @@ func reason(f validator.FieldError) string {
 		return "must not hold the same twice"
 	case "numeric":
 		return "must be digits only"
+	case "iso3166_1_alpha2":
+		return "must be a country code (ISO 3166-1 alpha-2)"
+	case "datetime":
+		return "must be a time such as 06:00"
 	case "iso4217":
 		return "must be a currency code (ISO 4217)"
 	}

@@ -52,6 +52,8 @@ type server struct {
 //	@tag.description			Where a store's variant is bought.
 //	@tag.name					connections
 //	@tag.description			Connected stores and supplier accounts.
+//	@tag.name					settings
+//	@tag.description			What the merchant has decided, in general and about a store.
 //	@tag.name					webhooks
 //	@tag.description			What the platforms call. Authenticated by signature, not by key.
 //	@securityDefinitions.apikey	BearerAuth
@@ -108,6 +110,10 @@ func (s *server) routes() chi.Router {
 		r.Get("/connections", s.authed(s.listConnections))
 		r.Post("/connections", s.authed(s.createConnection))
 		r.Get("/connections/{id}", s.authed(s.getConnection))
+		r.Put("/connections/{id}/settings", s.authed(s.replaceStoreSettings))
+
+		r.Get("/settings", s.authed(s.getSettings))
+		r.Put("/settings", s.authed(s.replaceSettings))
 	})
 
 	r.Get("/docs", s.Docs.ServeHTTP)

@@ -27,8 +27,24 @@ const (
 	FlagParcelMissing        FlagCode = "parcel_missing"
 	FlagUnknownStatus        FlagCode = "unknown_status"
 	FlagSupplierOrderNoData  FlagCode = "supplier_order_no_data"
-	FlagNeedsReauth          FlagCode = "needs_reauth" // of a connection
-	FlagAppRemoved           FlagCode = "app_removed"  // of a connection
+	FlagPaySoon              FlagCode = "pay_soon"
+	FlagPaymentReview        FlagCode = "payment_review"
+	FlagMismatch             FlagCode = "mismatch" // the store shows something else than was confirmed
+	FlagParcelShared         FlagCode = "parcel_shared"
+	FlagHeld                 FlagCode = "held"
+	FlagSellerLate           FlagCode = "seller_late"
+	FlagTrackingSilent       FlagCode = "tracking_silent"
+	FlagOrderEdited          FlagCode = "order_edited"
+	FlagOverrideConflict     FlagCode = "override_conflict"
+	FlagAuthorizationEnding  FlagCode = "authorization_ending"
+	FlagStaleOrder           FlagCode = "stale_order"
+	FlagGoneFromStore        FlagCode = "gone_from_store"
+	FlagAccountGone          FlagCode = "account_gone"
+	FlagNeedsReauth          FlagCode = "needs_reauth"       // of a connection
+	FlagAppRemoved           FlagCode = "app_removed"        // of a connection
+	FlagAccessEnding         FlagCode = "access_ending"      // of a connection
+	FlagPermissionMissing    FlagCode = "permission_missing" // of a connection
+	FlagSameSiteTwice        FlagCode = "same_site_twice"    // of a connection
 )
 
 // Who has to act.

@@ -239,6 +239,18 @@ type Grant struct {
 
 // Access is what an adapter needs to act for one connection.
 type Access struct {
+	MerchantID MerchantID // whose share of the platform's budget the call is taken from
+	Purpose    Purpose
 	ExternalID string // Wix instance id, AliExpress user id
 	Token      Secret // AliExpress session; empty for Wix, whose adapter gets its own per instance
 }
+
+// Purpose says what a call is for: a share of every budget is kept for people and for money.
+type Purpose string
+
+// The purposes. The zero value is the background's.
+const (
+	PurposeBackground Purpose = ""       // checks and sweeps: they have all day
+	PurposePerson     Purpose = "person" // somebody waits for it
+	PurposePlacing    Purpose = "placing"
+)

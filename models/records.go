@@ -7,6 +7,7 @@ type Merchant struct {
 	ID        MerchantID `gorm:"primaryKey"`
 	Name      string
 	Zone      string    // IANA time zone of its schedules
+	Settings  Settings  `gorm:"serializer:json"`
 	CreatedAt time.Time `gorm:"autoCreateTime:false;autoUpdateTime:false"`
 }
 
@@ -48,8 +49,9 @@ type Connection struct {
 	LastErrorAt      *time.Time
 	LastErrorCode    string
 	LastErrorDetail  string
-	CreatedAt        time.Time `gorm:"autoCreateTime:false;autoUpdateTime:false"`
-	UpdatedAt        time.Time `gorm:"autoCreateTime:false;autoUpdateTime:false"`
+	Settings         StoreSettings `gorm:"serializer:json"` // of a store
+	CreatedAt        time.Time     `gorm:"autoCreateTime:false;autoUpdateTime:false"`
+	UpdatedAt        time.Time     `gorm:"autoCreateTime:false;autoUpdateTime:false"`
 }
 
 // Actor is who did something, as the timeline shows it: "system", "api:<key name>".
@@ -130,9 +132,13 @@ type Flag struct {
 	NextAction   string
 	Deadline     *time.Time
 	OpenedAt     time.Time
+	SnoozedUntil *time.Time // a person has put it off until then
+	SnoozedBy    string
+	SnoozedWhy   string
 	ClosedAt     *time.Time
 	ClosedBy     string
 	ClosedWhy    string
+	Dismissed    bool // closed by a person while its fact was there; it stays closed until the fact has gone once
 }
 
 // SyncJob is one run of syncing: a scope, an actor, a reason, and per order an outcome.

@@ -10,6 +10,7 @@ import (
 // Facts is everything that is known about one order. Now is used for deadlines only: no tab depends on it.
 type Facts struct {
 	Now            time.Time
+	Rules          Rules
 	Order          Order
 	Lines          []Line
 	SupplierOrders []SupplierOrder // with their lines, oldest first

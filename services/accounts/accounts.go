@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"time"
 
 	"waybill/models"
 	"waybill/services/database"
@@ -86,4 +87,33 @@ func (s *Service) HasMerchants(ctx context.Context) (bool, error) {
 	var any bool
 	err := s.db.Read(ctx).Raw("SELECT EXISTS (SELECT 1 FROM merchants)").Row().Scan(&any)
 	return any, database.Err(err)
+}
+
+// Merchant reads a merchant with its settings, defaults filled in.
+func (s *Service) Merchant(ctx context.Context, m models.MerchantID) (models.Merchant, error) {
+	var merchant models.Merchant
+	if err := s.db.Read(ctx).Where("id = ?", m).Take(&merchant).Error; err != nil {
+		return merchant, fmt.Errorf("read merchant: %w", database.Err(err))
+	}
+	merchant.Settings = merchant.Settings.OrDefaults()
+	return merchant, nil
+}
+
+// Decide replaces a merchant's zone and settings.
+func (s *Service) Decide(tx database.Tx, m models.MerchantID, zone string, settings models.Settings) error {
+	if _, err := time.LoadLocation(zone); err != nil || zone == "" || zone == "Local" {
+		e := models.Errorf(models.Invalid, "validation_failed", "The zone is not known.")
+		e.Fields = []models.FieldError{{Pointer: "/zone", Reason: "must be a time zone such as Europe/Berlin"}}
+		return e
+	}
+	return tx.Model(&models.Merchant{}).Where("id = ?", m).Select("zone", "settings").Updates(&models.Merchant{Zone: zone, Settings: settings}).Error
+}
+
+// DecideStore replaces what a merchant has decided about one store. It answers NotFound for anything but a store of its own.
+func (s *Service) DecideStore(tx database.Tx, m models.MerchantID, store models.ID, settings models.StoreSettings) error {
+	res := tx.Model(&models.Connection{}).Where("merchant_id = ? AND id = ? AND platform = ?", m, store, models.Wix).Select("settings").Updates(&models.Connection{Settings: settings})
+	if res.Error == nil && res.RowsAffected == 0 {
+		return models.Errorf(models.NotFound, "store_not_found", "There is no such store.")
+	}
+	return res.Error
 }

@@ -195,21 +195,21 @@ func (s *Service) Access(ctx context.Context, m models.MerchantID, id models.ID)
 		return models.Access{}, disconnected(c)
 	}
 	if c.Platform == models.Wix {
-		return models.Access{ExternalID: c.ExternalID}, nil
+		return models.Access{MerchantID: c.MerchantID, ExternalID: c.ExternalID}, nil
 	}
 	t, err := s.unseal(c)
 	if err != nil {
 		return models.Access{}, err
 	}
 	if c.TokenExpiresAt == nil || time.Until(*c.TokenExpiresAt) > renewBefore {
-		return models.Access{ExternalID: c.ExternalID, Token: models.Secret(t.Access)}, nil
+		return models.Access{MerchantID: c.MerchantID, ExternalID: c.ExternalID, Token: models.Secret(t.Access)}, nil
 	}
 	renewed, err := s.renew(ctx, c)
 	if err == nil {
 		return renewed, nil
 	}
 	if time.Until(*c.TokenExpiresAt) > 0 && !errors.Is(err, models.Disconnected) {
-		return models.Access{ExternalID: c.ExternalID, Token: models.Secret(t.Access)}, nil // good for a while yet
+		return models.Access{MerchantID: c.MerchantID, ExternalID: c.ExternalID, Token: models.Secret(t.Access)}, nil // good for a while yet
 	}
 	return models.Access{}, err
 }
@@ -229,7 +229,7 @@ func (s *Service) Renew(ctx context.Context, m models.MerchantID, id models.ID, 
 		return models.Access{}, err
 	}
 	if t.Access != refused.Reveal() {
-		return models.Access{ExternalID: c.ExternalID, Token: models.Secret(t.Access)}, nil
+		return models.Access{MerchantID: c.MerchantID, ExternalID: c.ExternalID, Token: models.Secret(t.Access)}, nil
 	}
 	return s.renew(ctx, c)
 }
@@ -264,7 +264,7 @@ func (s *Service) renew(ctx context.Context, c models.Connection) (models.Access
 		return models.Access{}, err
 	}
 	if !sameTime(fresh.TokenExpiresAt, c.TokenExpiresAt) {
-		return models.Access{ExternalID: c.ExternalID, Token: models.Secret(t.Access)}, s.endLease(ctx, c)
+		return models.Access{MerchantID: c.MerchantID, ExternalID: c.ExternalID, Token: models.Secret(t.Access)}, s.endLease(ctx, c)
 	}
 	asked := time.Now()
 	grant, err := s.tokens.Refresh(ctx, models.Secret(t.Refresh))
@@ -280,7 +280,7 @@ func (s *Service) renew(ctx context.Context, c models.Connection) (models.Access
 		return tx.Model(&models.Connection{}).Where("merchant_id = ? AND id = ?", c.MerchantID, c.ID).
 			Select("credentials", "key_id", "token_expires_at", "refresh_expires_at", "refresh_lease").Updates(&fresh).Error
 	})
-	return models.Access{ExternalID: c.ExternalID, Token: grant.AccessToken}, err
+	return models.Access{MerchantID: c.MerchantID, ExternalID: c.ExternalID, Token: grant.AccessToken}, err
 }
 
 func sameTime(a, b *time.Time) bool {

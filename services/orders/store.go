@@ -1,6 +1,7 @@
 package orders
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -40,6 +41,9 @@ func notFound(err error) error {
 
 // readFacts reads what hangs on an order. It is the one reader of facts: Apply and the detail page use it alike.
 func readFacts(db *gorm.DB, m models.MerchantID, orderID models.ID, f *models.Facts) error {
+	if err := readRules(db, m, f.Order.StoreID, &f.Rules); err != nil {
+		return err
+	}
 	var supplierLines []models.SupplierLine
 	var items []models.ParcelItem
 	for _, q := range []struct {
@@ -71,6 +75,20 @@ func readFacts(db *gorm.DB, m models.MerchantID, orderID models.ID, f *models.Fa
 			}
 		}
 	}
+	return nil
+}
+
+// readRules reads what the merchant has decided in general and about the order's store.
+func readRules(db *gorm.DB, m models.MerchantID, storeID models.ID, r *models.Rules) error {
+	var merchant, store string
+	row := db.Raw("SELECT m.settings::text, c.settings::text FROM merchants m JOIN connections c ON c.merchant_id = m.id WHERE m.id = ? AND c.id = ?", m, storeID).Row()
+	if err := row.Scan(&merchant, &store); err != nil {
+		return fmt.Errorf("read the settings: %w", database.Err(err))
+	}
+	if err := errors.Join(json.Unmarshal([]byte(merchant), &r.Merchant), json.Unmarshal([]byte(store), &r.Store)); err != nil {
+		return fmt.Errorf("read the settings: %w", err)
+	}
+	r.Merchant = r.Merchant.OrDefaults()
 	return nil
 }
 

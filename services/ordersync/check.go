@@ -171,11 +171,11 @@ func (s *Service) readSupplier(ctx context.Context, m models.MerchantID, orderID
 	if err != nil {
 		return changes, err
 	}
-	answer, err := call(ctx, s, m, so.AccountID, func(a models.Access) (models.SupplierAnswer, error) { return s.supplier.Order(ctx, a, so.ExternalID) })
+	answer, err := call(ctx, s, m, so.AccountID, purposeOf(by), func(a models.Access) (models.SupplierAnswer, error) { return s.supplier.Order(ctx, a, so.ExternalID) })
 	var parcels []models.TrackedParcel
 	var trackErr error
 	if err == nil && mayHaveParcels(answer, so) {
-		parcels, trackErr = call(ctx, s, m, so.AccountID, func(a models.Access) ([]models.TrackedParcel, error) {
+		parcels, trackErr = call(ctx, s, m, so.AccountID, purposeOf(by), func(a models.Access) ([]models.TrackedParcel, error) {
 			return s.supplier.Tracking(ctx, a, so.ExternalID)
 		})
 	}

@@ -94,6 +94,16 @@ type RemapArgs struct {
 // Kind names the job.
 func (RemapArgs) Kind() string { return "remap" }
 
+// RerollArgs reads the facts of a merchant's open orders anew under changed decisions, of one store or of all.
+type RerollArgs struct {
+	MerchantID models.MerchantID `json:"merchant_id"`
+	StoreID    models.ID         `json:"store_id,omitempty"`
+	Actor      models.Actor      `json:"actor"`
+}
+
+// Kind names the job.
+func (RerollArgs) Kind() string { return "reroll" }
+
 // Workers registers every kind of job: a process that works any must know all.
 func (s *Service) Workers() *river.Workers {
 	w := river.NewWorkers()
@@ -110,6 +120,7 @@ func (s *Service) Workers() *river.Workers {
 	river.AddWorker(w, work(func(ctx context.Context, a SweepArgs) error { return s.sweep(ctx, a.MerchantID, a.ConnectionID) }))
 	river.AddWorker(w, work(func(ctx context.Context, a SyncArgs) error { return s.runSync(ctx, a.MerchantID, a.JobID) }))
 	river.AddWorker(w, work(func(ctx context.Context, a RemapArgs) error { return s.remap(ctx, a) }))
+	river.AddWorker(w, work(func(ctx context.Context, a RerollArgs) error { return s.reroll(ctx, a) }))
 	return w
 }
 

@@ -123,19 +123,29 @@ func (s *Service) reach(ctx context.Context, m models.MerchantID, connection mod
 	return err
 }
 
+// purposeOf is the share of a platform's budget that a fact's bringer may draw on.
+func purposeOf(by orders.By) models.Purpose {
+	if by.Source == models.SourceManual || by.Source == models.SourcePerson {
+		return models.PurposePerson
+	}
+	return models.PurposeBackground
+}
+
 // call makes one call to a platform for a connection. A token that is refused although its time was not up is renewed once.
-func call[T any](ctx context.Context, s *Service, m models.MerchantID, account models.ID, do func(models.Access) (T, error)) (T, error) {
+func call[T any](ctx context.Context, s *Service, m models.MerchantID, account models.ID, why models.Purpose, do func(models.Access) (T, error)) (T, error) {
 	var zero T
 	access, err := s.accounts.Access(ctx, m, account)
 	if err != nil {
 		return zero, err
 	}
+	access.Purpose = why
 	began := time.Now()
 	out, err := do(access)
 	if errors.Is(err, models.Disconnected) && access.Token != "" {
 		if access, err = s.accounts.Renew(ctx, m, account, access.Token); err != nil {
 			return zero, err
 		}
+		access.Purpose = why
 		out, err = do(access)
 	}
 	return out, s.reach(ctx, m, account, began, err)

@@ -301,7 +301,7 @@ func (s *Service) purchase(ctx context.Context, m models.MerchantID, d orders.De
 
 func (s *Service) item(ctx context.Context, m models.MerchantID, d orders.Detail, so models.SupplierOrder, sl models.SupplierLine, mp models.ProductMapping) (models.PurchaseItem, error) {
 	item := models.PurchaseItem{ProductID: sl.ProductID, SKUID: sl.SKUID, SKUAttr: sl.SKUAttr, Quantity: sl.Quantity}
-	product, err := call(ctx, s, m, so.AccountID, func(a models.Access) (models.SupplierProduct, error) {
+	product, err := call(ctx, s, m, so.AccountID, models.PurposePlacing, func(a models.Access) (models.SupplierProduct, error) {
 		return s.supplier.Product(ctx, a, sl.ProductID, d.Recipient.Country)
 	})
 	if err != nil {
@@ -321,7 +321,7 @@ func (s *Service) item(ctx context.Context, m models.MerchantID, d orders.Detail
 	if e := orders.AboveCap(mp, item); e != nil {
 		return item, e
 	}
-	options, err := call(ctx, s, m, so.AccountID, func(a models.Access) ([]models.FreightOption, error) {
+	options, err := call(ctx, s, m, so.AccountID, models.PurposePlacing, func(a models.Access) ([]models.FreightOption, error) {
 		return s.supplier.Freight(ctx, a, models.FreightQuery{
 			ProductID: sl.ProductID, SKUID: sl.SKUID, Quantity: sl.Quantity,
 			Country: d.Recipient.Country, Region: d.Recipient.Region, City: d.Recipient.City, Currency: sku.Price.Currency,
@@ -497,7 +497,7 @@ func (s *Service) candidates(ctx context.Context, m models.MerchantID, so models
 		return nil, database.Err(err)
 	}
 	for _, n := range numbers {
-		answer, err := call(ctx, s, m, so.AccountID, func(a models.Access) (models.SupplierAnswer, error) { return s.supplier.Order(ctx, a, n) })
+		answer, err := call(ctx, s, m, so.AccountID, models.PurposePlacing, func(a models.Access) (models.SupplierAnswer, error) { return s.supplier.Order(ctx, a, n) })
 		if errors.Is(err, models.NotFound) {
 			continue
 		}
@@ -595,7 +595,7 @@ func (s *Service) resolveAbsent(ctx context.Context, m models.MerchantID, so mod
 
 // verify asks AliExpress whether a number is an order of this account.
 func (s *Service) verify(ctx context.Context, m models.MerchantID, account models.ID, number string) (models.SupplierAnswer, error) {
-	answer, err := call(ctx, s, m, account, func(a models.Access) (models.SupplierAnswer, error) { return s.supplier.Order(ctx, a, number) })
+	answer, err := call(ctx, s, m, account, models.PurposePlacing, func(a models.Access) (models.SupplierAnswer, error) { return s.supplier.Order(ctx, a, number) })
 	if errors.Is(err, models.NotFound) {
 		return answer, models.Errorf(models.Conflict, "number_not_of_this_account", "AliExpress says that %s is not an order of this account. Nothing was linked.", number).Because(err)
 	}

@@ -109,7 +109,7 @@ func (t *telling) run(ctx context.Context) orders.PushResult {
 }
 
 func (t *telling) list(ctx context.Context) ([]models.Fulfillment, error) {
-	return call(ctx, t.s, t.m, t.p.StoreID, func(a models.Access) ([]models.Fulfillment, error) {
+	return call(ctx, t.s, t.m, t.p.StoreID, models.PurposeBackground, func(a models.Access) ([]models.Fulfillment, error) {
 		return t.s.store.Fulfillments(ctx, a, t.d.Order.ExternalID)
 	})
 }
@@ -156,7 +156,7 @@ func (t *telling) create(ctx context.Context, want models.Fulfillment) (id strin
 }
 
 func (t *telling) do(ctx context.Context, f func(models.Access) error) error {
-	_, err := call(ctx, t.s, t.m, t.p.StoreID, func(a models.Access) (struct{}, error) { return struct{}{}, f(a) })
+	_, err := call(ctx, t.s, t.m, t.p.StoreID, models.PurposeBackground, func(a models.Access) (struct{}, error) { return struct{}{}, f(a) })
 	return err
 }
 

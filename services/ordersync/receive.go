@@ -207,7 +207,7 @@ func (s *Service) actOnPush(ctx context.Context, m models.MerchantID, row inboxR
 
 // readStore reads one order from its store and lets it in.
 func (s *Service) readStore(ctx context.Context, m models.MerchantID, store models.ID, externalID string, by orders.By) (changes orders.Changes, err error) {
-	snapshot, err := call(ctx, s, m, store, func(a models.Access) (models.StoreOrder, error) { return s.store.Order(ctx, a, externalID) })
+	snapshot, err := call(ctx, s, m, store, purposeOf(by), func(a models.Access) (models.StoreOrder, error) { return s.store.Order(ctx, a, externalID) })
 	if err != nil {
 		return changes, err
 	}

@@ -35,7 +35,7 @@ func (s *Service) sweep(ctx context.Context, m models.MerchantID, connection mod
 		since = c.Watermark.Add(-sweepOverlap)
 	}
 	for cursor := ""; ; {
-		page, err := call(ctx, s, m, connection, func(a models.Access) (models.StorePage, error) { return s.store.Search(ctx, a, since, cursor) })
+		page, err := call(ctx, s, m, connection, models.PurposeBackground, func(a models.Access) (models.StorePage, error) { return s.store.Search(ctx, a, since, cursor) })
 		if err != nil {
 			return err
 		}
@@ -231,27 +231,4 @@ func (s *Service) sweepAllNow(ctx context.Context) error {
 	return s.eachMerchant(ctx, rows, func(tx database.Tx, m models.MerchantID, ids []models.ID) error {
 		return tx.Exec("UPDATE connections SET next_sweep_at = clock_timestamp() WHERE merchant_id = ? AND id IN ? AND next_sweep_at IS NOT NULL", m, ids).Error
 	})
-}
-
-// remap applies a changed product mapping to every open order with that variant.
-func (s *Service) remap(ctx context.Context, a RemapArgs) error {
-	after := models.ID("00000000-0000-0000-0000-000000000000")
-	for {
-		var ids []models.ID
-		err := s.db.Read(ctx).Raw(`SELECT DISTINCT l.order_id FROM order_lines l JOIN orders o ON o.merchant_id = l.merchant_id AND o.id = l.order_id
-			WHERE l.merchant_id = ? AND l.variant_key = ? AND l.order_id > ? AND o.store_id = ? AND NOT (o.final AND o.tab = 'fulfilled') ORDER BY l.order_id LIMIT 200`,
-			a.MerchantID, a.VariantKey, after, a.StoreID).Scan(&ids).Error
-		if err != nil {
-			return database.Err(err)
-		}
-		for _, id := range ids {
-			if _, err := s.apply(ctx, a.MerchantID, id, orders.By{Actor: a.Actor, Source: models.SourcePerson}, orders.Remapped{}); err != nil {
-				return err
-			}
-		}
-		if len(ids) < 200 {
-			return nil
-		}
-		after = ids[len(ids)-1]
-	}
 }
