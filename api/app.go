@@ -19,8 +19,11 @@ import (
 	"waybill/models"
 	"waybill/services/accounts"
 	"waybill/services/aliexpress"
+	"waybill/services/budgets"
 	"waybill/services/database"
 	"waybill/services/database/localpg"
+	"waybill/services/feed"
+	"waybill/services/health"
 	"waybill/services/orders"
 	"waybill/services/ordersync"
 	"waybill/services/wix"
@@ -105,9 +108,12 @@ type app struct {
 	db       *database.DB
 	accounts *accounts.Service
 	sync     *ordersync.Service
+	budgets  *budgets.Service
+	health   *health.Recorder
+	feed     *feed.Service
 	queue    *database.Queue
-	sweeper  context.CancelFunc
-	sweeping sync.WaitGroup
+	cancel   context.CancelFunc // of what runs for as long as the program
+	running  sync.WaitGroup
 	servers  []*http.Server
 	failed   chan error
 	url      string
@@ -135,13 +141,15 @@ func (a *app) up(ctx context.Context, terminal io.Writer) error {
 	if err != nil {
 		return err
 	}
-	a.queue, err = a.db.Work(ctx, database.WorkOptions{Workers: a.sync.Workers(), MaxWorkers: a.cfg.Workers, Observe: a.metrics.job, Log: a.log})
+	a.queue, err = a.db.Work(ctx, database.WorkOptions{Workers: a.sync.Workers(), Queues: ordersync.Queues(a.cfg.Workers), Observe: a.metrics.job, Log: a.log})
 	if err != nil {
 		return err
 	}
-	sweep, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	a.sweeper = cancel
-	a.sweeping.Go(func() { a.sync.Sweeper(sweep) })
+	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	a.cancel = cancel
+	for _, run := range []func(context.Context){a.sync.Sweeper, a.budgets.Run, a.health.Run, a.feed.Run} {
+		a.running.Go(func() { run(life) })
+	}
 	if a.cfg.MetricsListen != "off" {
 		if _, err := a.listen(ctx, a.cfg.MetricsListen, a.metrics.handler(a.db)); err != nil {
 			return fmt.Errorf("listen for metrics (WAYBILL_METRICS_LISTEN): %w", err)
@@ -190,16 +198,17 @@ func (a *app) openDatabase(ctx context.Context) (err error) {
 // wire makes adapters and services and hands them to the handlers.
 func (a *app) wire(ctx context.Context, terminal io.Writer) (http.Handler, error) {
 	cfg := a.cfg
+	a.budgets, a.health, a.feed = budgets.New(a.db, a.log), health.NewRecorder(a.db, a.log), feed.New(a.db)
 	store, err := wix.New(wix.Config{
 		BaseURL: cfg.WixBaseURL, AppID: cfg.WixAppID, AppSecret: cfg.WixAppSecret, PublicKeyPEM: cfg.WixPublicKey,
-		PerMinute: noLimit(cfg.WixPerMinute), Observe: a.metrics.call,
+		Turns: a.budgets.Turns(wix.Pace(noLimit(cfg.WixPerMinute))), Observe: a.metrics.call,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set up Wix: %w", err)
 	}
 	supplier, err := aliexpress.New(aliexpress.Config{
 		BaseURL: cfg.AliExpressBaseURL, AppKey: cfg.AliExpressAppKey, AppSecret: cfg.AliExpressAppSecret,
-		PerSecond: noLimit(cfg.AliExpressPerSecond), PlaceTimeout: cfg.PlaceTimeout, Observe: a.metrics.call,
+		Turns: a.budgets.Turns(aliexpress.Pace(noLimit(cfg.AliExpressPerSecond))), PlaceTimeout: cfg.PlaceTimeout, Observe: a.metrics.call,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set up AliExpress: %w", err)
@@ -222,13 +231,14 @@ func (a *app) wire(ctx context.Context, terminal io.Writer) (http.Handler, error
 	truth := orders.New(a.db, pace)
 	a.sync = ordersync.New(ordersync.Options{
 		DB: a.db, Orders: truth, Accounts: a.accounts, Store: store, Supplier: supplier, Pace: pace, BackFill: cfg.BackFill,
+		Rates: ordersync.Rates{StorePerSecond: float64(cfg.WixPerMinute) / 60, SupplierPerSecond: cfg.AliExpressPerSecond}, Budgets: a.budgets, Health: a.health,
 		Log: a.log, Count: a.metrics.count, Lag: a.metrics.lag,
 	})
 	if cfg.WixAppID == "" || cfg.AliExpressAppKey == "" {
 		a.log.Warn("a platform is not set up: see waybill serve --help", "wix", cfg.WixAppID != "", "aliexpress", cfg.AliExpressAppKey != "")
 	}
 	return handlers.New(handlers.Deps{
-		Orders: truth, Sync: a.sync, Accounts: a.accounts, Ready: a.db.Ready, Docs: docs.Handler(), Home: web.Handler(), Log: a.log,
+		Orders: truth, Sync: a.sync, Accounts: a.accounts, Feed: a.feed, PublicURL: cfg.PublicURL, Ready: a.db.Ready, Docs: docs.Handler(), Home: web.Handler(), Log: a.log,
 		Observe: a.metrics.request,
 	}), nil
 }
@@ -298,9 +308,9 @@ func (a *app) stop() {
 			_ = a.servers[i].Close()
 		}
 	}
-	if a.sweeper != nil {
-		a.sweeper()
-		a.sweeping.Wait()
+	if a.cancel != nil {
+		a.cancel()
+		a.running.Wait()
 	}
 	if a.queue != nil {
 		if err := a.queue.Stop(a.cfg.ShutdownGrace); err != nil {

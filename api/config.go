@@ -23,6 +23,7 @@ type Config struct {
 	PostgresBin   string
 	DataDir       string
 	Listen        string
+	PublicURL     string
 	MetricsListen string
 	LogFormat     string
 	LogLevel      string
@@ -65,6 +66,7 @@ func (c *Config) settings() []setting {
 		text("WAYBILL_POSTGRES_BIN", "", "folder of postgres and initdb for the private server; searched when empty", &c.PostgresBin),
 		text("WAYBILL_DATA_DIR", defaultDataDir(), "where the private server and the secret key live", &c.DataDir),
 		text("WAYBILL_LISTEN", "127.0.0.1:8080", "address of the API", &c.Listen),
+		link("WAYBILL_PUBLIC_URL", "http://localhost:8080", "where browsers and platforms reach Waybill; register <it>/api/v1/connections/aliexpress/callback at AliExpress", &c.PublicURL),
 		text("WAYBILL_METRICS_LISTEN", "127.0.0.1:9090", "address of Prometheus' /metrics; off for none", &c.MetricsListen),
 		word("WAYBILL_LOG_FORMAT", "auto", "json, text, or auto: text on a terminal", &c.LogFormat, "auto", "json", "text"),
 		word("WAYBILL_LOG_LEVEL", "info", "debug, info, warn or error", &c.LogLevel, "debug", "info", "warn", "error"),

@@ -190,7 +190,12 @@ func (s *sampleShop) connect(ctx context.Context) error {
 		return err
 	}
 	s.storeID = store.ID
-	return s.call(ctx, http.MethodPost, "/connections", map[string]any{"platform": "aliexpress", "code": s.sims.aliexpress.Info().AuthCode}, nil)
+	var begun struct{ State string }
+	if err := s.call(ctx, http.MethodPost, "/connections/authorizations", map[string]any{"platform": "aliexpress"}, &begun); err != nil {
+		return err
+	}
+	code := s.sims.aliexpress.Info().AuthCode // what the person would bring back from the page of consent
+	return s.call(ctx, http.MethodPost, "/connections", map[string]any{"platform": "aliexpress", "code": code, "state": begun.State}, nil)
 }
 
 // stock offers every product that AliExpress has, at twice its price, and maps all but one: the shop has an order without a
@@ -405,6 +410,7 @@ Try:
   curl -s -H 'Authorization: Bearer %[2]s' %[1]s/api/v1/orders/counts
   curl -s -H 'Authorization: Bearer %[2]s' '%[1]s/api/v1/orders?tab=awaiting_payment'
   curl -s -H 'Authorization: Bearer %[2]s' -H 'Content-Type: application/json' -d '{"scope":{"kind":"all"},"reason":"curious"}' %[1]s/api/v1/sync-jobs
+  curl -sN -H 'Authorization: Bearer %[2]s' %[1]s/api/v1/events
 
 A new buyer comes about every %[5]s. Stop with Ctrl-C.
 

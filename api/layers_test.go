@@ -20,18 +20,21 @@ var mayImport = map[string]string{
 	"services/database":                 "models gorm.io github.com/riverqueue github.com/jackc github.com/pressly github.com/google/uuid",
 	"services/database/localpg":         "github.com/jackc",
 	"services/database/databasetest":    "services/database services/database/localpg github.com/jackc",
-	"services/orders":                   "models services/database gorm.io",
-	"services/accounts":                 "models services/database gorm.io",
-	"services/ordersync":                "models services/database services/orders services/accounts gorm.io github.com/riverqueue golang.org/x/sync",
+	"services/feed":                     "models services/database",
+	"services/health":                   "models services/database",
+	"services/budgets":                  "models services/database services/platform",
+	"services/orders":                   "models services/database services/feed gorm.io",
+	"services/accounts":                 "models services/database services/feed gorm.io",
+	"services/ordersync":                "models services/budgets services/database services/feed services/health services/orders services/accounts gorm.io github.com/riverqueue golang.org/x/sync",
 	"services/wix":                      "models services/platform github.com/golang-jwt",
 	"services/wix/wixsim":               "", // not even its own adapter: it must not share a mistake with it
 	"services/aliexpress":               "models services/platform",
 	"services/aliexpress/aliexpresssim": "",
-	"handlers":                          "models services/orders services/ordersync services/accounts github.com/go-chi github.com/go-playground",
+	"handlers":                          "models services/feed services/orders services/ordersync services/accounts github.com/go-chi github.com/go-playground",
 	"docs":                              "github.com/swaggo/files",
 	"docs/convert":                      "github.com/getkin",
 	"web":                               "",
-	"api":                               "models handlers docs web services/accounts services/aliexpress services/database services/database/localpg services/orders services/ordersync services/wix github.com/prometheus",
+	"api":                               "models handlers docs web services/accounts services/aliexpress services/budgets services/database services/database/localpg services/feed services/health services/orders services/ordersync services/wix github.com/prometheus",
 }
 
 // Tests may import more: the database and the simulators they run against, and the tools of testing.

@@ -464,7 +464,29 @@ func (w *world) connect() {
 	var store struct{ ID string }
 	w.do(http.MethodPost, "/connections", map[string]any{"platform": "wix", "instance": signed}, http.StatusCreated, &store)
 	w.storeID = store.ID
-	w.do(http.MethodPost, "/connections", map[string]any{"platform": "aliexpress", "code": w.ali.Info().AuthCode}, http.StatusCreated, nil)
+	w.connectSupplier(w.ali.Info().UserID)
+}
+
+// connectSupplier goes the way of a person: to AliExpress' page of consent and back with a code.
+func (w *world) connectSupplier(user string) {
+	w.t.Helper()
+	var begun struct{ URL, State string }
+	w.do(http.MethodPost, "/connections/authorizations", map[string]any{"platform": "aliexpress"}, http.StatusCreated, &begun)
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	res, err := client.Get(begun.URL + "&approve=" + user)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	back, err := res.Location()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	query := back.Query()
+	if query.Get("state") != begun.State {
+		w.t.Fatalf("came back with state %q instead of %q", query.Get("state"), begun.State)
+	}
+	w.do(http.MethodPost, "/connections", map[string]any{"platform": "aliexpress", "code": query.Get("code"), "state": begun.State}, http.StatusCreated, nil)
 }
 
 // goods are two variants of the shop, mapped to two SKUs of one AliExpress store.

@@ -171,10 +171,14 @@ func (s *server) countOrders(w http.ResponseWriter, r *http.Request, caller acco
 	if err != nil {
 		return err
 	}
-	return respond(w, http.StatusOK, orderCounts{
+	return respond(w, http.StatusOK, toCounts(c))
+}
+
+func toCounts(c orders.Counts) orderCounts {
+	return orderCounts{
 		Pending: c["pending"], AwaitingOrder: c["awaiting_order"], AwaitingPayment: c["awaiting_payment"],
 		AwaitingShipment: c["awaiting_shipment"], Fulfilled: c["fulfilled"], Closed: c["closed"], Attention: c["attention"],
-	})
+	}
 }
 
 type address struct {

@@ -11,6 +11,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"waybill/services/accounts"
+	"waybill/services/feed"
 	"waybill/services/orders"
 	"waybill/services/ordersync"
 )
@@ -20,11 +21,14 @@ type Deps struct {
 	Orders   *orders.Service
 	Sync     *ordersync.Service
 	Accounts *accounts.Service
-	Ready    func(context.Context) error
-	Docs     http.Handler // the OpenAPI document and its reference page
-	Home     http.Handler // the page at /
-	Log      *slog.Logger
-	Observe  func(method, route string, status int, took time.Duration)
+	Feed     *feed.Service
+	// PublicURL is where browsers and platforms reach Waybill.
+	PublicURL string
+	Ready     func(context.Context) error
+	Docs      http.Handler // the OpenAPI document and its reference page
+	Home      http.Handler // the page at /
+	Log       *slog.Logger
+	Observe   func(method, route string, status int, took time.Duration)
 }
 
 type server struct {
@@ -52,6 +56,10 @@ type server struct {
 //	@tag.description			Where a store's variant is bought.
 //	@tag.name					connections
 //	@tag.description			Connected stores and supplier accounts.
+//	@tag.name					events
+//	@tag.description			Changes as they happen.
+//	@tag.name					health
+//	@tag.description			How syncing goes, and what was given up.
 //	@tag.name					settings
 //	@tag.description			What the merchant has decided, in general and about a store.
 //	@tag.name					webhooks
@@ -60,7 +68,7 @@ type server struct {
 //	@in							header
 //	@name						Authorization
 func New(d Deps) http.Handler {
-	if d.Orders == nil || d.Sync == nil || d.Accounts == nil || d.Ready == nil || d.Docs == nil || d.Home == nil || d.Log == nil {
+	if d.Orders == nil || d.Sync == nil || d.Accounts == nil || d.Feed == nil || d.Ready == nil || d.Docs == nil || d.Home == nil || d.Log == nil {
 		panic("handlers: a dependency is missing")
 	}
 	s := &server{Deps: d, validate: newValidation()}
@@ -97,6 +105,7 @@ func (s *server) routes() chi.Router {
 
 		r.Get("/sync-jobs", s.authed(s.listSyncJobs))
 		r.Post("/sync-jobs", s.authed(s.createSyncJob))
+		r.Post("/sync-jobs/estimate", s.authed(s.estimateSync))
 		r.Get("/sync-jobs/{id}", s.authed(s.getSyncJob))
 		r.Get("/sync-jobs/{id}/items", s.authed(s.listSyncJobItems))
 		r.Post("/sync-jobs/{id}/cancel", s.authed(s.cancelSyncJob))
@@ -109,8 +118,16 @@ func (s *server) routes() chi.Router {
 
 		r.Get("/connections", s.authed(s.listConnections))
 		r.Post("/connections", s.authed(s.createConnection))
+		r.Post("/connections/authorizations", s.authed(s.createAuthorization))
+		r.Get("/connections/{platform}/callback", s.wrap(s.finishAuthorization)) // proved by state and cookie
 		r.Get("/connections/{id}", s.authed(s.getConnection))
+		r.Delete("/connections/{id}", s.authed(s.deleteConnection))
 		r.Put("/connections/{id}/settings", s.authed(s.replaceStoreSettings))
+
+		r.Get("/events", s.authed(s.streamEvents))
+		r.Get("/sync-health", s.authed(s.getSyncHealth))
+		r.Get("/dead-letters", s.authed(s.listDeadLetters))
+		r.Post("/dead-letters/replay", s.authed(s.replayDeadLetters))
 
 		r.Get("/settings", s.authed(s.getSettings))
 		r.Put("/settings", s.authed(s.replaceSettings))

@@ -32,16 +32,32 @@ type syncJob struct {
 	FinishedAt  *time.Time `json:"finished_at,omitempty"`
 } //	@name	SyncJob
 
+// syncScope says which orders. A tab, a store or all means the orders that can still change.
 type syncScope struct {
-	Kind    string      `json:"kind" validate:"required,oneof=orders tab store all" enums:"orders,tab,store,all"`
-	IDs     []models.ID `json:"ids,omitempty" validate:"required_if=Kind orders,excluded_unless=Kind orders,max=1000,dive,uuid"`
-	Tab     models.Tab  `json:"tab,omitempty" validate:"required_if=Kind tab,excluded_unless=Kind tab,omitempty,oneof=pending awaiting_order awaiting_payment awaiting_shipment fulfilled"`
-	StoreID models.ID   `json:"store_id,omitempty" validate:"required_if=Kind store,excluded_unless=Kind store,omitempty,uuid"`
+	// range: placed within a time; external: by the store's own order ids. Both may bring orders that are new to Waybill.
+	Kind string      `json:"kind" validate:"required,oneof=orders tab store range external all" enums:"orders,tab,store,range,external,all"`
+	IDs  []models.ID `json:"ids,omitempty" validate:"required_if=Kind orders,excluded_unless=Kind orders,max=1000,dive,uuid"`
+	Tab  models.Tab  `json:"tab,omitempty" validate:"required_if=Kind tab,excluded_unless=Kind tab,omitempty,oneof=pending awaiting_order awaiting_payment awaiting_shipment fulfilled"`
+	// Obligatory with store and external; narrows a tab or a range.
+	StoreID     models.ID `json:"store_id,omitempty" validate:"required_if=Kind store,required_if=Kind external,excluded_if=Kind orders,excluded_if=Kind all,omitempty,uuid"`
+	ExternalIDs []string  `json:"external_ids,omitempty" validate:"required_if=Kind external,excluded_unless=Kind external,max=100,dive,min=1,max=100"`
+	// With range: placed at or after this time, and
+	PlacedFrom *time.Time `json:"placed_from,omitempty" validate:"required_if=Kind range,excluded_unless=Kind range"`
+	// before this one; until now when left out.
+	PlacedTo *time.Time `json:"placed_to,omitempty" validate:"excluded_unless=Kind range"`
 } //	@name	SyncScope
+
+func toScope(s models.SyncScope) syncScope {
+	return syncScope{Kind: s.Kind, IDs: s.IDs, Tab: s.Tab, StoreID: s.StoreID, ExternalIDs: s.ExternalIDs, PlacedFrom: utc(s.PlacedFrom), PlacedTo: utc(s.PlacedTo)}
+}
+
+func (s syncScope) into() models.SyncScope {
+	return models.SyncScope{Kind: s.Kind, IDs: s.IDs, Tab: s.Tab, StoreID: s.StoreID, ExternalIDs: s.ExternalIDs, PlacedFrom: utc(s.PlacedFrom), PlacedTo: utc(s.PlacedTo)}
+}
 
 func toSyncJob(j models.SyncJob, joined bool) syncJob {
 	return syncJob{
-		ID: j.ID, Scope: syncScope{Kind: j.Scope.Kind, IDs: j.Scope.IDs, Tab: j.Scope.Tab, StoreID: j.Scope.StoreID}, Direction: j.Direction,
+		ID: j.ID, Scope: toScope(j.Scope), Direction: j.Direction,
 		Trigger: j.Trigger, Actor: string(j.Actor), Reason: j.Reason, State: j.State, Joined: joined, Total: j.Total, Done: j.Done(), Changed: j.Changed,
 		Unchanged: j.Unchanged, Refused: j.Refused, Unreachable: j.Unreachable, CreatedAt: j.CreatedAt.UTC(), StartedAt: utc(j.StartedAt), FinishedAt: utc(j.FinishedAt),
 	}
@@ -76,8 +92,52 @@ func (s *server) createSyncJob(w http.ResponseWriter, r *http.Request, caller ac
 		return err
 	}
 	return s.startSync(w, r, caller, ordersync.SyncRequest{
-		Scope:     models.SyncScope{Kind: in.Scope.Kind, IDs: in.Scope.IDs, Tab: in.Scope.Tab, StoreID: in.Scope.StoreID},
+		Scope:     in.Scope.into(),
 		Direction: direction(in.Direction), Actor: caller.Actor, Reason: in.Reason,
+	})
+}
+
+// syncEstimate says what a sync will cost.
+type syncEstimate struct {
+	// How many orders, as far as they are known, counted up to 100000.
+	Orders        int64 `json:"orders" validate:"required" example:"120"`
+	StoreCalls    int64 `json:"store_calls" validate:"required" example:"3"`
+	SupplierCalls int64 `json:"supplier_calls" validate:"required" example:"150"`
+	// How long it takes at the pace of the call limits, were nothing else to do.
+	Seconds float64 `json:"seconds" validate:"required" example:"187.5"`
+	// An equal sync is under way: asking for one joins it.
+	Running bool `json:"running" validate:"required"`
+	// Until then a platform takes no calls.
+	LimitedUntil *time.Time `json:"limited_until,omitempty"`
+} //	@name	SyncEstimate
+
+// estimateSync estimates a sync.
+//
+//	@Summary		Estimate a sync
+//	@Description	How many orders, how many calls, how long; nothing is started. Takes the same request as starting one.
+//	@Tags			sync
+//	@ID				estimateSync
+//	@Accept			json
+//	@Produce		json
+//	@Param			request	body		syncJobRequest	true	"Scope, direction and reason"
+//	@Success		200		{object}	syncEstimate
+//	@Failure		401		{object}	problem
+//	@Failure		404		{object}	problem
+//	@Failure		422		{object}	problem
+//	@Failure		default	{object}	problem
+//	@Security		BearerAuth
+//	@Router			/sync-jobs/estimate [post]
+func (s *server) estimateSync(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
+	in, err := decode[syncJobRequest](s, w, r, false)
+	if err != nil {
+		return err
+	}
+	e, err := s.Sync.Estimate(r.Context(), caller.MerchantID, ordersync.SyncRequest{Scope: in.Scope.into(), Direction: direction(in.Direction)})
+	if err != nil {
+		return err
+	}
+	return respond(w, http.StatusOK, syncEstimate{
+		Orders: e.Orders, StoreCalls: e.StoreCalls, SupplierCalls: e.SupplierCalls, Seconds: e.Seconds, Running: e.Running, LimitedUntil: utc(e.LimitedUntil),
 	})
 }
 
@@ -149,11 +209,14 @@ func (s *server) getSyncJob(w http.ResponseWriter, r *http.Request, caller accou
 type syncJobItem struct {
 	OrderID models.ID `json:"order_id" validate:"required"`
 	// Absent until the order has been looked at.
-	Outcome    models.Outcome `json:"outcome,omitempty" enums:"changed,unchanged,refused,unreachable"`
-	Before     models.Tab     `json:"before,omitempty"`
-	After      models.Tab     `json:"after,omitempty"`
-	Why        string         `json:"why,omitempty" example:"Checked; nothing has changed since the last check."`
-	FinishedAt *time.Time     `json:"finished_at,omitempty"`
+	Outcome models.Outcome `json:"outcome,omitempty" enums:"changed,unchanged,refused,unreachable"`
+	Before  models.Tab     `json:"before,omitempty"`
+	After   models.Tab     `json:"after,omitempty"`
+	// Why nothing changed, or what was refused or unreachable, or the last thing that changed.
+	Why string `json:"why,omitempty" example:"Checked; nothing has changed since the check of 2026-03-14 09:20 UTC."`
+	// What changed, one sentence each.
+	Changes    []string   `json:"changes" validate:"required"`
+	FinishedAt *time.Time `json:"finished_at,omitempty"`
 } //	@name	SyncJobItem
 
 type syncJobItemPage struct {
@@ -192,7 +255,7 @@ func (s *server) listSyncJobItems(w http.ResponseWriter, r *http.Request, caller
 	}
 	out := syncJobItemPage{Items: make([]syncJobItem, len(items)), NextCursor: next}
 	for i, it := range items {
-		out.Items[i] = syncJobItem{OrderID: it.OrderID, Outcome: it.Outcome, Before: it.Before, After: it.After, Why: it.Why, FinishedAt: utc(it.FinishedAt)}
+		out.Items[i] = syncJobItem{OrderID: it.OrderID, Outcome: it.Outcome, Before: it.Before, After: it.After, Why: it.Why, Changes: append([]string{}, it.Changes...), FinishedAt: utc(it.FinishedAt)}
 	}
 	return respond(w, http.StatusOK, out)
 }

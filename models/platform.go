@@ -57,6 +57,14 @@ type Address struct {
 	TaxID       string `json:"tax_id,omitempty"`
 }
 
+// StoreQuery says which orders of a store to search for. Zero fields do not narrow.
+type StoreQuery struct {
+	UpdatedSince time.Time // at or after; the page is sorted by time of change
+	CreatedFrom  time.Time // at or after
+	CreatedTo    time.Time // before
+	IDs          []string  // at most 100
+}
+
 // StorePage is one page of a store's orders, oldest change first.
 type StorePage struct {
 	Orders []StoreOrder
@@ -87,6 +95,8 @@ type StoreInfo struct {
 	Name       string
 	Currency   string
 	URL        string
+	// OriginInstanceID is the instance of the site that this one is a copy of; empty for most.
+	OriginInstanceID string
 }
 
 // StoreEvent is a verified webhook of a store.
@@ -96,8 +106,9 @@ type StoreEvent struct {
 	InstanceID string
 	OrderID    string // empty for events that are not about an order
 	At         time.Time
-	Installed  bool // the app was installed on this instance
-	Removed    bool // the app was removed from this instance
+	Version    time.Time // the store's version of the order as the event tells of it; zero where it does not say
+	Installed  bool      // the app was installed on this instance
+	Removed    bool      // the app was removed from this instance
 }
 
 // SupplierEvent is a verified push message of the supplier platform. It is a hint to read the order, never a fact.
@@ -239,10 +250,17 @@ type Grant struct {
 
 // Access is what an adapter needs to act for one connection.
 type Access struct {
-	MerchantID MerchantID // whose share of the platform's budget the call is taken from
-	Purpose    Purpose
+	MerchantID MerchantID
+	Purpose    Purpose // whose share of the platform's budget the call is taken from
+	App        App
 	ExternalID string // Wix instance id, AliExpress user id
 	Token      Secret // AliExpress session; empty for Wix, whose adapter gets its own per instance
+}
+
+// App is a merchant's own app at AliExpress, with a budget of its own. The zero value is Waybill's.
+type App struct {
+	Key    string
+	Secret Secret
 }
 
 // Purpose says what a call is for: a share of every budget is kept for people and for money.

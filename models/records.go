@@ -4,11 +4,13 @@ import "time"
 
 // Merchant is the tenant.
 type Merchant struct {
-	ID        MerchantID `gorm:"primaryKey"`
-	Name      string
-	Zone      string    // IANA time zone of its schedules
-	Settings  Settings  `gorm:"serializer:json"`
-	CreatedAt time.Time `gorm:"autoCreateTime:false;autoUpdateTime:false"`
+	ID       MerchantID `gorm:"primaryKey"`
+	Name     string
+	Zone     string   // IANA time zone of its schedules
+	Settings Settings `gorm:"serializer:json"`
+
+	NextFullSweepAt *time.Time
+	CreatedAt       time.Time `gorm:"autoCreateTime:false;autoUpdateTime:false"`
 }
 
 // Platform names a side.
@@ -43,7 +45,11 @@ type Connection struct {
 	TokenExpiresAt   *time.Time
 	RefreshExpiresAt *time.Time
 	RefreshLease     *time.Time // one refresher at a time
+	TokenRenewAt     *time.Time
+	NextWarningAt    *time.Time // that the access ends for good
+	AppKey           string     // of the merchant's own app; empty: Waybill's
 	Watermark        *time.Time // stores: newest change a sweep has stored
+	SweptAt          *time.Time // stores: when the newest complete search began
 	NextSweepAt      *time.Time
 	LastSuccessAt    *time.Time
 	LastErrorAt      *time.Time
@@ -154,7 +160,7 @@ type SyncJob struct {
 	State             SyncJobState
 	Total             int // orders in it; grows while the scope is being listed
 	Listed            bool
-	ListCursor        string
+	ListCursor        string // where listing goes on
 	Changed           int
 	Unchanged         int
 	Refused           int
@@ -181,19 +187,48 @@ const (
 
 // SyncScope says which orders a sync job is about. Exactly one kind.
 type SyncScope struct {
-	Kind    string `json:"kind"` // orders, tab, store, all
-	IDs     []ID   `json:"ids,omitempty"`
-	Tab     Tab    `json:"tab,omitempty"`
-	StoreID ID     `json:"store_id,omitempty"`
+	Kind        string     `json:"kind"`
+	IDs         []ID       `json:"ids,omitempty"`
+	Tab         Tab        `json:"tab,omitempty"`
+	StoreID     ID         `json:"store_id,omitempty"`
+	ExternalIDs []string   `json:"external_ids,omitempty"`
+	PlacedFrom  *time.Time `json:"placed_from,omitempty"`
+	PlacedTo    *time.Time `json:"placed_to,omitempty"` // exclusive
 }
 
-// Scope kinds.
+// Scope kinds. A tab, a store or everything means the orders that can still change.
 const (
-	ScopeOrders = "orders"
-	ScopeTab    = "tab"
-	ScopeStore  = "store"
-	ScopeAll    = "all"
+	ScopeOrders   = "orders"   // those of IDs
+	ScopeTab      = "tab"      // of one store where StoreID is given
+	ScopeStore    = "store"    //
+	ScopeRange    = "range"    // placed in a range of time, of one store where StoreID is given; the store may have some that are new to us
+	ScopeExternal = "external" // those that a store knows by ExternalIDs; they may be new to us
+	ScopeAll      = "all"
 )
+
+// FromOutside reports whether the scope may hold orders that are not known yet.
+func (s SyncScope) FromOutside() bool { return s.Kind == ScopeRange || s.Kind == ScopeExternal }
+
+// Hop is one of the four ways that news takes (design.md section 6).
+type Hop string
+
+// The hops.
+const (
+	StoreToWaybill    Hop = "store_to_waybill"
+	WaybillToSupplier Hop = "waybill_to_supplier"
+	SupplierToWaybill Hop = "supplier_to_waybill"
+	WaybillToStore    Hop = "waybill_to_store"
+)
+
+// DeadLetter is a job that was given up after many attempts. Its arguments hold ids only.
+type DeadLetter struct {
+	ID       int64
+	Kind     string
+	Args     []byte // JSON
+	Attempts int
+	Error    string // of the last attempt
+	DiedAt   time.Time
+}
 
 // Direction says which hops a sync covers.
 type Direction string
@@ -218,6 +253,7 @@ type SyncJobItem struct {
 	Before     Tab
 	After      Tab
 	Why        string
+	Changes    []string `gorm:"serializer:json"` // one sentence each
 	FinishedAt *time.Time
 }
 

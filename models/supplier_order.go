@@ -147,6 +147,8 @@ type SupplierOrder struct {
 	ShippedSeen       bool   // some answer said shipped
 	Stage             Stage  // what all this amounts to: see Settle
 	PaidAt            *time.Time
+	ShippedAt         *time.Time // when an answer first said so
+	UsualHours        int        // from payment to shipment at its store, as known when it was paid; 0: not known
 	PayBy             *time.Time
 	AmountMinor       int64
 	AmountCurrency    string

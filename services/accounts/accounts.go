@@ -16,12 +16,14 @@ import (
 
 // TokenSource is the supplier platform's OAuth: one exchange per code, and renewal.
 type TokenSource interface {
-	Exchange(ctx context.Context, code string) (models.Grant, error)
-	Refresh(ctx context.Context, refresh models.Secret) (models.Grant, error)
+	ConsentURL(callback, state string) (string, error)
+	Exchange(ctx context.Context, app models.App, code string) (models.Grant, error)
+	Refresh(ctx context.Context, app models.App, refresh models.Secret) (models.Grant, error)
 }
 
 // StoreInspector verifies who a store is and describes it.
 type StoreInspector interface {
+	InstallURL(callback string) (string, error)
 	VerifyInstance(signed string) (instanceID string, err error)
 	Store(ctx context.Context, a models.Access) (models.StoreInfo, error)
 }
@@ -106,7 +108,8 @@ func (s *Service) Decide(tx database.Tx, m models.MerchantID, zone string, setti
 		e.Fields = []models.FieldError{{Pointer: "/zone", Reason: "must be a time zone such as Europe/Berlin"}}
 		return e
 	}
-	return tx.Model(&models.Merchant{}).Where("id = ?", m).Select("zone", "settings").Updates(&models.Merchant{Zone: zone, Settings: settings}).Error
+	return tx.Model(&models.Merchant{}).Where("id = ?", m).Select("zone", "settings", "next_full_sweep_at").
+		Updates(&models.Merchant{Zone: zone, Settings: settings}).Error // the schedule begins anew
 }
 
 // DecideStore replaces what a merchant has decided about one store. It answers NotFound for anything but a store of its own.

@@ -80,7 +80,7 @@ func (o *office) connectSupplier(m models.MerchantID, user string) models.Connec
 	o.t.Helper()
 	code, err := o.ae.NewAuthCode(user)
 	o.must(err)
-	c, err := o.ConnectSupplier(o.t.Context(), m, code)
+	c, err := o.ConnectSupplier(o.t.Context(), m, code, models.App{})
 	o.must(err)
 	return c
 }
@@ -250,27 +250,27 @@ func TestAStoreBelongsToOneMerchant(t *testing.T) {
 	o := newOffice(t)
 	signed, err := o.wix.SignedInstance(o.wix.Info().InstanceID)
 	o.must(err)
-	first, err := o.ConnectStore(t.Context(), o.m, signed)
+	first, err := o.ConnectStore(t.Context(), o.m, signed, false)
 	o.must(err)
 	other, _, err := o.CreateMerchant(t.Context(), "Other", "UTC", "")
 	o.must(err)
-	if _, err := o.ConnectStore(t.Context(), other, signed); models.KindOf(err) != models.Conflict || codeOf(err) != "connected_elsewhere" {
+	if _, err := o.ConnectStore(t.Context(), other, signed, false); models.KindOf(err) != models.Conflict || codeOf(err) != "connected_elsewhere" {
 		t.Errorf("got %v", err)
 	}
 	o.connectSupplier(o.m, "")
 	code, err := o.ae.NewAuthCode("")
 	o.must(err)
-	if _, err := o.ConnectSupplier(t.Context(), other, code); codeOf(err) != "connected_elsewhere" {
+	if _, err := o.ConnectSupplier(t.Context(), other, code, models.App{}); codeOf(err) != "connected_elsewhere" {
 		t.Errorf("got %v", err)
 	}
 	if list, err := o.Connections(t.Context(), other); err != nil || len(list) != 0 {
 		t.Errorf("the other merchant has %d connections, %v", len(list), err)
 	}
-	again, err := o.ConnectStore(t.Context(), o.m, signed)
+	again, err := o.ConnectStore(t.Context(), o.m, signed, false)
 	if err != nil || again.ID != first.ID {
 		t.Errorf("%s, %v", again.ID, err)
 	}
-	if _, err := o.ConnectStore(t.Context(), o.m, signed[:len(signed)-2]+"xx"); models.KindOf(err) != models.Rejected && models.KindOf(err) != models.Invalid {
+	if _, err := o.ConnectStore(t.Context(), o.m, signed[:len(signed)-2]+"xx", false); models.KindOf(err) != models.Rejected && models.KindOf(err) != models.Invalid {
 		t.Errorf("a forged instance: %v", err)
 	}
 	if _, err := o.Connection(t.Context(), other, first.ID); models.KindOf(err) != models.NotFound {
@@ -331,7 +331,7 @@ func (o *office) anOrder(s *orders.Service) models.ID {
 	o.t.Helper()
 	signed, err := o.wix.SignedInstance(o.wix.Info().InstanceID)
 	o.must(err)
-	store, err := o.ConnectStore(o.t.Context(), o.m, signed)
+	store, err := o.ConnectStore(o.t.Context(), o.m, signed, false)
 	o.must(err)
 	var c orders.Changes
 	o.must(o.db.InTx(o.t.Context(), func(tx database.Tx) error {

@@ -5,21 +5,35 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	mathrand "math/rand/v2"
 	"time"
 
 	"gorm.io/gorm/clause"
 
 	"waybill/models"
 	"waybill/services/database"
+	"waybill/services/feed"
 )
 
 // tokens is what is sealed in a connection.
 type tokens struct {
-	Access  string `json:"access"`
-	Refresh string `json:"refresh"`
+	Access    string `json:"access"`
+	Refresh   string `json:"refresh"`
+	AppKey    string `json:"app_key,omitempty"` // of the merchant's own app
+	AppSecret string `json:"app_secret,omitempty"`
 }
 
-// Renewal happens this long before a token ends (aliexpress.md 3.4), by one process at a time, which has refreshLease to do it.
+func (t tokens) app() models.App {
+	return models.App{Key: t.AppKey, Secret: models.Secret(t.AppSecret)}
+}
+
+func (t tokens) access(c models.Connection) models.Access {
+	return models.Access{MerchantID: c.MerchantID, ExternalID: c.ExternalID, Token: models.Secret(t.Access), App: t.app()}
+}
+
+// A token is renewed at about half of its life, and by whoever uses it when so little is left (aliexpress.md 3.4); by one process
+// at a time, which has refreshLease to do it.
 const (
 	renewBefore  = 30 * time.Minute
 	refreshLease = time.Minute
@@ -30,8 +44,9 @@ const clockSlack = 5 * time.Second
 
 // ConnectStore binds a store to a merchant. The signed instance proves that the caller came from that very site: an instance
 // id alone could be typed in by anybody (wix.md 1.5). Connecting a store again makes it active again. It answers Conflict
-// when the store belongs to another merchant.
-func (s *Service) ConnectStore(ctx context.Context, m models.MerchantID, signedInstance string) (models.Connection, error) {
+// when the store belongs to another merchant, and, unless acceptCopy is set, when it is a copy of a site that is connected:
+// a copied site may show the same orders.
+func (s *Service) ConnectStore(ctx context.Context, m models.MerchantID, signedInstance string, acceptCopy bool) (models.Connection, error) {
 	instance, err := s.stores.VerifyInstance(signedInstance)
 	if errors.Is(err, models.Unauthenticated) { // of the site, not of the caller, whose key is good
 		e := models.AsError(err)
@@ -40,20 +55,38 @@ func (s *Service) ConnectStore(ctx context.Context, m models.MerchantID, signedI
 	if err != nil {
 		return models.Connection{}, err
 	}
-	info, err := s.stores.Store(ctx, models.Access{ExternalID: instance})
+	return s.bindStore(ctx, m, instance, acceptCopy)
+}
+
+func (s *Service) bindStore(ctx context.Context, m models.MerchantID, instance string, acceptCopy bool) (models.Connection, error) {
+	info, err := s.stores.Store(ctx, models.Access{MerchantID: m, ExternalID: instance, Purpose: models.PurposePerson})
 	if err != nil {
 		return models.Connection{}, err
+	}
+	if info.OriginInstanceID != "" && !acceptCopy {
+		_, _, connected, err := s.Route(ctx, models.Wix, info.OriginInstanceID)
+		if err != nil {
+			return models.Connection{}, err
+		}
+		if connected {
+			return models.Connection{}, models.Errorf(models.Conflict, "site_is_a_copy",
+				"%s is a copy of a site that is connected already, and may show the same orders. Connect it with accept_copy if it takes orders of its own.", info.Name)
+		}
 	}
 	name := info.Name
 	if name == "" {
 		name = instance
 	}
-	return s.save(ctx, m, models.Connection{Platform: models.Wix, ExternalID: instance, Name: name}, nil)
+	return s.save(ctx, m, models.Connection{Platform: models.Wix, ExternalID: instance, Name: name}, nil, models.App{})
 }
 
-// ConnectSupplier exchanges an authorisation code for tokens and keeps them sealed. The code works once.
-func (s *Service) ConnectSupplier(ctx context.Context, m models.MerchantID, code string) (models.Connection, error) {
-	grant, err := s.tokens.Exchange(ctx, code)
+// ConnectSupplier exchanges an authorisation code for tokens and keeps them sealed. The code works once. A merchant's own app
+// has a call budget of its own.
+func (s *Service) ConnectSupplier(ctx context.Context, m models.MerchantID, code string, app models.App) (models.Connection, error) {
+	if err := ownApp(app); err != nil {
+		return models.Connection{}, err
+	}
+	grant, err := s.tokens.Exchange(ctx, app, code)
 	if err != nil {
 		return models.Connection{}, err
 	}
@@ -61,10 +94,10 @@ func (s *Service) ConnectSupplier(ctx context.Context, m models.MerchantID, code
 	if name == "" {
 		name = grant.UserID
 	}
-	return s.save(ctx, m, models.Connection{Platform: models.AliExpress, ExternalID: grant.UserID, Name: name}, &grant)
+	return s.save(ctx, m, models.Connection{Platform: models.AliExpress, ExternalID: grant.UserID, Name: name}, &grant, app)
 }
 
-func (s *Service) save(ctx context.Context, m models.MerchantID, c models.Connection, grant *models.Grant) (models.Connection, error) {
+func (s *Service) save(ctx context.Context, m models.MerchantID, c models.Connection, grant *models.Grant, app models.App) (models.Connection, error) {
 	err := s.db.InTx(ctx, func(tx database.Tx) error {
 		var known []models.Connection
 		err := tx.Clauses(clause.Locking{Strength: "UPDATE"}).Where("merchant_id = ? AND platform = ? AND external_id = ?", m, c.Platform, c.ExternalID).Find(&known).Error
@@ -83,7 +116,7 @@ func (s *Service) save(ctx context.Context, m models.MerchantID, c models.Connec
 			c.NextSweepAt = &tx.Now // back-fill
 		}
 		if grant != nil {
-			s.sealInto(&c, *grant, "")
+			s.sealInto(&c, *grant, tokens{AppKey: app.Key, AppSecret: app.Secret.Reveal()}, tx.Now)
 		}
 		if len(known) == 1 {
 			err = updateConnection(tx, c)
@@ -96,7 +129,7 @@ func (s *Service) save(ctx context.Context, m models.MerchantID, c models.Connec
 		if err := closeFlags(tx, c); err != nil {
 			return err
 		}
-		return nil
+		return feed.Tell(tx, m, feed.Connection, c.ID, map[string]any{"state": c.State})
 	})
 	return c, err
 }
@@ -110,8 +143,8 @@ func (s *Service) add(tx database.Tx, c models.Connection) error {
 
 func updateConnection(tx database.Tx, c models.Connection) error {
 	err := tx.Model(&models.Connection{}).Where("merchant_id = ? AND id = ?", c.MerchantID, c.ID).
-		Select("name", "state", "credentials", "key_id", "token_expires_at", "refresh_expires_at", "refresh_lease", "next_sweep_at",
-			"last_error_at", "last_error_code", "last_error_detail", "updated_at").Updates(&c).Error
+		Select("name", "state", "credentials", "key_id", "app_key", "token_expires_at", "token_renew_at", "refresh_expires_at", "next_warning_at",
+			"refresh_lease", "next_sweep_at", "last_error_at", "last_error_code", "last_error_detail", "updated_at").Updates(&c).Error
 	if err != nil {
 		return fmt.Errorf("update connection %s: %w", c.ID, err)
 	}
@@ -119,20 +152,44 @@ func updateConnection(tx database.Tx, c models.Connection) error {
 }
 
 // sealInto puts a grant into a connection. An answer without a new refresh token keeps the old one (aliexpress.md 3.4).
-func (s *Service) sealInto(c *models.Connection, g models.Grant, oldRefresh string) {
-	t := tokens{Access: g.AccessToken.Reveal(), Refresh: g.RefreshToken.Reveal()}
+func (s *Service) sealInto(c *models.Connection, g models.Grant, old tokens, now time.Time) {
+	t := tokens{Access: g.AccessToken.Reveal(), Refresh: g.RefreshToken.Reveal(), AppKey: old.AppKey, AppSecret: old.AppSecret}
 	if t.Refresh == "" {
-		t.Refresh = oldRefresh
+		t.Refresh = old.Refresh
 	}
 	plain, err := json.Marshal(t)
 	if err != nil {
 		panic(err) // two strings
 	}
 	c.Credentials = s.sealer.seal(plain, place(c.MerchantID, "connections", "credentials", c.ID))
-	c.KeyID, c.TokenExpiresAt = s.sealer.keyID, &g.ExpiresAt
+	c.KeyID, c.TokenExpiresAt, c.AppKey = s.sealer.keyID, &g.ExpiresAt, t.AppKey
+	c.TokenRenewAt = renewAt(now, g.ExpiresAt)
 	if !g.RefreshExpiresAt.IsZero() {
 		c.RefreshExpiresAt = &g.RefreshExpiresAt
 	}
+	if c.RefreshExpiresAt != nil {
+		c.NextWarningAt = nextWarning(*c.RefreshExpiresAt, now)
+	}
+}
+
+// renewAt is about half of a token's life from now, not the same for all.
+func renewAt(now, ends time.Time) *time.Time {
+	life := ends.Sub(now)
+	at := now.Add(time.Duration(float64(life) * (0.45 + 0.1*mathrand.Float64())))
+	return &at
+}
+
+// A person is warned so long before he has to connect again.
+var warnBefore = []time.Duration{7 * 24 * time.Hour, 3 * 24 * time.Hour, 24 * time.Hour}
+
+// nextWarning is when the next warning is due; nil when none is left.
+func nextWarning(ends, now time.Time) *time.Time {
+	for _, before := range warnBefore {
+		if at := ends.Add(-before); at.After(now) {
+			return &at
+		}
+	}
+	return nil
 }
 
 func (s *Service) unseal(c models.Connection) (t tokens, err error) {
@@ -202,14 +259,14 @@ func (s *Service) Access(ctx context.Context, m models.MerchantID, id models.ID)
 		return models.Access{}, err
 	}
 	if c.TokenExpiresAt == nil || time.Until(*c.TokenExpiresAt) > renewBefore {
-		return models.Access{MerchantID: c.MerchantID, ExternalID: c.ExternalID, Token: models.Secret(t.Access)}, nil
+		return t.access(c), nil
 	}
 	renewed, err := s.renew(ctx, c)
 	if err == nil {
 		return renewed, nil
 	}
 	if time.Until(*c.TokenExpiresAt) > 0 && !errors.Is(err, models.Disconnected) {
-		return models.Access{MerchantID: c.MerchantID, ExternalID: c.ExternalID, Token: models.Secret(t.Access)}, nil // good for a while yet
+		return t.access(c), nil // good for a while yet
 	}
 	return models.Access{}, err
 }
@@ -229,7 +286,7 @@ func (s *Service) Renew(ctx context.Context, m models.MerchantID, id models.ID, 
 		return models.Access{}, err
 	}
 	if t.Access != refused.Reveal() {
-		return models.Access{MerchantID: c.MerchantID, ExternalID: c.ExternalID, Token: models.Secret(t.Access)}, nil
+		return t.access(c), nil
 	}
 	return s.renew(ctx, c)
 }
@@ -264,23 +321,89 @@ func (s *Service) renew(ctx context.Context, c models.Connection) (models.Access
 		return models.Access{}, err
 	}
 	if !sameTime(fresh.TokenExpiresAt, c.TokenExpiresAt) {
-		return models.Access{MerchantID: c.MerchantID, ExternalID: c.ExternalID, Token: models.Secret(t.Access)}, s.endLease(ctx, c)
+		return t.access(c), s.endLease(ctx, c)
 	}
 	asked := time.Now()
-	grant, err := s.tokens.Refresh(ctx, models.Secret(t.Refresh))
+	grant, err := s.tokens.Refresh(ctx, t.app(), models.Secret(t.Refresh))
 	if err != nil {
 		_ = s.endLease(context.WithoutCancel(ctx), c) // it ends by itself otherwise
 		return models.Access{}, errors.Join(err, s.Failed(context.WithoutCancel(ctx), c.MerchantID, c.ID, asked, err))
 	}
-	s.sealInto(&fresh, grant, t.Refresh)
+	s.sealInto(&fresh, grant, t, time.Now())
 	fresh.RefreshLease = nil
 	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second) // the old pair is dead: this must not be lost
 	defer cancel()
 	err = s.db.InTx(keep, func(tx database.Tx) error {
 		return tx.Model(&models.Connection{}).Where("merchant_id = ? AND id = ?", c.MerchantID, c.ID).
-			Select("credentials", "key_id", "token_expires_at", "refresh_expires_at", "refresh_lease").Updates(&fresh).Error
+			Select("credentials", "key_id", "token_expires_at", "token_renew_at", "refresh_expires_at", "next_warning_at", "refresh_lease").Updates(&fresh).Error
 	})
-	return models.Access{MerchantID: c.MerchantID, ExternalID: c.ExternalID, Token: grant.AccessToken}, err
+	return models.Access{MerchantID: c.MerchantID, ExternalID: c.ExternalID, Token: grant.AccessToken, App: t.app()}, err
+}
+
+// RenewDue renews a token whose half-life is over, so that one that is seldom used does not end unnoticed. A connection that
+// cannot be renewed now is tried again later; one that is refused has been flagged.
+func (s *Service) RenewDue(ctx context.Context, m models.MerchantID, id models.ID) error {
+	c, err := s.Connection(ctx, m, id)
+	if err != nil || c.State != models.ConnectionActive || c.TokenRenewAt == nil || c.Platform != models.AliExpress {
+		return err
+	}
+	if _, err := s.renew(ctx, c); err != nil && models.AsError(err).Code != "token_being_renewed" {
+		return err
+	}
+	return nil
+}
+
+// Warn raises the flag of a connection whose access is about to end for good, so that a person connects it again in time, and
+// sets the next warning: a flag that was put off comes back with each.
+func (s *Service) Warn(ctx context.Context, m models.MerchantID, id models.ID) error {
+	c, err := s.Connection(ctx, m, id)
+	if err != nil || c.State != models.ConnectionActive || c.RefreshExpiresAt == nil || c.NextWarningAt == nil {
+		return err
+	}
+	return s.db.InTx(ctx, func(tx database.Tx) error {
+		err := tx.Exec("UPDATE connections SET next_warning_at = ? WHERE merchant_id = ? AND id = ?", nextWarning(*c.RefreshExpiresAt, tx.Now), m, id).Error
+		if err != nil {
+			return err
+		}
+		days := int(math.Ceil(c.RefreshExpiresAt.Sub(tx.Now).Hours() / 24))
+		detail := fmt.Sprintf("The access to %s ends in %d day(s), on %s. After that nothing is bought or read there.", c.Name, max(days, 0), c.RefreshExpiresAt.UTC().Format("2006-01-02 15:04 UTC"))
+		if err := raise(tx, m, id, models.FlagAccessEnding, detail, "Connect it again before then.", c.RefreshExpiresAt); err != nil {
+			return err
+		}
+		return feed.Tell(tx, m, feed.Connection, id, map[string]any{"state": c.State})
+	})
+}
+
+// App gives the app that a supplier account was connected with; zero for Waybill's own.
+func (s *Service) App(ctx context.Context, m models.MerchantID, id models.ID) (models.App, error) {
+	c, err := s.Connection(ctx, m, id)
+	if err != nil || c.AppKey == "" || len(c.Credentials) == 0 {
+		return models.App{}, err
+	}
+	t, err := s.unseal(c)
+	return t.app(), err
+}
+
+// Disconnect ends a connection because a person wants it: nothing more is sent, its tokens are destroyed, the data is kept.
+func (s *Service) Disconnect(ctx context.Context, m models.MerchantID, id models.ID) (models.Connection, error) {
+	if _, err := s.Connection(ctx, m, id); err != nil {
+		return models.Connection{}, err
+	}
+	err := s.db.InTx(ctx, func(tx database.Tx) error {
+		err := tx.Exec(`UPDATE connections SET state = ?, credentials = NULL, token_expires_at = NULL, token_renew_at = NULL, refresh_expires_at = NULL,
+			next_warning_at = NULL, next_sweep_at = NULL, updated_at = ? WHERE merchant_id = ? AND id = ?`, models.ConnectionRemoved, tx.Now, m, id).Error
+		if err != nil {
+			return err
+		}
+		if err := closeFlags(tx, models.Connection{MerchantID: m, ID: id}); err != nil {
+			return err
+		}
+		return feed.Tell(tx, m, feed.Connection, id, map[string]any{"state": models.ConnectionRemoved})
+	})
+	if err != nil {
+		return models.Connection{}, err
+	}
+	return s.Connection(ctx, m, id)
 }
 
 func sameTime(a, b *time.Time) bool {
@@ -313,7 +436,10 @@ func (s *Service) Failed(ctx context.Context, m models.MerchantID, id models.ID,
 		if res.Error != nil || res.RowsAffected == 0 {
 			return res.Error
 		}
-		return raise(tx, m, id, models.FlagNeedsReauth, e.Detail, "Connect it again.")
+		if err := raise(tx, m, id, models.FlagNeedsReauth, e.Detail, "Connect it again.", nil); err != nil {
+			return err
+		}
+		return feed.Tell(tx, m, feed.Connection, id, map[string]any{"state": models.ConnectionNeedsReauth})
 	})
 }
 
@@ -325,13 +451,22 @@ func (s *Service) Removed(tx database.Tx, m models.MerchantID, id models.ID, at 
 	if res.Error != nil || res.RowsAffected == 0 {
 		return res.Error
 	}
-	return raise(tx, m, id, models.FlagAppRemoved, "The Waybill app was removed from this store.", "Install it again to go on.")
+	if err := raise(tx, m, id, models.FlagAppRemoved, "The Waybill app was removed from this store.", "Install it again to go on.", nil); err != nil {
+		return err
+	}
+	return feed.Tell(tx, m, feed.Connection, id, map[string]any{"state": models.ConnectionRemoved})
 }
 
-func raise(tx database.Tx, m models.MerchantID, id models.ID, code models.FlagCode, detail, next string) error {
+// raise opens a connection's flag, or says anew what an open one is about.
+func raise(tx database.Tx, m models.MerchantID, id models.ID, code models.FlagCode, detail, next string, deadline *time.Time) error {
+	res := tx.Model(&models.Flag{}).Where("merchant_id = ? AND connection_id = ? AND code = ? AND closed_at IS NULL", m, id, code).
+		Updates(map[string]any{"detail": detail, "deadline": deadline, "snoozed_until": nil})
+	if res.Error != nil || res.RowsAffected > 0 {
+		return res.Error
+	}
 	f := models.Flag{
 		MerchantID: m, ID: database.NewID(), ConnectionID: &id, Subject: "connection", Code: code, Owner: models.OwnerMerchant,
-		Detail: detail, NextAction: next, OpenedAt: tx.Now,
+		Detail: detail, NextAction: next, Deadline: deadline, OpenedAt: tx.Now,
 	}
 	return tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&f).Error
 }
@@ -342,7 +477,10 @@ func (s *Service) Installed(tx database.Tx, m models.MerchantID, id models.ID) e
 	if err != nil {
 		return err
 	}
-	return closeFlags(tx, models.Connection{MerchantID: m, ID: id})
+	if err := closeFlags(tx, models.Connection{MerchantID: m, ID: id}); err != nil {
+		return err
+	}
+	return feed.Tell(tx, m, feed.Connection, id, map[string]any{"state": models.ConnectionActive})
 }
 
 func closeFlags(tx database.Tx, c models.Connection) error {

@@ -35,6 +35,7 @@ type Config struct {
 	AppKey       string
 	AppSecret    models.Secret
 	PerSecond    float64          // calls per second for each method; 0 means 1, negative no pace
+	Turns        platform.Turns   // shared budget; nil: PerSecond within this process
 	Timeout      time.Duration    // of reads and token calls; 0 means 15 s
 	PlaceTimeout time.Duration    // of Place, the one dangerous call; 0 means 30 s
 	Observe      platform.Observe // may be nil
@@ -49,7 +50,7 @@ type Client struct {
 	reads   *platform.Client
 	tokens  *platform.Client // never repeats: a code and a refresh token work once
 	placing *platform.Client // never repeats: an order costs money
-	pacer   *platform.Pacer
+	turns   platform.Turns
 	observe platform.Observe
 	now     func() time.Time
 }
@@ -64,8 +65,8 @@ func New(c Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.PerSecond == 0 {
-		c.PerSecond = defaultPerSecond
+	if c.Turns == nil {
+		c.Turns = platform.NewPacer(Pace(c.PerSecond))
 	}
 	if c.Timeout <= 0 {
 		c.Timeout = defaultTimeout
@@ -89,10 +90,18 @@ func New(c Config) (*Client, error) {
 		reads:   platform.NewClient(name, c.Timeout, nil),
 		tokens:  platform.NewSendOnceClient(name, c.Timeout, nil),
 		placing: platform.NewSendOnceClient(name, c.PlaceTimeout, nil),
-		pacer:   platform.NewPacer(c.PerSecond, burst),
+		turns:   c.Turns,
 		observe: c.Observe,
 		now:     c.Now,
 	}, nil
+}
+
+// Pace is how calls of one method by one app are spaced; 0 means 1 a second, a negative number no pace (aliexpress.md 9.1).
+func Pace(perSecond float64) (float64, int) {
+	if perSecond == 0 {
+		perSecond = defaultPerSecond
+	}
+	return perSecond, burst
 }
 
 func baseURL(text string) (string, error) {
@@ -113,19 +122,19 @@ func (c *Client) read(ctx context.Context, a models.Access, method string, param
 		return nil, tokenRefused()
 	}
 	params["method"], params["session"] = method, a.Token.Reveal()
-	return c.ask(ctx, c.reads, method, params)
+	return c.ask(ctx, a, c.reads, method, params)
 }
 
 // system performs a token call, which the transport must not repeat.
-func (c *Client) system(ctx context.Context, path string, params map[string]string) (payload, error) {
-	return c.ask(ctx, c.tokens, path, params)
+func (c *Client) system(ctx context.Context, app models.App, path string, params map[string]string) (payload, error) {
+	return c.ask(ctx, models.Access{App: app, Purpose: models.PurposePerson}, c.tokens, path, params)
 }
 
-func (c *Client) ask(ctx context.Context, via *platform.Client, api string, params map[string]string) (payload, error) {
-	if err := c.pacer.Wait(ctx, c.paceKey(api)); err != nil {
+func (c *Client) ask(ctx context.Context, a models.Access, via *platform.Client, api string, params map[string]string) (payload, error) {
+	if err := c.turns.Wait(ctx, c.paceKey(a.App, api), a.Purpose); err != nil {
 		return nil, err
 	}
-	req, err := c.request(ctx, api, params)
+	req, err := c.request(ctx, a.App, api, params)
 	if err != nil {
 		return nil, err
 	}
@@ -133,12 +142,12 @@ func (c *Client) ask(ctx context.Context, via *platform.Client, api string, para
 		req.GetBody = nil
 	}
 	start := time.Now()
-	p, err := c.send(ctx, via, api, req)
+	p, err := c.send(ctx, a.App, via, api, req)
 	c.observe(string(models.AliExpress), api, result(err), time.Since(start))
 	return p, err
 }
 
-func (c *Client) send(ctx context.Context, via *platform.Client, api string, req *http.Request) (payload, error) {
+func (c *Client) send(ctx context.Context, app models.App, via *platform.Client, api string, req *http.Request) (payload, error) {
 	answer, err := via.Send(ctx, api, req)
 	if err != nil {
 		return nil, err
@@ -152,29 +161,46 @@ func (c *Client) send(ctx context.Context, via *platform.Client, api string, req
 	}
 	if refused != nil {
 		e := c.explain(api, *refused)
-		c.honour(api, e)
+		c.honour(ctx, app, api, e)
 		return nil, e
 	}
 	return p, nil
 }
 
 // honour keeps further calls of a method back for as long as AliExpress said.
-func (c *Client) honour(api string, e *models.Error) {
+func (c *Client) honour(ctx context.Context, app models.App, api string, e *models.Error) {
 	if e.Kind == models.Throttled {
-		c.pacer.Ban(c.paceKey(api), e.RetryAfter)
+		c.turns.Ban(ctx, c.paceKey(app, api), e.RetryAfter)
 	}
 }
 
-func (c *Client) paceKey(api string) string { return c.appKey + " " + api }
+func (c *Client) paceKey(app models.App, api string) string { return budgetKey(c.own(app).Key, api) }
+
+// budgetKey names the budget of one method for one app: AliExpress counts by both.
+func budgetKey(appKey, method string) string { return appKey + " " + method }
+
+// BudgetKey names the budget that reading orders draws on: of a merchant's own app, or of Waybill's where appKey is empty.
+func (c *Client) BudgetKey(appKey string) string {
+	return c.paceKey(models.App{Key: appKey}, methodOrder)
+}
+
+// own is the app that a call is made as.
+func (c *Client) own(app models.App) models.App {
+	if app.Key == "" {
+		return models.App{Key: c.appKey, Secret: c.secret}
+	}
+	return app
+}
 
 // request makes the signed call: a POST with everything in its body, so that no token or signature is part of an address.
 // Parameters without a value are left out, because clients disagree on how to sign them (aliexpress.md 2.2).
-func (c *Client) request(ctx context.Context, api string, params map[string]string) (*http.Request, error) {
-	if c.appKey == "" {
-		return nil, models.Errorf(models.Rejected, "aliexpress_not_set_up", "AliExpress is not set up: set WAYBILL_ALIEXPRESS_APP_KEY and WAYBILL_ALIEXPRESS_APP_SECRET.")
+func (c *Client) request(ctx context.Context, app models.App, api string, params map[string]string) (*http.Request, error) {
+	app = c.own(app)
+	if app.Key == "" {
+		return nil, notSetUp()
 	}
 	all := map[string]string{
-		"app_key":     c.appKey,
+		"app_key":     app.Key,
 		"timestamp":   strconv.FormatInt(c.now().UnixMilli(), 10),
 		"sign_method": "sha256",
 	}
@@ -183,7 +209,7 @@ func (c *Client) request(ctx context.Context, api string, params map[string]stri
 			all[name] = value
 		}
 	}
-	form := url.Values{"sign": {Sign(c.secret.Reveal(), api, all)}}
+	form := url.Values{"sign": {Sign(app.Secret.Reveal(), api, all)}}
 	for name, value := range all {
 		form.Set(name, value)
 	}
@@ -199,6 +225,10 @@ func (c *Client) request(ctx context.Context, api string, params map[string]stri
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded;charset=utf-8")
 	req.Header.Set("Accept", "application/json")
 	return req, nil
+}
+
+func notSetUp() error {
+	return models.Errorf(models.Rejected, "aliexpress_not_set_up", "AliExpress is not set up: set WAYBILL_ALIEXPRESS_APP_KEY and WAYBILL_ALIEXPRESS_APP_SECRET.")
 }
 
 func result(err error) string {

@@ -148,13 +148,16 @@ var calls = map[string]struct {
 		},
 	},
 	"exchange": {
-		func(ctx context.Context, c *aliexpress.Client) error { _, err := c.Exchange(ctx, "3_code"); return err },
+		func(ctx context.Context, c *aliexpress.Client) error {
+			_, err := c.Exchange(ctx, models.App{}, "3_code")
+			return err
+		},
 		"/rest/auth/token/create",
 		url.Values{"code": {"3_code"}},
 	},
 	"refresh": {
 		func(ctx context.Context, c *aliexpress.Client) error {
-			_, err := c.Refresh(ctx, "50001refresh")
+			_, err := c.Refresh(ctx, models.App{}, "50001refresh")
 			return err
 		},
 		"/rest/auth/token/refresh",
@@ -265,10 +268,10 @@ func TestAnEmptyTokenIsNotSent(t *testing.T) {
 	if _, err := c.Order(t.Context(), models.Access{}, order); !errors.Is(err, models.Disconnected) {
 		t.Errorf("order: %v", err)
 	}
-	if _, err := c.Refresh(t.Context(), ""); !errors.Is(err, models.Disconnected) {
+	if _, err := c.Refresh(t.Context(), models.App{}, ""); !errors.Is(err, models.Disconnected) {
 		t.Errorf("refresh: %v", err)
 	}
-	if _, err := c.Exchange(t.Context(), ""); !errors.Is(err, models.Rejected) {
+	if _, err := c.Exchange(t.Context(), models.App{}, ""); !errors.Is(err, models.Rejected) {
 		t.Errorf("exchange: %v", err)
 	}
 	if res := c.Place(t.Context(), models.Access{}, purchase(), nil); res.Class != models.ClassNotExecuted || res.Err.Kind != models.Disconnected {
@@ -327,8 +330,8 @@ func TestConsentURL(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := "https://api-sg.aliexpress.com/oauth/authorize?client_id=33505222&force_auth=true&redirect_uri=https%3A%2F%2Fwaybill.example%2Fcb&response_type=code&state=a+b"
-	if got := c.ConsentURL("https://waybill.example/cb", "a b"); got != want {
-		t.Errorf("%s, want %s", got, want)
+	if got, err := c.ConsentURL("https://waybill.example/cb", "a b"); err != nil || got != want {
+		t.Errorf("%s, want %s (%v)", got, want, err)
 	}
 }
 

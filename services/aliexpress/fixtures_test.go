@@ -88,11 +88,11 @@ func readFreight(ctx context.Context, c *aliexpress.Client) (any, error) {
 }
 
 func exchange(ctx context.Context, c *aliexpress.Client) (any, error) {
-	return c.Exchange(ctx, "3_code")
+	return c.Exchange(ctx, models.App{}, "3_code")
 }
 
 func refresh(ctx context.Context, c *aliexpress.Client) (any, error) {
-	return c.Refresh(ctx, "50001old")
+	return c.Refresh(ctx, models.App{}, "50001old")
 }
 
 func create(ctx context.Context, c *aliexpress.Client) (any, error) {

@@ -18,14 +18,17 @@ const (
 
 // ConsentURL is the page on which a buyer account consents (aliexpress.md 3.1). redirectURI must be the callback that is
 // registered for the app; state comes back with the code.
-func (c *Client) ConsentURL(redirectURI, state string) string {
+func (c *Client) ConsentURL(redirectURI, state string) (string, error) {
+	if c.appKey == "" {
+		return "", notSetUp()
+	}
 	query := url.Values{
 		"response_type": {"code"}, "force_auth": {"true"}, "client_id": {c.appKey}, "redirect_uri": {redirectURI},
 	}
 	if state != "" {
 		query.Set("state", state)
 	}
-	return c.base + "/oauth/authorize?" + query.Encode()
+	return c.base + "/oauth/authorize?" + query.Encode(), nil
 }
 
 type wireGrant struct {
@@ -43,26 +46,26 @@ type wireGrant struct {
 
 // Exchange trades the code of the consent page for tokens (aliexpress.md 3.2). A code works once and for three minutes;
 // a refused one is models.Rejected, code auth_code_invalid. Other errors: Throttled, Rejected, Unavailable.
-func (c *Client) Exchange(ctx context.Context, code string) (models.Grant, error) {
+func (c *Client) Exchange(ctx context.Context, app models.App, code string) (models.Grant, error) {
 	if code == "" {
 		return models.Grant{}, models.Errorf(models.Rejected, "auth_code_invalid", "AliExpress sent no sign-in code. Connect the account again.")
 	}
-	return c.grant(ctx, pathExchange, map[string]string{"code": code})
+	return c.grant(ctx, app, pathExchange, map[string]string{"code": code})
 }
 
 // Refresh trades a refresh token for new tokens (aliexpress.md 3.4). The end of the refresh token does not move. The answer may
 // bring no refresh token: keep the old one. A refused one is models.Disconnected. Other errors: Throttled, Rejected,
 // Unavailable, after which AliExpress may or may not have replaced the token.
-func (c *Client) Refresh(ctx context.Context, refreshToken models.Secret) (models.Grant, error) {
+func (c *Client) Refresh(ctx context.Context, app models.App, refreshToken models.Secret) (models.Grant, error) {
 	if refreshToken == "" {
 		return models.Grant{}, tokenRefused()
 	}
-	return c.grant(ctx, pathRefresh, map[string]string{"refresh_token": refreshToken.Reveal()})
+	return c.grant(ctx, app, pathRefresh, map[string]string{"refresh_token": refreshToken.Reveal()})
 }
 
-func (c *Client) grant(ctx context.Context, path string, params map[string]string) (models.Grant, error) {
+func (c *Client) grant(ctx context.Context, app models.App, path string, params map[string]string) (models.Grant, error) {
 	asked := c.now() // lifetimes count from before the call, so that a slow answer makes none longer
-	p, err := c.system(ctx, path, params)
+	p, err := c.system(ctx, app, path, params)
 	if err != nil {
 		return models.Grant{}, err
 	}

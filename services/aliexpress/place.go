@@ -65,11 +65,11 @@ func (c *Client) Place(ctx context.Context, a models.Access, req models.Purchase
 	if a.Token == "" {
 		return notExecuted(tokenRefused())
 	}
-	if err := c.pacer.Wait(ctx, c.paceKey(methodCreate)); err != nil {
+	if err := c.turns.Wait(ctx, c.paceKey(a.App, methodCreate), a.Purpose); err != nil {
 		return notExecuted(models.AsError(err))
 	}
 	params["method"], params["session"] = methodCreate, a.Token.Reveal()
-	call, err := c.request(ctx, methodCreate, params)
+	call, err := c.request(ctx, a.App, methodCreate, params)
 	if err != nil {
 		return notExecuted(models.AsError(err))
 	}
@@ -81,7 +81,7 @@ func (c *Client) Place(ctx context.Context, a models.Access, req models.Purchase
 	start := time.Now()
 	placed := c.sendOnce(ctx, call)
 	if placed.Err != nil {
-		c.honour(methodCreate, placed.Err)
+		c.honour(ctx, a.App, methodCreate, placed.Err)
 		c.observe(string(models.AliExpress), methodCreate, string(placed.Err.Kind), time.Since(start))
 		return placed
 	}

@@ -26,13 +26,14 @@ type wirePush struct {
 // ParsePush checks the signature of a push message over its raw body and reads it (aliexpress.md 8.2, 8.3). The event's id
 // is a hash of the body, as messages have none of their own. Kind is the order status verbatim, or "message_type_N" for
 // another topic; Number is empty for what is not about an order, such as the console's probe. Errors: models.Unauthenticated for a
-// wrong signature, Invalid for a body that is no message.
-func (c *Client) ParsePush(authorization string, body []byte) (models.SupplierEvent, error) {
-	mac := hmac.New(sha256.New, []byte(c.secret.Reveal()))
-	mac.Write([]byte(c.appKey))
+// wrong signature, Invalid for a body that is no message. app is whose message it should be; the zero App is Waybill's.
+func (c *Client) ParsePush(app models.App, authorization string, body []byte) (models.SupplierEvent, error) {
+	app = c.own(app)
+	mac := hmac.New(sha256.New, []byte(app.Secret.Reveal()))
+	mac.Write([]byte(app.Key))
 	mac.Write(body)
 	got, err := hex.DecodeString(strings.TrimSpace(authorization))
-	if err != nil || c.secret == "" || !hmac.Equal(got, mac.Sum(nil)) { // without a secret anybody could sign
+	if err != nil || app.Secret == "" || !hmac.Equal(got, mac.Sum(nil)) { // without a secret anybody could sign
 		return models.SupplierEvent{}, models.Errorf(models.Unauthenticated, "push_signature", "The signature of this message is wrong.")
 	}
 	var w wirePush
@@ -54,4 +55,14 @@ func (c *Client) ParsePush(authorization string, body []byte) (models.SupplierEv
 	}
 	event.At, _ = w.Timestamp.epoch()
 	return event, nil
+}
+
+// PushAccount says which account a message claims to be about, before its signature is checked: which app's secret to check it
+// with. Empty when it does not say.
+func (c *Client) PushAccount(body []byte) string {
+	var w wirePush
+	if err := json.Unmarshal(body, &w); err != nil {
+		return ""
+	}
+	return cmp.Or(w.Data.BuyerID.String(), w.SellerID.String())
 }

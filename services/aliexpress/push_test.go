@@ -58,7 +58,7 @@ func TestPushMessagesAreRead(t *testing.T) {
 	}
 	for name, row := range table {
 		row.want.EventID = bodyID(row.body)
-		got, err := c.ParsePush(strings.ToUpper(authorization(row.body)), []byte(row.body))
+		got, err := c.ParsePush(models.App{}, strings.ToUpper(authorization(row.body)), []byte(row.body))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -75,7 +75,7 @@ func TestPushReproducesTheVector(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.ParsePush(v.Authorization, []byte(v.Body)); err != nil {
+		if _, err := c.ParsePush(models.App{}, v.Authorization, []byte(v.Body)); err != nil {
 			t.Errorf("%s: %v", v.ID, err)
 		}
 	}
@@ -98,7 +98,7 @@ func TestPushRefusesWhatIsNotSigned(t *testing.T) {
 		"no object":   {authorization("[]"), "[]", models.Invalid},
 		"data a text": {authorization(`{"data":"x"}`), `{"data":"x"}`, models.Invalid},
 	} {
-		if _, err := c.ParsePush(row.authorization, []byte(row.body)); models.KindOf(err) != row.kind {
+		if _, err := c.ParsePush(models.App{}, row.authorization, []byte(row.body)); models.KindOf(err) != row.kind {
 			t.Errorf("%s: %v, want %s", name, err, row.kind)
 		}
 	}

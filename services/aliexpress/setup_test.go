@@ -21,13 +21,13 @@ func TestWithoutAnAppEverythingIsRefused(t *testing.T) {
 	if _, err := c.Order(t.Context(), models.Access{Token: "t"}, "8198352049851315"); models.AsError(err).Code != "aliexpress_not_set_up" {
 		t.Errorf("a call: %v", err)
 	}
-	if _, err := c.Exchange(t.Context(), "code"); models.AsError(err).Code != "aliexpress_not_set_up" {
+	if _, err := c.Exchange(t.Context(), models.App{}, "code"); models.AsError(err).Code != "aliexpress_not_set_up" {
 		t.Errorf("an exchange: %v", err)
 	}
 	body := []byte(`{"data":{"buyerId":1,"orderId":8198352049851315,"orderStatus":"OrderCreated"},"message_type":53}`)
 	mac := hmac.New(sha256.New, nil)
 	mac.Write(body)
-	if _, err := c.ParsePush(hex.EncodeToString(mac.Sum(nil)), body); !errors.Is(err, models.Unauthenticated) {
+	if _, err := c.ParsePush(models.App{}, hex.EncodeToString(mac.Sum(nil)), body); !errors.Is(err, models.Unauthenticated) {
 		t.Errorf("a push message: %v", err)
 	}
 	if _, err := aliexpress.New(aliexpress.Config{BaseURL: "http://127.0.0.1:1", AppKey: "k"}); err == nil {

@@ -77,14 +77,14 @@ func TestFromConsentToTracking(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	ctx := t.Context()
-	grant, err := s.client.Exchange(ctx, s.sim.Info().AuthCode)
+	grant, err := s.client.Exchange(ctx, models.App{}, s.sim.Info().AuthCode)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.client.Exchange(ctx, s.sim.Info().AuthCode); models.AsError(err).Code != "auth_code_invalid" {
+	if _, err := s.client.Exchange(ctx, models.App{}, s.sim.Info().AuthCode); models.AsError(err).Code != "auth_code_invalid" {
 		t.Errorf("a code worked twice: %v", err)
 	}
-	renewed, err := s.client.Refresh(ctx, grant.RefreshToken)
+	renewed, err := s.client.Refresh(ctx, models.App{}, grant.RefreshToken)
 	if err != nil || renewed.AccessToken == grant.AccessToken || renewed.UserID != grant.UserID {
 		t.Fatalf("refresh: %v", err)
 	}
@@ -189,7 +189,7 @@ func TestEveryShapeOfTheSimulatorIsRead(t *testing.T) {
 			if placed := s.client.Place(t.Context(), s.access, s.basket(), nil); placed.Class != models.ClassPlaced {
 				t.Errorf("place: %+v", placed)
 			}
-			if _, err := s.client.Exchange(t.Context(), info.AuthCode); err != nil {
+			if _, err := s.client.Exchange(t.Context(), models.App{}, info.AuthCode); err != nil {
 				t.Errorf("exchange: %v", err)
 			}
 		})

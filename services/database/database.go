@@ -31,10 +31,11 @@ type Options struct {
 
 // DB is an open database.
 type DB struct {
-	pool   *pgxpool.Pool
-	gorm   *gorm.DB
-	insert *river.Client[pgx.Tx] // inserts only; never started
-	log    *slog.Logger
+	pool    *pgxpool.Pool
+	gorm    *gorm.DB
+	insert  *river.Client[pgx.Tx] // inserts only; never started
+	log     *slog.Logger
+	signals *signals
 }
 
 // Open connects lazily: a database that is down makes the first query fail, not Open. It fails on a URL it cannot read.
@@ -76,7 +77,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		pool.Close()
 		return nil, fmt.Errorf("open the job queue: %w", err)
 	}
-	return &DB{pool: pool, gorm: g, insert: insert, log: o.Log}, nil
+	return &DB{pool: pool, gorm: g, insert: insert, log: o.Log, signals: &signals{pool: pool}}, nil
 }
 
 // Close gives all connections back.
@@ -90,19 +91,25 @@ type Tx struct {
 	*gorm.DB
 	Now    time.Time
 	insert *river.Client[pgx.Tx]
+	after  *[]string // signals to give when it has committed
 }
 
 // InTx runs fn in a transaction and commits unless fn fails. No network call, no sleep inside. Errors of the database come
 // back with their kind: a named constraint as the error it stands for, a lost connection as Unavailable.
 func (db *DB) InTx(ctx context.Context, fn func(tx Tx) error) error {
+	var after []string
 	err := db.gorm.WithContext(ctx).Transaction(func(g *gorm.DB) error {
-		tx := Tx{DB: g, insert: db.insert}
+		after = nil
+		tx := Tx{DB: g, insert: db.insert, after: &after}
 		if err := g.Raw("SELECT clock_timestamp()").Row().Scan(&tx.Now); err != nil {
 			return err
 		}
 		tx.Now = tx.Now.UTC()
 		return fn(tx)
 	})
+	if err == nil {
+		db.signals.give(after)
+	}
 	return Err(err)
 }
 
@@ -142,4 +149,15 @@ func NewID() models.ID { return models.ID(uuid.Must(uuid.NewV7()).String()) }
 func ValidID(s string) bool {
 	_, err := uuid.Parse(s)
 	return err == nil && len(s) == 36
+}
+
+// IDBefore is an id below every id that was made at or after t.
+func IDBefore(t time.Time) models.ID {
+	var id uuid.UUID
+	ms := uint64(t.UnixMilli())
+	for i := range 6 {
+		id[i] = byte(ms >> (40 - 8*i))
+	}
+	id[6], id[8] = 0x70, 0x80
+	return models.ID(id.String())
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,10 +19,10 @@ import (
 
 // WorkOptions say how this process works jobs.
 type WorkOptions struct {
-	Workers    *river.Workers                                // every job kind: the rescuer discards jobs whose kind the leader does not know
-	Observe    func(kind, result string, took time.Duration) // may be nil
-	MaxWorkers int
-	Log        *slog.Logger
+	Workers *river.Workers                                // every job kind: the rescuer discards jobs whose kind the leader does not know
+	Observe func(kind, result string, took time.Duration) // may be nil
+	Queues  map[string]int                                // how many jobs of each queue are worked at once
+	Log     *slog.Logger
 }
 
 // Queue works jobs until stopped.
@@ -31,21 +33,27 @@ type Queue struct {
 
 // Work starts working jobs. Stop ends it; cancelling ctx does not, because that would cut running jobs off.
 func (db *DB) Work(ctx context.Context, o WorkOptions) (*Queue, error) {
+	queues := make(map[string]river.QueueConfig, len(o.Queues))
+	for name, workers := range o.Queues {
+		queues[name] = river.QueueConfig{MaxWorkers: workers}
+	}
 	client, err := river.NewClient(riverpgxv5.New(db.pool), &river.Config{
 		Workers:              o.Workers,
 		Middleware:           []rivertype.Middleware{&outcomes{log: o.Log, observe: o.Observe}},
-		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: o.MaxWorkers}},
+		Queues:               queues,
 		FetchCooldown:        10 * time.Millisecond,
 		FetchPollInterval:    time.Second,
 		JobTimeout:           2 * time.Minute,
 		RescueStuckJobsAfter: 5 * time.Minute, // the reaper is faster; this is the floor
 		MaxAttempts:          8,
-		Logger:               o.Log,
+		// A job that was given up is a dead letter until a person has looked at it.
+		DiscardedJobRetentionPeriod: 60 * 24 * time.Hour,
+		Logger:                      o.Log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the job client: %w", err)
 	}
-	r, err := db.startReaper(ctx, client.ID(), o.Log)
+	r, err := db.startReaper(ctx, client.ID(), slices.Sorted(maps.Keys(o.Queues)), o.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -81,6 +89,12 @@ func (db *DB) Waiting(ctx context.Context) (n int64, oldest time.Duration, err e
 	return n, time.Duration(seconds * float64(time.Second)), nil
 }
 
+// WaitingIn counts the jobs of a queue that are ready to be worked.
+func (db *DB) WaitingIn(ctx context.Context, queue string) (n int, err error) {
+	err = db.pool.QueryRow(ctx, "SELECT count(*) FROM river_job WHERE state = 'available' AND queue = $1", queue).Scan(&n)
+	return n, Err(err)
+}
+
 // outcomes decides what becomes of a job from the kind of its error, and logs once.
 type outcomes struct {
 	river.MiddlewareDefaults
@@ -101,7 +115,7 @@ func (o *outcomes) Work(ctx context.Context, job *rivertype.JobRow, inner func(c
 	if o.observe != nil {
 		o.observe(job.Kind, result, time.Since(start))
 	}
-	return outcome(err)
+	return outcome(err, job.Attempt >= job.MaxAttempts)
 }
 
 func levelOf(err error) slog.Level {
@@ -115,8 +129,13 @@ func levelOf(err error) slog.Level {
 }
 
 // outcome is one of the two tables that read kinds; the other one writes HTTP problems. What is owed stays in the tables
-// and flags of the domain, so a job that cannot help by being repeated is ended.
-func outcome(err error) error {
+// and flags of the domain, so a job that cannot help by being repeated is ended:
+//
+//	Throttled    snoozed until the limit lets it
+//	Unavailable  repeated with back-off, for as long as the outage lasts
+//	Internal     repeated with back-off; after the last attempt it is a dead letter
+//	all others   cancelled: the fact, the flag and the timeline say what became of it
+func outcome(err error, last bool) error {
 	if err == nil {
 		return nil
 	}
@@ -124,11 +143,22 @@ func outcome(err error) error {
 	switch e.Kind {
 	case models.Throttled:
 		return river.JobSnooze(max(e.RetryAfter, time.Second))
-	case models.Unavailable, models.Internal:
-		if e.RetryAfter > 0 {
+	case models.Unavailable:
+		switch {
+		case e.RetryAfter > 0:
 			return river.JobSnooze(e.RetryAfter)
+		case last:
+			return river.JobSnooze(outageRetry)
 		}
-		return err // retried with back-off
+		return err
+	case models.Internal:
+		return err
 	}
 	return river.JobCancel(err)
 }
+
+// outageRetry is how often a job is tried in an outage that has outlasted the back-off.
+const outageRetry = 5 * time.Minute
+
+// Dies reports whether a job whose last attempt ends with err is given up.
+func Dies(err error) bool { return models.KindOf(err) == models.Internal }

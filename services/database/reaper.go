@@ -2,7 +2,6 @@ package database
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -30,14 +29,14 @@ UPDATE river_job SET state = 'available', scheduled_at = clock_timestamp(),
 	errors = array_append(errors, jsonb_build_object('at', to_jsonb(clock_timestamp()), 'attempt', attempt, 'error', 'the worker died', 'trace', ''))
 WHERE state = 'running' AND attempted_by[array_upper(attempted_by, 1)] IN (SELECT client FROM dead)`
 
-func (db *DB) startReaper(ctx context.Context, client string, log *slog.Logger) (*reaper, error) {
+func (db *DB) startReaper(ctx context.Context, client string, queues []string, log *slog.Logger) (*reaper, error) {
 	conn, err := db.lockForLife(ctx, client)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	r := &reaper{cancel: cancel}
-	r.done.Go(func() { db.reap(ctx, conn, client, log) })
+	r.done.Go(func() { db.reap(ctx, conn, client, queues, log) })
 	return r, nil
 }
 
@@ -54,7 +53,7 @@ func (db *DB) lockForLife(ctx context.Context, client string) (*pgx.Conn, error)
 	return conn, nil
 }
 
-func (db *DB) reap(ctx context.Context, conn *pgx.Conn, client string, log *slog.Logger) {
+func (db *DB) reap(ctx context.Context, conn *pgx.Conn, client string, queues []string, log *slog.Logger) {
 	tick := time.NewTicker(reapEvery)
 	defer tick.Stop()
 	for {
@@ -87,7 +86,7 @@ func (db *DB) reap(ctx context.Context, conn *pgx.Conn, client string, log *slog
 		}
 		if n := tag.RowsAffected(); n > 0 {
 			log.Info("took over jobs of a dead worker", "jobs", n)
-			_, _ = conn.Exec(ctx, fmt.Sprintf(`SELECT pg_notify(current_schema() || '.river_insert', '{"queue":"%s"}')`, "default"))
+			_, _ = conn.Exec(ctx, `SELECT pg_notify(current_schema() || '.river_insert', json_build_object('queue', q)::text) FROM unnest($1::text[]) AS q`, queues)
 		}
 	}
 }

@@ -5,21 +5,46 @@ package orders
 import (
 	"fmt"
 	"reflect"
+	"sync/atomic"
 
 	"gorm.io/gorm/clause"
 
 	"waybill/models"
 	"waybill/services/database"
+	"waybill/services/feed"
 )
 
 // Service keeps the orders of all merchants.
 type Service struct {
-	db   *database.DB
-	pace models.Pace
+	db      *database.DB
+	pace    models.Pace
+	stretch atomic.Pointer[Stretch]
 }
 
 // New makes the service. pace decides when an order is due again.
-func New(db *database.DB, pace models.Pace) *Service { return &Service{db: db, pace: pace} }
+func New(db *database.DB, pace models.Pace) *Service {
+	s := &Service{db: db, pace: pace}
+	s.stretch.Store(&Stretch{})
+	return s
+}
+
+// Stretch is by how much the budgets make background checks slower than wished.
+type Stretch struct {
+	Shared    float64               // of the accounts that use Waybill's app
+	ByAccount map[models.ID]float64 // of those with an app of their own
+}
+
+// SetStretch says how much slower than wished supplier orders are checked from now on.
+func (s *Service) SetStretch(to Stretch) { s.stretch.Store(&to) }
+
+func (s *Service) paceFor(account models.ID) models.Pace {
+	pace, stretch := s.pace, s.stretch.Load()
+	pace.Stretch = stretch.Shared
+	if own, ok := stretch.ByAccount[account]; ok {
+		pace.Stretch = own
+	}
+	return pace
+}
 
 // By says who brings a fact, from where and why. It goes into the timeline.
 type By struct {
@@ -147,7 +172,7 @@ func (c *change) finish(before models.Facts) (Changes, error) {
 	for i := range f.SupplierOrders {
 		s := &f.SupplierOrders[i]
 		if s.Open() && (s.NextCheckAt == nil || c.justChecked(before, *s)) {
-			s.NextCheckAt = c.service.pace.NextSupplierCheck(*s, c.tx.Now)
+			s.NextCheckAt = c.service.paceFor(s.AccountID).NextSupplierCheck(*s, c.tx.Now)
 		} else if !s.Open() {
 			s.NextCheckAt = nil
 		}
@@ -156,7 +181,25 @@ func (c *change) finish(before models.Facts) (Changes, error) {
 	c.result.After = f.Order.Tab
 	c.result.Changed = len(c.result.Events) > 0
 	c.due(before)
-	return c.result, c.save(before)
+	if err := c.save(before); err != nil {
+		return Changes{}, err
+	}
+	return c.result, c.tell()
+}
+
+// tell lets whoever watches the merchant know what changed.
+func (c *change) tell() error {
+	if !c.result.Changed {
+		return nil
+	}
+	o, kinds := c.facts.Order, make([]string, len(c.result.Events))
+	for i, e := range c.result.Events {
+		kinds[i] = e.Kind
+	}
+	return feed.Tell(c.tx, o.MerchantID, feed.Order, o.ID, map[string]any{
+		"store_id": o.StoreID, "number": o.Number, "tab": o.Tab, "before": c.result.Before, "created": c.result.Created,
+		"open_flags": o.OpenFlags, "version": o.Version, "events": kinds,
+	})
 }
 
 func (c *change) justChecked(before models.Facts, s models.SupplierOrder) bool {

@@ -211,8 +211,40 @@ func (f SupplierAnswered) apply(c *change) error {
 	}
 	c.mergeParcels(*s, f.Tracking)
 	s.Settle(tracked(*s, c.facts.Parcels))
+	if err := c.learn(s, before); err != nil {
+		return err
+	}
 	if s.Stage.Paid() && !before.Stage.Paid() {
 		c.event(models.EventSupplierPaid, fmt.Sprintf("AliExpress order %s is paid.", s.ExternalID), map[string]any{"supplier_order_id": s.ID, "paid_at": s.PaidAt})
+	}
+	return nil
+}
+
+// learn keeps how long the supplier's store takes from payment to shipment, and tells an order that was just paid what is
+// usual there.
+func (c *change) learn(s *models.SupplierOrder, before models.SupplierOrder) error {
+	if s.Stage.Paid() && !before.Stage.Paid() {
+		var hours []float64
+		err := c.tx.Raw("SELECT hours / shipped FROM supplier_handling WHERE merchant_id = ? AND supplier_store_id = ?", s.MerchantID, s.SupplierStoreID).Scan(&hours).Error
+		if err != nil {
+			return fmt.Errorf("read a supplier's usual time: %w", err)
+		}
+		if len(hours) == 1 {
+			s.UsualHours = max(1, int(hours[0]))
+		}
+	}
+	if s.ShippedAt != nil || !s.ShippedSeen && !tracked(*s, c.facts.Parcels) {
+		return nil
+	}
+	s.ShippedAt = &c.tx.Now
+	if s.PaidAt == nil || s.SupplierStoreID == "" || s.LastCheckedAt == nil || before.LastCheckedAt == nil || before.Stage != models.StagePaid {
+		return nil // it was shipped before we first looked: that says nothing
+	}
+	err := c.tx.Exec(`INSERT INTO supplier_handling AS h (merchant_id, supplier_store_id, shipped, hours) VALUES (?, ?, 1, ?)
+		ON CONFLICT (merchant_id, supplier_store_id) DO UPDATE SET shipped = h.shipped + 1, hours = h.hours + excluded.hours`,
+		s.MerchantID, s.SupplierStoreID, c.tx.Now.Sub(*s.PaidAt).Hours()).Error
+	if err != nil {
+		return fmt.Errorf("keep a supplier's usual time: %w", err)
 	}
 	return nil
 }
@@ -302,6 +334,32 @@ func (f SupplierSilent) apply(c *change) error {
 		s.NoDataSince = &c.tx.Now
 		c.event(models.EventSupplierOrderNoData, fmt.Sprintf("AliExpress says that %s is not an order of this account.", s.ExternalID),
 			map[string]any{"supplier_order_id": s.ID})
+	}
+	return nil
+}
+
+// SupplierPostponed says that a call about a supplier order has to wait: no answer, and no failure.
+type SupplierPostponed struct {
+	SupplierOrderID models.ID
+	For             time.Duration
+}
+
+func (f SupplierPostponed) apply(c *change) error {
+	s, err := c.supplierOrder(f.SupplierOrderID)
+	if err != nil {
+		return err
+	}
+	next := c.tx.Now.Add(f.For)
+	s.NextCheckAt = &next
+	return nil
+}
+
+// StoreUnchanged says that a complete search of the store, begun at At, did not find the order among those that have changed.
+type StoreUnchanged struct{ At time.Time }
+
+func (f StoreUnchanged) apply(c *change) error {
+	if o := &c.facts.Order; o.StoreCheckedAt == nil || o.StoreCheckedAt.Before(f.At) {
+		o.StoreCheckedAt = &f.At
 	}
 	return nil
 }

@@ -14,7 +14,10 @@ import (
 type CheckOptions struct {
 	Direction models.Direction
 	By        orders.By
-	Force     bool // look even where nothing is due: somebody asked
+	Purpose   models.Purpose
+	Force     bool           // look even where nothing is due: somebody asked
+	StoreRead bool           // the store has just been read, by page, and
+	Read      orders.Changes // this is what that did
 }
 
 // CheckResult is what a check did to an order.
@@ -23,6 +26,7 @@ type CheckResult struct {
 	Before  models.Tab
 	After   models.Tab
 	Why     string
+	Changes []string // what changed, one sentence each
 }
 
 // Check brings one order up to date: reads its store, asks AliExpress about its open supplier orders, looks after its
@@ -64,15 +68,15 @@ type check struct {
 	now     time.Time
 	asked   int
 	changed bool
-	said    string // the last thing that changed
-	err     error  // the first failure
+	said    []string // what changed
+	err     error    // the first failure
 }
 
 func (c *check) note(changes orders.Changes) {
 	c.changed = c.changed || changes.Changed
 	for _, e := range changes.Events {
 		if e.Kind != models.EventFlagOpened && e.Kind != models.EventFlagClosed && e.Kind != models.EventSyncRequested {
-			c.said = e.Text
+			c.said = append(c.said, e.Text)
 		}
 	}
 }
@@ -84,7 +88,7 @@ func (c *check) failed(err error) {
 }
 
 func (c *check) result(last orders.Changes) CheckResult {
-	r := CheckResult{Outcome: models.OutcomeUnchanged, Before: c.d.Order.Tab, After: last.After}
+	r := CheckResult{Outcome: models.OutcomeUnchanged, Before: c.d.Order.Tab, After: last.After, Changes: c.said}
 	switch {
 	case c.err != nil:
 		e := models.AsError(c.err)
@@ -94,23 +98,56 @@ func (c *check) result(last orders.Changes) CheckResult {
 			r.Outcome = models.OutcomeRefused
 		}
 	case c.changed:
-		r.Outcome, r.Why = models.OutcomeChanged, c.said
+		r.Outcome = models.OutcomeChanged
+		if len(c.said) > 0 {
+			r.Why = c.said[len(c.said)-1]
+		}
 	case c.asked == 0:
 		r.Why = "There was nothing to ask: no open supplier order and no parcel to tell the store about."
 	default:
-		r.Why = "Checked; nothing has changed since the last check."
+		r.Why = c.unchangedSince()
 	}
 	return r
 }
 
-// fromStore reads the order from its store, when that is due.
+// unchangedSince says since when nothing has changed.
+func (c *check) unchangedSince() string {
+	since := ""
+	for _, so := range c.d.SupplierOrders {
+		if so.Open() && so.Status != "" {
+			since = fmt.Sprintf(" AliExpress still says %s.", so.Status)
+		}
+	}
+	if at := c.d.Order.LastCheckedAt; at != nil {
+		return fmt.Sprintf("Checked; nothing has changed since the check of %s.%s", at.UTC().Format("2006-01-02 15:04 UTC"), since)
+	}
+	return "Checked; nothing has changed." + since
+}
+
+// fromStore reads the order from its store, when that is due and no complete search of the store has just shown that it did
+// not change.
 func (c *check) fromStore(ctx context.Context) error {
 	at := c.d.Order.StoreCheckedAt
+	if c.o.StoreRead {
+		c.asked++
+		c.note(c.o.Read)
+		return nil
+	}
 	if !c.o.Force && at != nil && c.now.Sub(*at) < c.s.pace.StoreCheckEvery() {
 		return nil
 	}
+	if !c.o.Force && at != nil {
+		store, err := c.s.accounts.Connection(ctx, c.m, c.d.Order.StoreID)
+		if err != nil {
+			return err
+		}
+		if swept := store.SweptAt; swept != nil && c.now.Sub(*swept) < c.s.pace.Every(time.Hour) && swept.Sub(*at) > sweepOverlap {
+			_, err := c.s.apply(ctx, c.m, c.orderID, c.o.By, orders.StoreUnchanged{At: swept.Add(-sweepOverlap)})
+			return err
+		}
+	}
 	c.asked++
-	changes, err := c.s.readStore(ctx, c.m, c.d.Order.StoreID, c.d.Order.ExternalID, c.o.By)
+	changes, err := c.s.readStore(ctx, c.m, c.d.Order.StoreID, c.d.Order.ExternalID, c.o.By, c.o.Purpose)
 	if err != nil {
 		if _, noted := c.s.apply(context.WithoutCancel(ctx), c.m, c.orderID, c.o.By, orders.StoreUnreachable{}); noted != nil {
 			return noted
@@ -143,7 +180,7 @@ func (c *check) lookAfter(ctx context.Context, so models.SupplierOrder) (changes
 		if !c.o.Force && so.NextCheckAt != nil && so.NextCheckAt.After(c.now) {
 			return changes, false, nil
 		}
-		changes, err = c.s.readSupplier(ctx, c.m, c.orderID, so.ID, c.o.By)
+		changes, err = c.s.readSupplier(ctx, c.m, c.orderID, so.ID, c.o.By, c.o.Purpose)
 		return changes, true, err
 	case so.State == models.PlacementSending:
 		changes, err = c.s.apply(ctx, c.m, c.orderID, orders.By{Actor: models.ActorSystem, Source: models.SourceEngine}, orders.PlacementExpired{SupplierOrderID: so.ID})
@@ -158,7 +195,7 @@ func (c *check) lookAfter(ctx context.Context, so models.SupplierOrder) (changes
 }
 
 // readSupplier asks AliExpress about one supplier order, and about its parcels when it has shipped.
-func (s *Service) readSupplier(ctx context.Context, m models.MerchantID, orderID, supplierOrderID models.ID, by orders.By) (changes orders.Changes, err error) {
+func (s *Service) readSupplier(ctx context.Context, m models.MerchantID, orderID, supplierOrderID models.ID, by orders.By, why models.Purpose) (changes orders.Changes, err error) {
 	d, err := s.orders.Detail(ctx, m, orderID)
 	if err != nil {
 		return changes, err
@@ -171,18 +208,22 @@ func (s *Service) readSupplier(ctx context.Context, m models.MerchantID, orderID
 	if err != nil {
 		return changes, err
 	}
-	answer, err := call(ctx, s, m, so.AccountID, purposeOf(by), func(a models.Access) (models.SupplierAnswer, error) { return s.supplier.Order(ctx, a, so.ExternalID) })
+	answer, err := call(ctx, s, m, so.AccountID, why, func(a models.Access) (models.SupplierAnswer, error) { return s.supplier.Order(ctx, a, so.ExternalID) })
 	var parcels []models.TrackedParcel
 	var trackErr error
 	if err == nil && mayHaveParcels(answer, so) {
-		parcels, trackErr = call(ctx, s, m, so.AccountID, purposeOf(by), func(a models.Access) ([]models.TrackedParcel, error) {
+		parcels, trackErr = call(ctx, s, m, so.AccountID, why, func(a models.Access) ([]models.TrackedParcel, error) {
 			return s.supplier.Tracking(ctx, a, so.ExternalID)
 		})
 	}
 	facts := []orders.Fact{orders.SupplierAnswered{SupplierOrderID: so.ID, Seq: seq, Answer: answer, Tracking: parcels}}
 	switch {
+	case errors.Is(err, models.Throttled):
+		facts = []orders.Fact{orders.SupplierPostponed{SupplierOrderID: so.ID, For: models.AsError(err).RetryAfter}}
 	case err != nil:
 		facts = []orders.Fact{orders.SupplierSilent{SupplierOrderID: so.ID, NoData: errors.Is(err, models.NotFound)}}
+	case errors.Is(trackErr, models.Throttled):
+		facts, err = append(facts, orders.SupplierPostponed{SupplierOrderID: so.ID, For: models.AsError(trackErr).RetryAfter}), trackErr
 	case trackErr != nil:
 		facts, err = append(facts, orders.SupplierSilent{SupplierOrderID: so.ID}), trackErr
 	}

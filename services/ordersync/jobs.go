@@ -2,12 +2,14 @@ package ordersync
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
 	"waybill/models"
+	"waybill/services/database"
 	"waybill/services/orders"
 )
 
@@ -43,6 +45,9 @@ type CheckArgs struct {
 // Kind names the job.
 func (CheckArgs) Kind() string { return "check" }
 
+// InsertOpts keeps checks, which may wait for the budget, from holding up what people and platforms wait for.
+func (CheckArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: QueueBackground} }
+
 // PlaceArgs takes one placement to its next state.
 type PlaceArgs struct {
 	MerchantID      models.MerchantID `json:"merchant_id"`
@@ -71,6 +76,9 @@ type SweepArgs struct {
 // Kind names the job.
 func (SweepArgs) Kind() string { return "sweep" }
 
+// InsertOpts puts it with the other long ones.
+func (SweepArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: QueueLong} }
+
 // SyncArgs works on one sync job.
 type SyncArgs struct {
 	MerchantID models.MerchantID `json:"merchant_id"`
@@ -81,7 +89,11 @@ type SyncArgs struct {
 func (SyncArgs) Kind() string { return "sync" }
 
 // InsertOpts keeps one worker on a sync job at a time.
-func (SyncArgs) InsertOpts() river.InsertOpts { return once() }
+func (SyncArgs) InsertOpts() river.InsertOpts {
+	o := once()
+	o.Queue = QueueLong
+	return o
+}
 
 // RemapArgs applies a changed product mapping to the orders that wait for it.
 type RemapArgs struct {
@@ -104,10 +116,49 @@ type RerollArgs struct {
 // Kind names the job.
 func (RerollArgs) Kind() string { return "reroll" }
 
+// RenewArgs renews the token of a connection ahead of its end.
+type RenewArgs struct {
+	MerchantID   models.MerchantID `json:"merchant_id"`
+	ConnectionID models.ID         `json:"connection_id"`
+}
+
+// Kind names the job.
+func (RenewArgs) Kind() string { return "renew" }
+
+// WarnArgs warns of the end of a connection's access.
+type WarnArgs struct {
+	MerchantID   models.MerchantID `json:"merchant_id"`
+	ConnectionID models.ID         `json:"connection_id"`
+}
+
+// Kind names the job.
+func (WarnArgs) Kind() string { return "warn" }
+
+// CatchUpArgs has everything looked at that waited for a connection to be connected again.
+type CatchUpArgs struct {
+	MerchantID   models.MerchantID `json:"merchant_id"`
+	ConnectionID models.ID         `json:"connection_id"`
+}
+
+// Kind names the job.
+func (CatchUpArgs) Kind() string { return "catch_up" }
+
+// The queues. Each has workers of its own, so that what waits for a platform's budget holds up nothing else.
+const (
+	QueueDefault    = river.QueueDefault // messages, purchases, pushes: somebody waits
+	QueueBackground = "background"       // checks of due orders
+	QueueLong       = "long"             // sweeps and sync jobs
+)
+
+// Queues says how many jobs of each queue are worked at once where there are so many workers in all.
+func Queues(workers int) map[string]int {
+	return map[string]int{QueueDefault: max(1, workers/2), QueueBackground: max(1, workers/4), QueueLong: max(1, workers/4)}
+}
+
 // Workers registers every kind of job: a process that works any must know all.
 func (s *Service) Workers() *river.Workers {
 	w := river.NewWorkers()
-	river.AddWorker(w, work(func(ctx context.Context, a ReceiveArgs) error { return s.receive(ctx, a) }))
+	river.AddWorker(w, &worker[ReceiveArgs]{do: s.receive, died: s.messageDied})
 	river.AddWorker(w, work(func(ctx context.Context, a CheckArgs) error {
 		result, err := s.Check(ctx, a.MerchantID, a.OrderID, CheckOptions{Direction: models.AllWays, By: orders.By{Actor: models.ActorSystem, Source: models.SourcePoll}})
 		if result.Outcome != models.OutcomeNone {
@@ -119,14 +170,20 @@ func (s *Service) Workers() *river.Workers {
 	river.AddWorker(w, work(func(ctx context.Context, a PushArgs) error { return s.push(ctx, a.MerchantID, a.PushID) }))
 	river.AddWorker(w, work(func(ctx context.Context, a SweepArgs) error { return s.sweep(ctx, a.MerchantID, a.ConnectionID) }))
 	river.AddWorker(w, work(func(ctx context.Context, a SyncArgs) error { return s.runSync(ctx, a.MerchantID, a.JobID) }))
-	river.AddWorker(w, work(func(ctx context.Context, a RemapArgs) error { return s.remap(ctx, a) }))
-	river.AddWorker(w, work(func(ctx context.Context, a RerollArgs) error { return s.reroll(ctx, a) }))
+	river.AddWorker(w, work(s.remap))
+	river.AddWorker(w, work(s.reroll))
+	river.AddWorker(w, work(func(ctx context.Context, a RenewArgs) error {
+		return s.accounts.RenewDue(ctx, a.MerchantID, a.ConnectionID)
+	}))
+	river.AddWorker(w, work(func(ctx context.Context, a WarnArgs) error { return s.accounts.Warn(ctx, a.MerchantID, a.ConnectionID) }))
+	river.AddWorker(w, work(s.catchUp))
 	return w
 }
 
 type worker[T river.JobArgs] struct {
 	river.WorkerDefaults[T]
-	do func(context.Context, T) error
+	do   func(context.Context, T) error
+	died func(context.Context, T) error // the last attempt has failed; may be nil
 }
 
 func work[T river.JobArgs](do func(context.Context, T) error) river.Worker[T] {
@@ -134,7 +191,13 @@ func work[T river.JobArgs](do func(context.Context, T) error) river.Worker[T] {
 }
 
 // Work is the one call.
-func (w *worker[T]) Work(ctx context.Context, job *river.Job[T]) error { return w.do(ctx, job.Args) }
+func (w *worker[T]) Work(ctx context.Context, job *river.Job[T]) error {
+	err := w.do(ctx, job.Args)
+	if err != nil && w.died != nil && job.Attempt >= job.MaxAttempts && database.Dies(err) {
+		return errors.Join(err, w.died(context.WithoutCancel(ctx), job.Args))
+	}
+	return err
+}
 
 // NextRetry backs off from one second to five minutes: River's own first steps are fine, its later ones are days.
 func (w *worker[T]) NextRetry(job *river.Job[T]) time.Time {

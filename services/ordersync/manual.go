@@ -15,6 +15,7 @@ import (
 
 	"waybill/models"
 	"waybill/services/database"
+	"waybill/services/feed"
 	"waybill/services/orders"
 )
 
@@ -24,36 +25,53 @@ type SyncRequest struct {
 	Direction models.Direction
 	Actor     models.Actor
 	Reason    string
+	automatic bool
 }
 
 // Request starts a sync job, or joins the equal one that is under way. Unknown ids in the scope are an error before
 // anything is written.
 func (s *Service) Request(ctx context.Context, m models.MerchantID, r SyncRequest) (job models.SyncJob, joined bool, err error) {
-	slices.Sort(r.Scope.IDs)
-	r.Scope.IDs = slices.Compact(r.Scope.IDs)
-	if err := s.knownScope(ctx, m, r.Scope); err != nil {
+	if err := s.knownScope(ctx, m, &r.Scope); err != nil {
 		return job, false, err
 	}
-	key := scopeKey(r)
 	err = s.db.InTx(ctx, func(tx database.Tx) error {
-		job = models.SyncJob{
-			MerchantID: m, ID: database.NewID(), Scope: r.Scope, ScopeKey: key, Direction: r.Direction, Trigger: "manual",
-			Actor: r.Actor, Reason: r.Reason, State: models.SyncQueued, CreatedAt: tx.Now,
-		}
-		res := tx.Clauses(clause.OnConflict{
-			Columns:     []clause.Column{{Name: "merchant_id"}, {Name: "scope_key"}},
-			TargetWhere: clause.Where{Exprs: []clause.Expression{gorm.Expr("state IN ('queued', 'running')")}}, DoNothing: true,
-		}).Create(&job)
-		if res.Error != nil {
-			return fmt.Errorf("add sync job: %w", res.Error)
-		}
-		if res.RowsAffected == 0 {
-			joined, job = true, models.SyncJob{} // GORM would look for the new id otherwise
-			return tx.Where("merchant_id = ? AND scope_key = ? AND state IN ('queued', 'running')", m, key).Take(&job).Error
-		}
-		return tx.Enqueue(SyncArgs{m, job.ID})
+		job, joined, err = s.request(tx, m, r)
+		return err
 	})
 	return job, joined, err
+}
+
+func (s *Service) request(tx database.Tx, m models.MerchantID, r SyncRequest) (job models.SyncJob, joined bool, err error) {
+	key, trigger := scopeKey(r), "manual"
+	if r.automatic {
+		trigger = "automatic"
+	}
+	job = models.SyncJob{
+		MerchantID: m, ID: database.NewID(), Scope: r.Scope, ScopeKey: key, Direction: r.Direction, Trigger: trigger,
+		Actor: r.Actor, Reason: r.Reason, State: models.SyncQueued, CreatedAt: tx.Now,
+	}
+	res := tx.Clauses(clause.OnConflict{
+		Columns:     []clause.Column{{Name: "merchant_id"}, {Name: "scope_key"}},
+		TargetWhere: clause.Where{Exprs: []clause.Expression{gorm.Expr("state IN ('queued', 'running')")}}, DoNothing: true,
+	}).Create(&job)
+	if res.Error != nil {
+		return job, false, fmt.Errorf("add sync job: %w", res.Error)
+	}
+	if res.RowsAffected == 0 {
+		job = models.SyncJob{} // GORM would look for the new id otherwise
+		return job, true, tx.Where("merchant_id = ? AND scope_key = ? AND state IN ('queued', 'running')", m, key).Take(&job).Error
+	}
+	if err := tellJob(tx, job); err != nil {
+		return job, false, err
+	}
+	return job, false, tx.Enqueue(SyncArgs{m, job.ID})
+}
+
+func tellJob(tx database.Tx, job models.SyncJob) error {
+	return feed.Tell(tx, job.MerchantID, feed.SyncJob, job.ID, map[string]any{
+		"state": job.State, "trigger": job.Trigger, "total": job.Total, "listed": job.Listed, "done": job.Done(), "changed": job.Changed,
+		"unchanged": job.Unchanged, "refused": job.Refused, "unreachable": job.Unreachable,
+	})
 }
 
 func scopeKey(r SyncRequest) string {
@@ -68,13 +86,21 @@ func scopeKey(r SyncRequest) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func (s *Service) knownScope(ctx context.Context, m models.MerchantID, scope models.SyncScope) error {
-	if scope.Kind == models.ScopeStore {
-		c, err := s.accounts.Connection(ctx, m, scope.StoreID)
-		if err == nil && c.Platform != models.Wix {
-			err = models.Errorf(models.NotFound, "store_not_found", "There is no such store.")
+// knownScope brings a scope into one form, so that equal ones are equal, and refuses one that names what the merchant has not.
+func (s *Service) knownScope(ctx context.Context, m models.MerchantID, scope *models.SyncScope) error {
+	slices.Sort(scope.IDs)
+	scope.IDs = slices.Compact(scope.IDs)
+	slices.Sort(scope.ExternalIDs)
+	scope.ExternalIDs = slices.Compact(scope.ExternalIDs)
+	if scope.Kind == models.ScopeRange && scope.PlacedFrom != nil && scope.PlacedTo != nil && !scope.PlacedFrom.Before(*scope.PlacedTo) {
+		e := models.Errorf(models.Invalid, "validation_failed", "The range of time is empty.")
+		e.Fields = []models.FieldError{{Pointer: "/scope/placed_to", Reason: "must be later than placed_from"}}
+		return e
+	}
+	if scope.StoreID != "" {
+		if _, err := s.storeOf(ctx, m, scope.StoreID); err != nil {
+			return err
 		}
-		return err
 	}
 	if scope.Kind != models.ScopeOrders {
 		return nil
@@ -94,6 +120,14 @@ func (s *Service) knownScope(ctx context.Context, m models.MerchantID, scope mod
 		}
 	}
 	return nil
+}
+
+func (s *Service) storeOf(ctx context.Context, m models.MerchantID, id models.ID) (models.Connection, error) {
+	c, err := s.accounts.Connection(ctx, m, id)
+	if err == nil && c.Platform != models.Wix {
+		err = models.Errorf(models.NotFound, "store_not_found", "There is no such store.")
+	}
+	return c, err
 }
 
 // Cancel asks a sync job to stop. Orders that are being checked are finished.
@@ -138,7 +172,8 @@ func (s *Service) Jobs(ctx context.Context, m models.MerchantID, cursor string, 
 	return database.PageByID(q, "id", database.NewestFirst, cursor, limit, func(j models.SyncJob) models.ID { return j.ID })
 }
 
-// Items lists what a sync job did per order, in the order of their ids, after the one that the cursor names.
+// Items lists what a sync job did per order, in the order of their ids, after the one that the cursor names. Of an automatic
+// job that is over only those orders are kept for which there is something to tell.
 func (s *Service) Items(ctx context.Context, m models.MerchantID, jobID models.ID, cursor string, limit int) (items []models.SyncJobItem, next string, err error) {
 	q := s.db.Read(ctx).Where("merchant_id = ? AND job_id = ?", m, jobID)
 	return database.PageByID(q, "order_id", database.OldestFirst, cursor, limit, func(i models.SyncJobItem) models.ID { return i.OrderID })
@@ -146,8 +181,13 @@ func (s *Service) Items(ctx context.Context, m models.MerchantID, jobID models.I
 
 const (
 	listPage     = 1000 // orders put on a sync job's list at once
-	syncPage     = 40   // orders checked before the job comes back for more
+	syncPage     = 100  // orders checked before the job comes back for more; one page of a store's search
 	syncParallel = 8
+	syncChunk    = 20 // orders after which progress is told and a wish to cancel is seen
+	// A sync of no more orders than this is somebody waiting; a larger one takes its turn with the background.
+	syncWaitedFor = 50
+	// An automatic sync passes over what has been checked so recently.
+	syncFresh = 30 * time.Minute
 )
 
 // runSync works on a sync job: it lists a page of the scope's orders, checks a page of those, and comes back until all have
@@ -184,23 +224,36 @@ func (s *Service) runSync(ctx context.Context, m models.MerchantID, id models.ID
 	}
 }
 
-// listScope puts the next page of the scope's orders on the job's list.
+// listScope puts the next page of the scope's orders on the job's list. Where the store may have some that are new to us, it
+// is asked first.
 func (s *Service) listScope(ctx context.Context, job models.SyncJob) error {
+	if job.Scope.FromOutside() && job.Direction.Covers(models.FromStore) {
+		at, err := s.fetchScope(ctx, job)
+		if err != nil || !at.done() {
+			return err
+		}
+	}
 	return s.db.InTx(ctx, func(tx database.Tx) error {
 		q := tx.Table("orders").Select("id").Where("merchant_id = ?", job.MerchantID)
-		switch job.Scope.Kind {
-		case models.ScopeOrders:
-			q = q.Where("id IN ?", job.Scope.IDs)
-		case models.ScopeTab:
-			q = q.Where("tab = ?", job.Scope.Tab)
-		case models.ScopeStore:
-			q = q.Where("store_id = ?", job.Scope.StoreID)
+		sc := job.Scope
+		if sc.StoreID != "" {
+			q = q.Where("store_id = ?", sc.StoreID)
 		}
-		if job.Scope.Kind != models.ScopeOrders {
+		switch sc.Kind {
+		case models.ScopeOrders:
+			q = q.Where("id IN ?", sc.IDs)
+		case models.ScopeTab:
+			q = q.Where("tab = ?", sc.Tab)
+		case models.ScopeExternal:
+			q = q.Where("external_id IN ?", sc.ExternalIDs)
+		case models.ScopeRange:
+			q = placedWithin(q, sc)
+		}
+		if sc.Kind != models.ScopeOrders && !sc.FromOutside() {
 			q = q.Where("NOT final") // what can still change; a named order is looked at in any case
 		}
-		if job.ListCursor != "" {
-			q = q.Where("id > ?", job.ListCursor)
+		if after := idCursor(job.ListCursor); after != "" {
+			q = q.Where("id > ?", after)
 		}
 		var ids []models.ID
 		if err := q.Order("id").Limit(listPage).Scan(&ids).Error; err != nil {
@@ -209,48 +262,258 @@ func (s *Service) listScope(ctx context.Context, job models.SyncJob) error {
 		if len(ids) > 0 {
 			items := make([]models.SyncJobItem, len(ids))
 			for i, id := range ids {
-				items[i] = models.SyncJobItem{MerchantID: job.MerchantID, JobID: job.ID, OrderID: id}
+				items[i] = models.SyncJobItem{MerchantID: job.MerchantID, JobID: job.ID, OrderID: id, Changes: []string{}}
 			}
 			if err := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&items).Error; err != nil {
 				return fmt.Errorf("list the orders of a sync: %w", err)
 			}
 			job.ListCursor = string(ids[len(ids)-1])
 		}
-		return tx.Exec(`UPDATE sync_jobs SET state = 'running', started_at = coalesce(started_at, ?), listed = ?, list_cursor = ?, total = total + ?
-			WHERE merchant_id = ? AND id = ? AND state IN ('queued', 'running')`, tx.Now, len(ids) < listPage, job.ListCursor, len(ids), job.MerchantID, job.ID).Error
+		job.State, job.Listed = models.SyncRunning, len(ids) < listPage
+		job.Total += len(ids)
+		err := tx.Exec(`UPDATE sync_jobs SET state = 'running', started_at = coalesce(started_at, ?), listed = ?, list_cursor = ?, total = ?
+			WHERE merchant_id = ? AND id = ? AND state IN ('queued', 'running')`, tx.Now, job.Listed, job.ListCursor, job.Total, job.MerchantID, job.ID).Error
+		if err != nil {
+			return err
+		}
+		return tellJob(tx, job)
 	})
 }
 
-// syncSome checks the next orders without an outcome.
-func (s *Service) syncSome(ctx context.Context, job models.SyncJob) (more bool, err error) {
-	var ids []models.ID
-	err = s.db.Read(ctx).Raw("SELECT order_id FROM sync_job_items WHERE merchant_id = ? AND job_id = ? AND outcome = '' ORDER BY order_id LIMIT ?", job.MerchantID, job.ID, syncPage).Scan(&ids).Error
-	if err != nil || len(ids) == 0 {
-		return false, database.Err(err)
+func placedWithin(q *gorm.DB, sc models.SyncScope) *gorm.DB {
+	if sc.PlacedFrom != nil {
+		q = q.Where("placed_at >= ?", *sc.PlacedFrom)
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(syncParallel)
-	for _, id := range ids {
-		g.Go(func() error { return s.syncOne(ctx, job, id) })
+	if sc.PlacedTo != nil {
+		q = q.Where("placed_at < ?", *sc.PlacedTo)
 	}
-	return true, g.Wait()
+	return q
 }
 
-func (s *Service) syncOne(ctx context.Context, job models.SyncJob, orderID models.ID) error {
+// fetching is how far a job has come in asking stores for orders that may be new to us. It is kept in the job's list cursor.
+type fetching struct {
+	Store  models.ID `json:"store"`  // being asked
+	Cursor string    `json:"cursor"` // of its search; empty: from the beginning
+	Done   bool      `json:"done"`
+}
+
+func (f fetching) done() bool { return f.Done }
+
+// idCursor is the list cursor where it is an order's id, and empty while stores are being asked.
+func idCursor(cursor string) string {
+	if database.ValidID(cursor) {
+		return cursor
+	}
+	return ""
+}
+
+// fetchScope lets one page of a store's orders in.
+func (s *Service) fetchScope(ctx context.Context, job models.SyncJob) (at fetching, err error) {
+	if idCursor(job.ListCursor) != "" {
+		return fetching{Done: true}, nil
+	}
+	if job.ListCursor != "" {
+		if err := json.Unmarshal([]byte(job.ListCursor), &at); err != nil {
+			return at, fmt.Errorf("read the place of a sync: %w", err)
+		}
+	}
+	if at.Done {
+		return at, nil
+	}
+	stores, err := s.storesOf(ctx, job)
+	if err != nil {
+		return at, err
+	}
+	i := slices.IndexFunc(stores, func(c models.Connection) bool { return c.ID >= at.Store })
+	if i < 0 {
+		return s.fetched(ctx, job, fetching{Done: true})
+	}
+	store, cursor := stores[i], at.Cursor
+	if store.ID != at.Store {
+		cursor = ""
+	}
+	page, err := s.searchStore(ctx, store, s.purposeOf(job), scopeQuery(job.Scope), cursor)
+	if err != nil {
+		return at, err
+	}
 	by := orders.By{Actor: job.Actor, Source: models.SourceManual, Reason: job.Reason}
-	if _, err := s.apply(ctx, job.MerchantID, orderID, by, orders.SyncRequested{JobID: job.ID}); err != nil {
+	if _, err := s.takePage(ctx, store, page, by); err != nil {
+		return at, err
+	}
+	switch {
+	case page.Next != "":
+		at = fetching{Store: store.ID, Cursor: page.Next}
+	case i+1 < len(stores):
+		at = fetching{Store: stores[i+1].ID}
+	default:
+		at = fetching{Done: true}
+	}
+	return s.fetched(ctx, job, at)
+}
+
+func (s *Service) fetched(ctx context.Context, job models.SyncJob, at fetching) (fetching, error) {
+	raw, err := json.Marshal(at)
+	if err != nil {
+		panic(err) // plain text fields
+	}
+	return at, database.Err(s.db.Read(ctx).Exec("UPDATE sync_jobs SET state = 'running', started_at = coalesce(started_at, now()), list_cursor = ? WHERE merchant_id = ? AND id = ? AND state IN ('queued', 'running')",
+		string(raw), job.MerchantID, job.ID).Error)
+}
+
+func scopeQuery(sc models.SyncScope) models.StoreQuery {
+	q := models.StoreQuery{IDs: sc.ExternalIDs}
+	if sc.PlacedFrom != nil {
+		q.CreatedFrom = *sc.PlacedFrom
+	}
+	if sc.PlacedTo != nil {
+		q.CreatedTo = *sc.PlacedTo
+	}
+	return q
+}
+
+// storesOf lists the active stores of a job's scope, by id.
+func (s *Service) storesOf(ctx context.Context, job models.SyncJob) (stores []models.Connection, err error) {
+	list, err := s.accounts.Connections(ctx, job.MerchantID)
+	for _, c := range list {
+		if c.Platform == models.Wix && c.State == models.ConnectionActive && (job.Scope.StoreID == "" || job.Scope.StoreID == c.ID) {
+			stores = append(stores, c)
+		}
+	}
+	return stores, err
+}
+
+func (s *Service) purposeOf(job models.SyncJob) models.Purpose {
+	if job.Trigger == "manual" && (job.Scope.Kind == models.ScopeOrders && len(job.Scope.IDs) <= syncWaitedFor || job.Scope.Kind == models.ScopeExternal) {
+		return models.PurposePerson
+	}
+	return models.PurposeBackground
+}
+
+// pendingItem is an order of a sync job that has no outcome yet.
+type pendingItem struct {
+	OrderID       models.ID
+	StoreID       models.ID
+	ExternalID    string
+	LastCheckedAt *time.Time
+	Final         bool
+}
+
+// syncSome checks the next orders without an outcome. Many orders of one store are read by page.
+func (s *Service) syncSome(ctx context.Context, job models.SyncJob) (more bool, err error) {
+	var items []pendingItem
+	err = s.db.Read(ctx).Raw(`SELECT i.order_id, o.store_id, o.external_id, o.last_checked_at, o.final FROM sync_job_items i
+		JOIN orders o ON o.merchant_id = i.merchant_id AND o.id = i.order_id
+		WHERE i.merchant_id = ? AND i.job_id = ? AND i.outcome = '' ORDER BY i.order_id LIMIT ?`, job.MerchantID, job.ID, syncPage).Scan(&items).Error
+	if err != nil || len(items) == 0 {
+		return false, database.Err(err)
+	}
+	read, err := s.readPages(ctx, job, items)
+	if err != nil {
+		return true, err
+	}
+	for chunk := range slices.Chunk(items, syncChunk) {
+		g, each := errgroup.WithContext(ctx)
+		g.SetLimit(syncParallel)
+		for _, it := range chunk {
+			g.Go(func() error { return s.syncOne(each, job, it, read[it.OrderID]) })
+		}
+		if err := g.Wait(); err != nil {
+			return true, err
+		}
+		now, err := s.Job(ctx, job.MerchantID, job.ID)
+		if err != nil {
+			return true, err
+		}
+		if err := s.db.InTx(ctx, func(tx database.Tx) error { return tellJob(tx, now) }); err != nil || now.CancelRequestedAt != nil {
+			return true, err
+		}
+	}
+	return true, nil
+}
+
+// pageRead is what reading a page of the store did to one of its orders.
+type pageRead struct {
+	changes orders.Changes
+	err     error
+}
+
+// readPages reads the orders of a page from their stores, a hundred at a call, where that is fewer calls than one by one. An
+// order that the search does not show is left to be read by itself. A store that cannot be reached is left to each order's
+// own check, which says so.
+func (s *Service) readPages(ctx context.Context, job models.SyncJob, items []pendingItem) (map[models.ID]pageRead, error) {
+	read := map[models.ID]pageRead{}
+	if !job.Direction.Covers(models.FromStore) || job.Scope.FromOutside() {
+		for _, it := range items {
+			if job.Scope.FromOutside() && job.Direction.Covers(models.FromStore) {
+				read[it.OrderID] = pageRead{} // listing it has read it
+			}
+		}
+		return read, nil
+	}
+	byStore := map[models.ID][]pendingItem{}
+	for _, it := range items {
+		byStore[it.StoreID] = append(byStore[it.StoreID], it)
+	}
+	for id, group := range byStore {
+		if len(group) < 3 {
+			continue
+		}
+		store, err := s.accounts.Connection(ctx, job.MerchantID, id)
+		if err != nil {
+			return nil, err
+		}
+		query := models.StoreQuery{}
+		for _, it := range group {
+			query.IDs = append(query.IDs, it.ExternalID)
+		}
+		page, err := s.searchStore(ctx, store, s.purposeOf(job), query, "")
+		if err != nil {
+			continue
+		}
+		taken, err := s.takePage(ctx, store, page, orders.By{Actor: job.Actor, Source: models.SourceManual, Reason: job.Reason})
+		for _, it := range group {
+			if changes, ok := taken[it.ExternalID]; ok {
+				read[it.OrderID] = pageRead{changes: changes}
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return read, nil
+}
+
+func (s *Service) syncOne(ctx context.Context, job models.SyncJob, it pendingItem, read pageRead) error {
+	by := orders.By{Actor: job.Actor, Source: models.SourceManual, Reason: job.Reason}
+	if job.Trigger == "automatic" {
+		by.Source = models.SourceSweep
+		if at := it.LastCheckedAt; at != nil && time.Since(*at) < s.pace.Every(syncFresh) && read.changes.OrderID == "" {
+			why := fmt.Sprintf("It was checked at %s already.", at.UTC().Format("15:04 UTC"))
+			return s.itemDone(ctx, job, it.OrderID, CheckResult{Outcome: models.OutcomeUnchanged, Why: why})
+		}
+	} else if _, err := s.apply(ctx, job.MerchantID, it.OrderID, by, orders.SyncRequested{JobID: job.ID}); err != nil {
 		return err
 	}
-	result, err := s.Check(ctx, job.MerchantID, orderID, CheckOptions{Direction: job.Direction, By: by, Force: true})
+	result, err := s.Check(ctx, job.MerchantID, it.OrderID, CheckOptions{
+		Direction: job.Direction, By: by, Purpose: s.purposeOf(job), Force: true, StoreRead: read.changes.OrderID != "" || job.Scope.FromOutside(), Read: read.changes,
+	})
 	if ctx.Err() != nil {
 		return ctx.Err() // not its fault: it is checked again
 	}
 	if result.Outcome == models.OutcomeNone {
 		result.Outcome, result.Why = models.OutcomeUnreachable, models.AsError(err).Detail
 	}
+	return s.itemDone(ctx, job, it.OrderID, result)
+}
+
+func (s *Service) itemDone(ctx context.Context, job models.SyncJob, orderID models.ID, result CheckResult) error {
+	changes, err := json.Marshal(append([]string{}, result.Changes...))
+	if err != nil {
+		panic(err) // plain texts
+	}
 	return s.db.InTx(ctx, func(tx database.Tx) error {
-		res := tx.Exec(`UPDATE sync_job_items SET outcome = ?, before = ?, after = ?, why = ?, finished_at = ? WHERE merchant_id = ? AND job_id = ? AND order_id = ? AND outcome = ''`,
-			result.Outcome, result.Before, result.After, result.Why, tx.Now, job.MerchantID, job.ID, orderID)
+		res := tx.Exec(`UPDATE sync_job_items SET outcome = ?, before = ?, after = ?, why = ?, changes = ?, finished_at = ? WHERE merchant_id = ? AND job_id = ? AND order_id = ? AND outcome = ''`,
+			result.Outcome, result.Before, result.After, result.Why, string(changes), tx.Now, job.MerchantID, job.ID, orderID)
 		if res.Error != nil || res.RowsAffected == 0 {
 			return res.Error
 		}
@@ -259,7 +522,23 @@ func (s *Service) syncOne(ctx context.Context, job models.SyncJob, orderID model
 	})
 }
 
+// finishSync ends a job. Two full sweeps a day of everything would fill the table with "unchanged": of an automatic job only
+// what there is something to tell of is kept.
 func (s *Service) finishSync(ctx context.Context, job models.SyncJob, state models.SyncJobState) error {
-	return database.Err(s.db.Read(ctx).Exec("UPDATE sync_jobs SET state = ?, finished_at = clock_timestamp() WHERE merchant_id = ? AND id = ? AND state IN ('queued', 'running')",
-		state, job.MerchantID, job.ID).Error)
+	for kept := job.Trigger != "automatic"; !kept; {
+		res := s.db.Read(ctx).Exec(`DELETE FROM sync_job_items WHERE merchant_id = ? AND job_id = ? AND order_id IN (
+			SELECT order_id FROM sync_job_items WHERE merchant_id = ? AND job_id = ? AND outcome IN ('unchanged', '') LIMIT 5000)`, job.MerchantID, job.ID, job.MerchantID, job.ID)
+		if res.Error != nil {
+			return database.Err(res.Error)
+		}
+		kept = res.RowsAffected == 0
+	}
+	return s.db.InTx(ctx, func(tx database.Tx) error {
+		res := tx.Exec("UPDATE sync_jobs SET state = ?, finished_at = ? WHERE merchant_id = ? AND id = ? AND state IN ('queued', 'running')", state, tx.Now, job.MerchantID, job.ID)
+		if res.Error != nil || res.RowsAffected == 0 {
+			return res.Error
+		}
+		job.State = state
+		return tellJob(tx, job)
+	})
 }

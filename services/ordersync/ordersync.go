@@ -13,14 +13,16 @@ import (
 
 	"waybill/models"
 	"waybill/services/accounts"
+	"waybill/services/budgets"
 	"waybill/services/database"
+	"waybill/services/health"
 	"waybill/services/orders"
 )
 
 // Storefront is a store platform.
 type Storefront interface {
 	Order(ctx context.Context, a models.Access, orderID string) (models.StoreOrder, error)
-	Search(ctx context.Context, a models.Access, updatedSince time.Time, cursor string) (models.StorePage, error)
+	Search(ctx context.Context, a models.Access, q models.StoreQuery, cursor string) (models.StorePage, error)
 	Fulfillments(ctx context.Context, a models.Access, orderID string) ([]models.Fulfillment, error)
 	Fulfill(ctx context.Context, a models.Access, orderID string, f models.Fulfillment) (fulfillmentID string, err error)
 	Amend(ctx context.Context, a models.Access, orderID string, f models.Fulfillment) error
@@ -35,7 +37,9 @@ type Supplier interface {
 	Product(ctx context.Context, a models.Access, productID, shipTo string) (models.SupplierProduct, error)
 	Freight(ctx context.Context, a models.Access, q models.FreightQuery) ([]models.FreightOption, error)
 	Place(ctx context.Context, a models.Access, req models.PurchaseRequest, beforeSend func() bool) models.PlaceResult
-	ParsePush(authorization string, body []byte) (models.SupplierEvent, error)
+	ParsePush(app models.App, authorization string, body []byte) (models.SupplierEvent, error)
+	PushAccount(body []byte) string
+	BudgetKey(appKey string) string
 }
 
 // Options are the parts and settings of the service.
@@ -46,6 +50,9 @@ type Options struct {
 	Store    Storefront
 	Supplier Supplier
 	Pace     models.Pace
+	Rates    Rates
+	Budgets  *budgets.Service
+	Health   *health.Recorder
 	BackFill time.Duration                     // how far back a newly connected store is read
 	Log      *slog.Logger                      // of the sweeper, which answers to nobody
 	Count    func(what, how string)            // metrics; may be nil
@@ -60,25 +67,34 @@ type Service struct {
 	store    Storefront
 	supplier Supplier
 	pace     models.Pace
+	rates    Rates
+	budgets  *budgets.Service
+	health   *health.Recorder
 	backFill time.Duration
 	log      *slog.Logger
 	count    func(what, how string)
-	lag      func(hop string, d time.Duration)
+	lagged   func(hop string, d time.Duration)
 }
 
 // New makes the service.
 func New(o Options) *Service {
 	s := &Service{
 		db: o.DB, orders: o.Orders, accounts: o.Accounts, store: o.Store, supplier: o.Supplier, pace: o.Pace,
-		backFill: o.BackFill, log: o.Log, count: o.Count, lag: o.Lag,
+		rates: o.Rates, budgets: o.Budgets, health: o.Health, backFill: o.BackFill, log: o.Log, count: o.Count, lagged: o.Lag,
 	}
 	if s.count == nil {
 		s.count = func(string, string) {}
 	}
-	if s.lag == nil {
-		s.lag = func(string, time.Duration) {}
+	if s.lagged == nil {
+		s.lagged = func(string, time.Duration) {}
 	}
 	return s
+}
+
+// lag counts how long a hop took over a connection.
+func (s *Service) lag(m models.MerchantID, connection models.ID, hop models.Hop, d time.Duration) {
+	s.lagged(string(hop), d)
+	s.health.Lag(m, connection, hop, d)
 }
 
 // change lets facts into an order in a transaction of its own, together with the jobs that they make necessary.
@@ -114,6 +130,7 @@ func (s *Service) reach(ctx context.Context, m models.MerchantID, connection mod
 	if err == nil {
 		return s.accounts.Worked(ctx, m, connection)
 	}
+	s.health.Failed(m, connection, err)
 	switch models.KindOf(err) {
 	case models.Disconnected, models.Unavailable, models.Throttled:
 		if noted := s.accounts.Failed(context.WithoutCancel(ctx), m, connection, began, err); noted != nil {
@@ -121,14 +138,6 @@ func (s *Service) reach(ctx context.Context, m models.MerchantID, connection mod
 		}
 	}
 	return err
-}
-
-// purposeOf is the share of a platform's budget that a fact's bringer may draw on.
-func purposeOf(by orders.By) models.Purpose {
-	if by.Source == models.SourceManual || by.Source == models.SourcePerson {
-		return models.PurposePerson
-	}
-	return models.PurposeBackground
 }
 
 // call makes one call to a platform for a connection. A token that is refused although its time was not up is renewed once.

@@ -377,6 +377,7 @@ func (s *Service) send(ctx context.Context, m models.MerchantID, orderID models.
 	if err != nil {
 		return err
 	}
+	access.Purpose = models.PurposePlacing
 	refused, err := s.sendOnce(ctx, m, orderID, so, access)
 	if err != nil || refused == nil {
 		return err
@@ -384,6 +385,7 @@ func (s *Service) send(ctx context.Context, m models.MerchantID, orderID models.
 	if access, err = s.accounts.Renew(ctx, m, so.AccountID, access.Token); err != nil {
 		return err
 	}
+	access.Purpose = models.PurposePlacing
 	began := time.Now()
 	if refused, err = s.sendOnce(ctx, m, orderID, so, access); err == nil && refused != nil {
 		err = s.reach(ctx, m, so.AccountID, began, refused)
@@ -422,7 +424,18 @@ func (s *Service) sendOnce(ctx context.Context, m models.MerchantID, orderID mod
 	if err == nil {
 		err = s.reach(ctx, m, so.AccountID, claimedAt, nil)
 	}
+	if result.Class == models.ClassPlaced {
+		s.lag(m, so.AccountID, models.WaybillToSupplier, time.Since(wantedSince(so)))
+	}
 	return nil, err
+}
+
+// wantedSince is when a purchase could first have been sent.
+func wantedSince(so models.SupplierOrder) time.Time {
+	if so.NotBefore != nil && so.NotBefore.After(so.CreatedAt) {
+		return *so.NotBefore
+	}
+	return so.CreatedAt
 }
 
 // applyAt is apply for one step of Waybill's own whose fact needs the database's time.
@@ -534,7 +547,7 @@ func (s *Service) found(ctx context.Context, m models.MerchantID, so models.Supp
 	if err != nil {
 		return changes, err
 	}
-	if _, err := s.readSupplier(ctx, m, so.OrderID, so.ID, by); err != nil {
+	if _, err := s.readSupplier(ctx, m, so.OrderID, so.ID, by, models.PurposePlacing); err != nil {
 		s.log.Warn("read a supplier order that was found", "supplier_order_id", so.ID, "error", err) // the next check does it
 	}
 	return changes, nil
@@ -637,7 +650,7 @@ func (s *Service) Link(ctx context.Context, m models.MerchantID, orderID models.
 		return models.SupplierOrder{}, err
 	}
 	if mayHaveParcels(answer, models.SupplierOrder{PaidAt: answer.PaidAt}) {
-		if _, err := s.readSupplier(ctx, m, orderID, id, by); err != nil {
+		if _, err := s.readSupplier(ctx, m, orderID, id, by, models.PurposePlacing); err != nil {
 			s.log.Warn("read a supplier order that was linked", "supplier_order_id", id, "error", err) // the next check does it
 		}
 	}

@@ -58,7 +58,7 @@ func (s *Service) tell(ctx context.Context, m models.MerchantID, orderID, pushID
 		return changes, err
 	}
 	if result.State == models.PushConfirmed {
-		s.lag("waybill_to_store", time.Since(t.p.WantedSince))
+		s.lag(m, t.p.StoreID, models.WaybillToStore, time.Since(t.p.WantedSince))
 	}
 	if result.Err != nil && result.State == models.PushRetrying {
 		return changes, later(result.Err, s.pace.PushRetryIn(t.p.Attempts))

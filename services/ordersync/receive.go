@@ -2,6 +2,7 @@ package ordersync
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,6 +20,7 @@ type message struct {
 	entityID   string
 	body       []byte
 	at         time.Time
+	version    *time.Time // of the order that it tells of, where it says
 }
 
 // ReceiveStoreEvent takes a store's webhook: verify, store, enqueue. When it returns nil the message is durable. It answers
@@ -30,18 +32,43 @@ func (s *Service) ReceiveStoreEvent(ctx context.Context, body []byte) error {
 		return err
 	}
 	msg := message{platform: models.Wix, externalID: e.InstanceID, eventID: e.EventID, kind: e.Kind, entityID: e.OrderID, body: body, at: e.At}
+	if !e.Version.IsZero() {
+		msg.version = &e.Version
+	}
 	return s.keep(ctx, msg)
 }
 
-// ReceiveSupplierEvent takes a push message of the supplier platform in the same way.
+// ReceiveSupplierEvent takes a push message of the supplier platform in the same way. One that Waybill's own app did not sign may
+// be of an app that a merchant brought: the account that it claims to be about says whose secret to check it with.
 func (s *Service) ReceiveSupplierEvent(ctx context.Context, authorization string, body []byte) error {
-	e, err := s.supplier.ParsePush(authorization, body)
+	e, err := s.supplier.ParsePush(models.App{}, authorization, body)
+	if errors.Is(err, models.Unauthenticated) {
+		app, found := s.appOf(ctx, s.supplier.PushAccount(body))
+		if found != nil {
+			return found
+		}
+		if app.Key != "" {
+			e, err = s.supplier.ParsePush(app, authorization, body)
+		}
+	}
 	if err != nil {
 		s.count("webhook_aliexpress", string(models.KindOf(err)))
 		return err
 	}
 	msg := message{platform: models.AliExpress, externalID: e.UserID, eventID: e.EventID, kind: e.Kind, entityID: e.Number, body: body, at: e.At}
 	return s.keep(ctx, msg)
+}
+
+// appOf is the app that a merchant brought for an account; zero where there is none.
+func (s *Service) appOf(ctx context.Context, userID string) (models.App, error) {
+	if userID == "" {
+		return models.App{}, nil
+	}
+	m, connection, known, err := s.accounts.Route(ctx, models.AliExpress, userID)
+	if err != nil || !known {
+		return models.App{}, err
+	}
+	return s.accounts.App(ctx, m, connection)
 }
 
 // keep stores a verified message once. A repeated one is counted and changes nothing; one of an account that nobody has
@@ -56,8 +83,8 @@ func (s *Service) keep(ctx context.Context, msg message) error {
 	result := "orphan"
 	err = s.db.InTx(ctx, func(tx database.Tx) error {
 		if !known {
-			return tx.Exec(`INSERT INTO orphan_inbox (platform, event_id, external_id, kind, entity_id, body, sent_at, received_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-				ON CONFLICT DO NOTHING`, msg.platform, msg.eventID, msg.externalID, msg.kind, msg.entityID, msg.body, msg.at, tx.Now).Error
+			return tx.Exec(`INSERT INTO orphan_inbox (platform, event_id, external_id, kind, entity_id, body, sent_at, received_at, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+				ON CONFLICT DO NOTHING`, msg.platform, msg.eventID, msg.externalID, msg.kind, msg.entityID, msg.body, msg.at, tx.Now, msg.version).Error
 		}
 		fresh, err := put(tx, m, connection, msg)
 		result = "accepted"
@@ -78,10 +105,10 @@ func (s *Service) keep(ctx context.Context, msg message) error {
 // counted, and its order is read again, which is all that a push message ever does.
 func put(tx database.Tx, m models.MerchantID, connection models.ID, msg message) (fresh bool, err error) {
 	var deliveries int
-	err = tx.Raw(`INSERT INTO inbox (merchant_id, platform, event_id, connection_id, kind, entity_id, body, sent_at, received_at, deliveries, outcome)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, '') ON CONFLICT (merchant_id, platform, event_id) DO UPDATE SET deliveries = inbox.deliveries + 1,
+	err = tx.Raw(`INSERT INTO inbox (merchant_id, platform, event_id, connection_id, kind, entity_id, body, sent_at, received_at, version, deliveries, outcome)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, '') ON CONFLICT (merchant_id, platform, event_id) DO UPDATE SET deliveries = inbox.deliveries + 1,
 			done_at = CASE WHEN inbox.platform = 'aliexpress' THEN NULL ELSE inbox.done_at END RETURNING deliveries`,
-		m, msg.platform, msg.eventID, connection, msg.kind, msg.entityID, msg.body, msg.at, tx.Now).Row().Scan(&deliveries)
+		m, msg.platform, msg.eventID, connection, msg.kind, msg.entityID, msg.body, msg.at, tx.Now, msg.version).Row().Scan(&deliveries)
 	if fresh = deliveries == 1; err != nil || !fresh && msg.platform == models.Wix {
 		return fresh, err
 	}
@@ -95,13 +122,14 @@ func (s *Service) adopt(ctx context.Context, c models.Connection) error {
 			EventID, Kind, EntityID string
 			Body                    []byte
 			SentAt                  time.Time
+			Version                 *time.Time
 		}
-		err := tx.Raw("DELETE FROM orphan_inbox WHERE platform = ? AND external_id = ? RETURNING event_id, kind, entity_id, body, sent_at", c.Platform, c.ExternalID).Scan(&rows).Error
+		err := tx.Raw("DELETE FROM orphan_inbox WHERE platform = ? AND external_id = ? RETURNING event_id, kind, entity_id, body, sent_at, version", c.Platform, c.ExternalID).Scan(&rows).Error
 		if err != nil {
 			return fmt.Errorf("adopt orphans: %w", err)
 		}
 		for _, r := range rows {
-			if _, err := put(tx, c.MerchantID, c.ID, message{platform: c.Platform, eventID: r.EventID, kind: r.Kind, entityID: r.EntityID, body: r.Body, at: r.SentAt}); err != nil {
+			if _, err := put(tx, c.MerchantID, c.ID, message{platform: c.Platform, eventID: r.EventID, kind: r.Kind, entityID: r.EntityID, body: r.Body, at: r.SentAt, version: r.Version}); err != nil {
 				return err
 			}
 		}
@@ -116,6 +144,7 @@ type inboxRow struct {
 	EntityID     string
 	SentAt       time.Time
 	ReceivedAt   time.Time
+	Version      *time.Time
 	DoneAt       *time.Time
 }
 
@@ -125,12 +154,13 @@ const (
 	inboxUnchanged = "unchanged"
 	inboxIgnored   = "ignored"
 	inboxUnmatched = "unmatched"
+	inboxFolded    = "folded" // known already when its turn came
 )
 
 // receive works one message: it is a hint to read, never a fact.
 func (s *Service) receive(ctx context.Context, a ReceiveArgs) error {
 	var row inboxRow
-	res := s.db.Read(ctx).Raw("SELECT connection_id, kind, entity_id, sent_at, received_at, done_at FROM inbox WHERE merchant_id = ? AND platform = ? AND event_id = ?",
+	res := s.db.Read(ctx).Raw("SELECT connection_id, kind, entity_id, sent_at, received_at, version, done_at FROM inbox WHERE merchant_id = ? AND platform = ? AND event_id = ?",
 		a.MerchantID, a.Platform, a.EventID).Scan(&row)
 	if res.Error != nil {
 		return database.Err(res.Error)
@@ -155,21 +185,65 @@ func (s *Service) act(ctx context.Context, a ReceiveArgs, row inboxRow) (outcome
 	case a.Platform == models.AliExpress:
 		return s.actOnPush(ctx, a.MerchantID, row)
 	case row.Kind == "AppInstalled":
-		return inboxApplied, s.db.InTx(ctx, func(tx database.Tx) error { return s.accounts.Installed(tx, a.MerchantID, row.ConnectionID) })
+		return inboxApplied, s.db.InTx(ctx, func(tx database.Tx) error {
+			if err := s.accounts.Installed(tx, a.MerchantID, row.ConnectionID); err != nil {
+				return err
+			}
+			return tx.Enqueue(CatchUpArgs{a.MerchantID, row.ConnectionID})
+		})
 	case row.Kind == "AppRemoved":
 		return inboxApplied, s.db.InTx(ctx, func(tx database.Tx) error { return s.accounts.Removed(tx, a.MerchantID, row.ConnectionID, row.SentAt) })
 	case row.EntityID == "":
 		return inboxIgnored, nil
 	}
-	changes, err := s.readStore(ctx, a.MerchantID, row.ConnectionID, row.EntityID, orders.By{Actor: models.ActorSystem, Source: models.SourceWebhook})
+	if seen, err := s.seen(ctx, a.MerchantID, row); err != nil || seen {
+		return inboxFolded, err
+	}
+	began := time.Now()
+	changes, err := s.readStore(ctx, a.MerchantID, row.ConnectionID, row.EntityID, orders.By{Actor: models.ActorSystem, Source: models.SourceWebhook}, models.PurposeBackground)
 	if err != nil {
 		return unread(err)
 	}
-	s.lag("store_to_waybill", time.Since(row.ReceivedAt))
+	s.lag(a.MerchantID, row.ConnectionID, models.StoreToWaybill, time.Since(row.ReceivedAt))
+	if err := s.fold(ctx, a, row, began); err != nil {
+		return "", err
+	}
 	if changes.Changed {
 		return inboxApplied, nil
 	}
 	return inboxUnchanged, nil
+}
+
+// seen says whether what a message tells of is known already: a page of a search, or the reading for another message, has
+// brought the order at this version or a newer one. A version in whole seconds may stand for two changes, so an equal one is
+// no proof then.
+func (s *Service) seen(ctx context.Context, m models.MerchantID, row inboxRow) (seen bool, err error) {
+	if row.Version == nil {
+		return false, nil
+	}
+	least := *row.Version
+	if least.Nanosecond() == 0 {
+		least = least.Add(time.Microsecond)
+	}
+	err = s.db.Read(ctx).Raw("SELECT EXISTS (SELECT 1 FROM orders WHERE merchant_id = ? AND store_id = ? AND external_id = ? AND source_updated_at >= ?)",
+		m, row.ConnectionID, row.EntityID, least).Row().Scan(&seen)
+	return seen, database.Err(err)
+}
+
+// fold ends the other messages about an order that were here before it was read: the reading answers them too.
+func (s *Service) fold(ctx context.Context, a ReceiveArgs, row inboxRow, began time.Time) error {
+	return database.Err(s.db.Read(ctx).Exec(`UPDATE inbox SET done_at = clock_timestamp(), outcome = ? WHERE merchant_id = ? AND connection_id = ? AND entity_id = ?
+		AND platform = ? AND done_at IS NULL AND received_at < ? AND event_id <> ?`,
+		inboxFolded, a.MerchantID, row.ConnectionID, row.EntityID, a.Platform, began.Add(-clockSkew), a.EventID).Error)
+}
+
+// clockSkew is by how much this process' clock may be ahead of the database's.
+const clockSkew = 2 * time.Second
+
+// messageDied keeps the sweeper from waking a message again that was given up: a person may replay it.
+func (s *Service) messageDied(ctx context.Context, a ReceiveArgs) error {
+	return database.Err(s.db.Read(ctx).Exec("UPDATE inbox SET died_at = clock_timestamp() WHERE merchant_id = ? AND platform = ? AND event_id = ? AND done_at IS NULL",
+		a.MerchantID, a.Platform, a.EventID).Error)
 }
 
 // unread says what becomes of a message whose reading failed. One that no repetition can help is done with: what it told
@@ -194,11 +268,11 @@ func (s *Service) actOnPush(ctx context.Context, m models.MerchantID, row inboxR
 		return inboxUnmatched, nil
 	}
 	by := orders.By{Actor: models.ActorSystem, Source: models.SourcePush}
-	changes, err := s.readSupplier(ctx, m, found[0].OrderID, found[0].ID, by)
+	changes, err := s.readSupplier(ctx, m, found[0].OrderID, found[0].ID, by, models.PurposeBackground)
 	if err != nil {
 		return unread(err)
 	}
-	s.lag("supplier_to_waybill", time.Since(row.ReceivedAt))
+	s.lag(m, row.ConnectionID, models.SupplierToWaybill, time.Since(row.ReceivedAt))
 	if changes.Changed {
 		return inboxApplied, nil
 	}
@@ -206,8 +280,8 @@ func (s *Service) actOnPush(ctx context.Context, m models.MerchantID, row inboxR
 }
 
 // readStore reads one order from its store and lets it in.
-func (s *Service) readStore(ctx context.Context, m models.MerchantID, store models.ID, externalID string, by orders.By) (changes orders.Changes, err error) {
-	snapshot, err := call(ctx, s, m, store, purposeOf(by), func(a models.Access) (models.StoreOrder, error) { return s.store.Order(ctx, a, externalID) })
+func (s *Service) readStore(ctx context.Context, m models.MerchantID, store models.ID, externalID string, by orders.By, why models.Purpose) (changes orders.Changes, err error) {
+	snapshot, err := call(ctx, s, m, store, why, func(a models.Access) (models.StoreOrder, error) { return s.store.Order(ctx, a, externalID) })
 	if err != nil {
 		return changes, err
 	}

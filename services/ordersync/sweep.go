@@ -30,20 +30,17 @@ func (s *Service) sweep(ctx context.Context, m models.MerchantID, connection mod
 	if err := s.adopt(ctx, c); err != nil || c.State != models.ConnectionActive || c.Platform != models.Wix {
 		return err
 	}
-	since := time.Now().Add(-s.backFill)
+	began := time.Now()
+	query := models.StoreQuery{UpdatedSince: began.Add(-s.backFill)}
 	if c.Watermark != nil {
-		since = c.Watermark.Add(-sweepOverlap)
+		query.UpdatedSince = c.Watermark.Add(-sweepOverlap)
 	}
 	for cursor := ""; ; {
-		page, err := call(ctx, s, m, connection, models.PurposeBackground, func(a models.Access) (models.StorePage, error) { return s.store.Search(ctx, a, since, cursor) })
+		page, err := s.searchStore(ctx, c, models.PurposeBackground, query, cursor)
 		if err != nil {
 			return err
 		}
-		for _, why := range page.Unreadable {
-			s.count("sweep", "unreadable_order")
-			s.log.Error("an order of a store cannot be read", "merchant_id", m, "connection_id", connection, "why", why)
-		}
-		if err := s.takePage(ctx, c, page); err != nil {
+		if _, err := s.takePage(ctx, c, page, orders.By{Actor: models.ActorSystem, Source: models.SourceSweep}); err != nil {
 			return err
 		}
 		if page.Next == "" {
@@ -51,29 +48,42 @@ func (s *Service) sweep(ctx context.Context, m models.MerchantID, connection mod
 		}
 		cursor = page.Next
 	}
-	return database.Err(s.db.Read(ctx).Exec("UPDATE connections SET next_sweep_at = clock_timestamp() + make_interval(secs => ?) WHERE merchant_id = ? AND id = ? AND state = 'active'",
-		s.pace.Every(sweepEvery).Seconds(), m, connection).Error)
+	return database.Err(s.db.Read(ctx).Exec(`UPDATE connections SET next_sweep_at = clock_timestamp() + make_interval(secs => ?), swept_at = greatest(swept_at, ?)
+		WHERE merchant_id = ? AND id = ? AND state = 'active'`, s.pace.Every(sweepEvery).Seconds(), began, m, connection).Error)
 }
 
-// takePage lets a page of orders in, each in a transaction of its own: an order is locked no longer than it needs.
-func (s *Service) takePage(ctx context.Context, c models.Connection, page models.StorePage) error {
-	newest := time.Time{}
+// searchStore reads one page of a store's orders, and says which of them could not be understood.
+func (s *Service) searchStore(ctx context.Context, c models.Connection, why models.Purpose, q models.StoreQuery, cursor string) (models.StorePage, error) {
+	page, err := call(ctx, s, c.MerchantID, c.ID, why, func(a models.Access) (models.StorePage, error) { return s.store.Search(ctx, a, q, cursor) })
+	for _, what := range page.Unreadable {
+		s.count("sweep", "unreadable_order")
+		s.log.Error("an order of a store cannot be read", "merchant_id", c.MerchantID, "connection_id", c.ID, "why", what)
+	}
+	return page, err
+}
+
+// takePage lets a page of orders in, each in a transaction of its own: an order is locked no longer than it needs. The watermark
+// moves with it.
+func (s *Service) takePage(ctx context.Context, c models.Connection, page models.StorePage, by orders.By) (map[string]orders.Changes, error) {
+	newest, taken := time.Time{}, map[string]orders.Changes{}
 	for _, snapshot := range page.Orders {
-		if _, err := s.take(ctx, c.MerchantID, c.ID, orders.By{Actor: models.ActorSystem, Source: models.SourceSweep}, snapshot); err != nil {
-			return fmt.Errorf("take order %s: %w", snapshot.ExternalID, err)
+		changes, err := s.take(ctx, c.MerchantID, c.ID, by, snapshot)
+		if err != nil {
+			return taken, fmt.Errorf("take order %s: %w", snapshot.ExternalID, err)
 		}
+		taken[snapshot.ExternalID] = changes
 		if snapshot.UpdatedAt.After(newest) {
 			newest = snapshot.UpdatedAt
 		}
 	}
-	if newest.IsZero() {
-		return nil
+	if newest.IsZero() || by.Source != models.SourceSweep {
+		return taken, nil
 	}
-	return database.Err(s.db.Read(ctx).Exec("UPDATE connections SET watermark = greatest(watermark, ?) WHERE merchant_id = ? AND id = ?", newest, c.MerchantID, c.ID).Error)
+	return taken, database.Err(s.db.Read(ctx).Exec("UPDATE connections SET watermark = greatest(watermark, ?) WHERE merchant_id = ? AND id = ?", newest, c.MerchantID, c.ID).Error)
 }
 
-// Sweeper wakes what is due: orders, sweeps of stores, and work whose jobs were lost. Every working process runs one; the
-// claims keep them from doing anything twice. It reads across merchants and writes within one (design.md section 5).
+// Sweeper wakes what is due: orders, sweeps of stores, tokens, schedules, and work whose jobs were lost. Every working process
+// runs one; the claims keep them from doing anything twice. It reads across merchants and writes within one (design.md section 5).
 func (s *Service) Sweeper(ctx context.Context) {
 	tick := time.NewTicker(min(time.Second, s.pace.Every(30*time.Second)))
 	defer tick.Stop()
@@ -99,25 +109,51 @@ func (s *Service) Sweeper(ctx context.Context) {
 
 const (
 	wakePerMerchant = 50
-	wakeBelow       = 2000 // jobs waiting; above it nothing is added
+	wakeAhead       = 20 * time.Second // of the budget's pace that checks may wait in the queue
+	wakeUnpaced     = 500              // checks that may wait where there is no pace
 	checkLease      = 3 * time.Minute
 )
 
+// wake adds the jobs of what is due; with lost also what costs more to look for.
 func (s *Service) wake(ctx context.Context, lost bool) error {
-	waiting, _, err := s.db.Waiting(ctx)
-	if err != nil || waiting > wakeBelow {
+	if err := s.wakeOrders(ctx); err != nil {
 		return err
 	}
-	if err := s.wakeDue(ctx, dueOrders); err != nil {
-		return err
+	for _, d := range []due{dueSweeps, dueTokens, dueWarnings} {
+		if err := s.wakeDue(ctx, d, wakePerMerchant); err != nil {
+			return err
+		}
 	}
-	if err := s.wakeDue(ctx, dueSweeps); err != nil {
+	if err := s.wakeSchedules(ctx); err != nil {
 		return err
 	}
 	if !lost {
 		return nil
 	}
+	if err := s.govern(ctx); err != nil {
+		return err
+	}
+	if err := s.wakeBehind(ctx); err != nil {
+		return err
+	}
 	return s.wakeLost(ctx)
+}
+
+// wakeOrders adds checks of due orders, no more than the budget lets through soon: what waits in the queue is served in its
+// order, so a merchant with many due orders must not fill it (I15).
+func (s *Service) wakeOrders(ctx context.Context) error {
+	waiting, err := s.db.WaitingIn(ctx, QueueBackground)
+	if err != nil {
+		return err
+	}
+	room := wakeUnpaced
+	if s.rates.SupplierPerSecond > 0 {
+		room = max(10, int(s.rates.SupplierPerSecond*wakeAhead.Seconds()))
+	}
+	if room -= waiting; room <= 0 {
+		return nil
+	}
+	return s.wakeDue(ctx, dueOrders, room)
 }
 
 type dueRow struct {
@@ -125,11 +161,10 @@ type dueRow struct {
 	ID         models.ID
 }
 
-// due is a kind of row that has a time at which it wants a job. Merchants each get a share of what is woken, so that one
-// with many rows does not starve the others. The queries say now() and not clock_timestamp(), which changes while a query
-// runs: an index cannot be searched by it.
+// due is a kind of row that has a time at which it wants a job. The queries say now() and not clock_timestamp(), which changes
+// while a query runs: an index cannot be searched by it.
 type due struct {
-	find  string // (limit) -> merchant_id, id
+	find  string // (limit for each merchant) -> merchant_id, id, by merchant
 	claim string // (lease in seconds, merchant, merchant, ids) -> id: moves the time on, so that nobody else takes the row
 	lease time.Duration
 	job   func(models.MerchantID, models.ID) river.JobArgs
@@ -144,22 +179,29 @@ var (
 		lease: checkLease,
 		job:   func(m models.MerchantID, id models.ID) river.JobArgs { return CheckArgs{m, id} },
 	}
-	dueSweeps = due{
-		find: `SELECT m.id AS merchant_id, c.id FROM merchants m CROSS JOIN LATERAL (
-			SELECT id FROM connections WHERE merchant_id = m.id AND next_sweep_at <= now() ORDER BY next_sweep_at LIMIT ?) c ORDER BY m.id`,
-		claim: `UPDATE connections SET next_sweep_at = clock_timestamp() + make_interval(secs => ?) WHERE merchant_id = ? AND id IN (
-			SELECT id FROM connections WHERE merchant_id = ? AND id IN ? AND next_sweep_at <= now() FOR UPDATE SKIP LOCKED) RETURNING id`,
-		lease: sweepLease,
-		job:   func(m models.MerchantID, id models.ID) river.JobArgs { return SweepArgs{m, id} },
-	}
+	dueSweeps   = dueConnections("next_sweep_at", sweepLease, func(m models.MerchantID, id models.ID) river.JobArgs { return SweepArgs{m, id} })
+	dueTokens   = dueConnections("token_renew_at", 10*time.Minute, func(m models.MerchantID, id models.ID) river.JobArgs { return RenewArgs{m, id} })
+	dueWarnings = dueConnections("next_warning_at", 10*time.Minute, func(m models.MerchantID, id models.ID) river.JobArgs { return WarnArgs{m, id} })
 )
 
-func (s *Service) wakeDue(ctx context.Context, d due) error {
-	rows, err := s.dueRows(ctx, d.find, wakePerMerchant)
+// dueConnections is a kind of connection's time, by its column.
+func dueConnections(column string, lease time.Duration, job func(models.MerchantID, models.ID) river.JobArgs) due {
+	return due{
+		find: fmt.Sprintf(`SELECT m.id AS merchant_id, c.id FROM merchants m CROSS JOIN LATERAL (
+			SELECT id FROM connections WHERE merchant_id = m.id AND %[1]s <= now() ORDER BY %[1]s LIMIT ?) c ORDER BY m.id`, column),
+		claim: fmt.Sprintf(`UPDATE connections SET %[1]s = clock_timestamp() + make_interval(secs => ?) WHERE merchant_id = ? AND id IN (
+			SELECT id FROM connections WHERE merchant_id = ? AND id IN ? AND %[1]s <= now() FOR UPDATE SKIP LOCKED) RETURNING id`, column),
+		lease: lease, job: job,
+	}
+}
+
+// wakeDue claims due rows and adds their jobs: at most room of them, dealt out to the merchants one by one.
+func (s *Service) wakeDue(ctx context.Context, d due, room int) error {
+	rows, err := s.dueRows(ctx, d.find, min(room, wakePerMerchant))
 	if err != nil {
 		return err
 	}
-	return s.eachMerchant(ctx, rows, func(tx database.Tx, m models.MerchantID, ids []models.ID) error {
+	return s.eachMerchant(ctx, deal(rows, room), func(tx database.Tx, m models.MerchantID, ids []models.ID) error {
 		var claimed []models.ID
 		if err := tx.Raw(d.claim, d.lease.Seconds(), m, m, ids).Scan(&claimed).Error; err != nil {
 			return err
@@ -172,11 +214,106 @@ func (s *Service) wakeDue(ctx context.Context, d due) error {
 	})
 }
 
+// deal takes rows from each merchant in turn until there is no more room, and gives them by merchant again. rows are sorted by
+// merchant.
+func deal(rows []dueRow, room int) []dueRow {
+	if len(rows) <= room {
+		return rows
+	}
+	var starts []int
+	for i, r := range rows {
+		if i == 0 || r.MerchantID != rows[i-1].MerchantID {
+			starts = append(starts, i)
+		}
+	}
+	// Where there is less room than merchants, another one comes first each time.
+	first := int(time.Now().UnixNano()/int64(time.Second)) % len(starts)
+	taken := make([]int, len(starts))
+	for progress := true; room > 0 && progress; {
+		progress = false
+		for k := range starts {
+			i := (first + k) % len(starts)
+			end := len(rows)
+			if i+1 < len(starts) {
+				end = starts[i+1]
+			}
+			if starts[i]+taken[i] < end && room > 0 {
+				taken[i]++
+				room--
+				progress = true
+			}
+		}
+	}
+	var out []dueRow
+	for i, start := range starts {
+		out = append(out, rows[start:start+taken[i]]...)
+	}
+	return out
+}
+
+// wakeSchedules starts the full sweeps whose hour has struck: twice a day everything open is looked at, whatever else happened.
+// A run that was missed is caught up once. A merchant that has none yet gets its first.
+func (s *Service) wakeSchedules(ctx context.Context) error {
+	var due []models.Merchant
+	err := s.db.Read(ctx).Where("next_full_sweep_at IS NULL OR next_full_sweep_at <= now()").Order("id").Limit(wakePerMerchant).Find(&due).Error
+	if err != nil {
+		return database.Err(err)
+	}
+	for _, merchant := range due {
+		if err := s.fullSweep(ctx, merchant); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// never is when a schedule without hours strikes.
+var never = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func (s *Service) fullSweep(ctx context.Context, merchant models.Merchant) error {
+	zone, err := time.LoadLocation(merchant.Zone)
+	if err != nil {
+		zone = time.UTC
+	}
+	return s.db.InTx(ctx, func(tx database.Tx) error {
+		next := models.NextRun(merchant.Settings.OrDefaults().FullSweeps, zone, tx.Now)
+		if next == nil {
+			next = &never
+		}
+		res := tx.Exec("UPDATE merchants SET next_full_sweep_at = ? WHERE id = ? AND next_full_sweep_at IS NOT DISTINCT FROM ?", next, merchant.ID, merchant.NextFullSweepAt)
+		if res.Error != nil || res.RowsAffected == 0 || merchant.NextFullSweepAt == nil {
+			return res.Error // taken by another process, or only now scheduled
+		}
+		reason := "Full sweep of " + merchant.NextFullSweepAt.In(zone).Format("15:04") + " " + merchant.Zone + "."
+		_, _, err := s.request(tx, merchant.ID, SyncRequest{
+			Scope: models.SyncScope{Kind: models.ScopeAll}, Direction: models.AllWays, Actor: models.ActorSystem, Reason: reason, automatic: true,
+		})
+		return err
+	})
+}
+
+// behind is from how many waiting messages on a store is read by page and not order by order.
+const behind = 200
+
+// wakeBehind has stores swept at once of which many messages wait: a page of the search brings a hundred orders, and a message
+// whose order has come that way needs no call of its own.
+func (s *Service) wakeBehind(ctx context.Context) error {
+	rows, err := s.dueRows(ctx, `SELECT m.id AS merchant_id, c.id FROM merchants m JOIN connections c ON c.merchant_id = m.id AND c.platform = 'wix' AND c.next_sweep_at > now()
+		WHERE (SELECT count(*) FROM (SELECT 1 FROM inbox i WHERE i.merchant_id = m.id AND i.connection_id = c.id AND i.done_at IS NULL AND i.died_at IS NULL LIMIT ?) waiting) >= `+fmt.Sprint(behind)+`
+		ORDER BY m.id`, behind)
+	if err != nil {
+		return err
+	}
+	return s.eachMerchant(ctx, rows, func(tx database.Tx, m models.MerchantID, ids []models.ID) error {
+		return tx.Exec("UPDATE connections SET next_sweep_at = clock_timestamp() WHERE merchant_id = ? AND id IN ? AND state = 'active'", m, ids).Error
+	})
+}
+
 // wakeLost adds the jobs again of messages and sync jobs that nobody works on. Adding one that is under way does nothing.
 func (s *Service) wakeLost(ctx context.Context) error {
 	var messages []ReceiveArgs
 	err := s.db.Read(ctx).Raw(`SELECT m.id AS merchant_id, i.platform, i.event_id FROM merchants m CROSS JOIN LATERAL (
-		SELECT platform, event_id FROM inbox WHERE merchant_id = m.id AND done_at IS NULL AND received_at < now() - interval '1 minute' ORDER BY received_at LIMIT ?) i`,
+		SELECT platform, event_id FROM inbox WHERE merchant_id = m.id AND done_at IS NULL AND died_at IS NULL AND received_at < now() - interval '1 minute' ORDER BY received_at LIMIT ?) i`,
 		wakePerMerchant).Scan(&messages).Error
 	if err != nil {
 		return database.Err(err)

@@ -19,8 +19,10 @@ import (
 	"waybill/services/accounts"
 	"waybill/services/aliexpress"
 	"waybill/services/aliexpress/aliexpresssim"
+	"waybill/services/budgets"
 	"waybill/services/database"
 	"waybill/services/database/databasetest"
+	"waybill/services/health"
 	"waybill/services/orders"
 	"waybill/services/ordersync"
 	"waybill/services/wix"
@@ -36,6 +38,8 @@ type world struct {
 	accounts *accounts.Service
 	orders   *orders.Service
 	sync     *ordersync.Service
+	budgets  *budgets.Service
+	health   *health.Recorder
 	m        models.MerchantID
 	store    models.Connection
 	account  models.Connection
@@ -53,6 +57,7 @@ type settings struct {
 	placeTimeout time.Duration
 	idle         bool // no workers, no sweeper, no webhooks, no pushes
 	mute         bool // no pushes
+	rates        ordersync.Rates
 }
 
 // Everything happens 1200 times as often as published: an unpaid order is polled twice a second.
@@ -95,20 +100,22 @@ func newWorld(t *testing.T, how ...setting) *world {
 		}
 	})
 	si, ai := w.wix.Info(), w.ae.Info()
-	store, err := wix.New(wix.Config{BaseURL: shop.URL, AppID: si.AppID, AppSecret: models.Secret(si.AppSecret), PublicKeyPEM: si.WebhookPublicKey, PerMinute: -1, Timeout: o.timeout})
+	w.budgets = budgets.New(w.db, quiet)
+	store, err := wix.New(wix.Config{BaseURL: shop.URL, AppID: si.AppID, AppSecret: models.Secret(si.AppSecret), PublicKeyPEM: si.WebhookPublicKey, Turns: w.budgets.Turns(o.rates.StorePerSecond, 1), Timeout: o.timeout})
 	w.must(err)
 	supplier, err := aliexpress.New(aliexpress.Config{
-		BaseURL: market.URL, AppKey: ai.AppKey, AppSecret: models.Secret(ai.AppSecret), PerSecond: -1,
+		BaseURL: market.URL, AppKey: ai.AppKey, AppSecret: models.Secret(ai.AppSecret), Turns: w.budgets.Turns(o.rates.SupplierPerSecond, 1),
 		Timeout: o.timeout, PlaceTimeout: o.placeTimeout,
 	})
 	w.must(err)
 	sealer, err := accounts.NewSealer(models.Secret(base64.StdEncoding.EncodeToString([]byte("a key of 32 bytes for tests only"))))
 	w.must(err)
 	w.accounts = accounts.New(w.db, sealer, supplier, store)
+	w.health = health.NewRecorder(w.db, quiet)
 	w.orders = orders.New(w.db, o.pace)
 	w.sync = ordersync.New(ordersync.Options{
 		DB: w.db, Orders: w.orders, Accounts: w.accounts, Store: store, Supplier: supplier, Pace: o.pace,
-		BackFill: 30 * 24 * time.Hour, Log: quiet,
+		BackFill: 30 * 24 * time.Hour, Log: quiet, Budgets: w.budgets, Health: w.health, Rates: o.rates,
 	})
 	w.m, _, err = w.accounts.CreateMerchant(t.Context(), "Shop", "UTC", "")
 	w.must(err)
@@ -133,7 +140,7 @@ func (w *world) connect() {
 	w.store = w.connectStore(w.m, w.wix.Info().InstanceID)
 	code, err := w.ae.NewAuthCode("")
 	w.must(err)
-	w.account, err = w.accounts.ConnectSupplier(w.t.Context(), w.m, code)
+	w.account, err = w.accounts.ConnectSupplier(w.t.Context(), w.m, code, models.App{})
 	w.must(err)
 }
 
@@ -141,7 +148,7 @@ func (w *world) connectStore(m models.MerchantID, instance string) models.Connec
 	w.t.Helper()
 	signed, err := w.wix.SignedInstance(instance)
 	w.must(err)
-	c, err := w.accounts.ConnectStore(w.t.Context(), m, signed)
+	c, err := w.accounts.ConnectStore(w.t.Context(), m, signed, false)
 	w.must(err)
 	return c
 }
@@ -182,7 +189,7 @@ func (w *world) open(mute bool) {
 // work starts the workers and the sweeper; both stop with the test at the latest.
 func (w *world) work() {
 	ctx, cancel := context.WithCancel(context.Background())
-	queue, err := w.db.Work(ctx, database.WorkOptions{Workers: w.sync.Workers(), MaxWorkers: 6, Log: quiet})
+	queue, err := w.db.Work(ctx, database.WorkOptions{Workers: w.sync.Workers(), Queues: map[string]int{ordersync.QueueDefault: 4, ordersync.QueueBackground: 3, ordersync.QueueLong: 2}, Log: quiet})
 	if err != nil {
 		cancel()
 		w.t.Fatal(err)

@@ -83,13 +83,13 @@ func TestSendOnceUsesEachConnectionOnce(t *testing.T) {
 func TestPacerHonoursBansPerKey(t *testing.T) {
 	t.Parallel()
 	p := platform.NewPacer(-1, 1)
-	p.Ban("a", time.Hour)
-	p.Ban("a", time.Minute) // a shorter ban does not shorten a longer one
-	err := p.Wait(t.Context(), "a")
+	p.Ban(t.Context(), "a", time.Hour)
+	p.Ban(t.Context(), "a", time.Minute) // a shorter ban does not shorten a longer one
+	err := p.Wait(t.Context(), "a", models.PurposeBackground)
 	if e := models.AsError(err); e.Kind != models.Throttled || e.RetryAfter < 59*time.Minute {
 		t.Errorf("banned: %v", err)
 	}
-	if err := p.Wait(t.Context(), "b"); err != nil {
+	if err := p.Wait(t.Context(), "b", models.PurposeBackground); err != nil {
 		t.Errorf("another key: %v", err)
 	}
 }
@@ -97,19 +97,19 @@ func TestPacerHonoursBansPerKey(t *testing.T) {
 func TestPacerTellsToComeBackInsteadOfWaitingLong(t *testing.T) {
 	t.Parallel()
 	p := platform.NewPacer(0.001, 1)
-	if err := p.Wait(t.Context(), "a"); err != nil {
+	if err := p.Wait(t.Context(), "a", models.PurposeBackground); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Wait(t.Context(), "a"); !errors.Is(err, models.Throttled) {
+	if err := p.Wait(t.Context(), "a", models.PurposeBackground); !errors.Is(err, models.Throttled) {
 		t.Errorf("a turn in a quarter of an hour: %v", err)
 	}
 	slow := platform.NewPacer(0.1, 1)
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := slow.Wait(gone, "a"); err != nil {
+	if err := slow.Wait(gone, "a", models.PurposeBackground); err != nil {
 		t.Errorf("the first turn is free: %v", err)
 	}
-	if err := slow.Wait(gone, "a"); !errors.Is(err, models.Unavailable) {
+	if err := slow.Wait(gone, "a", models.PurposeBackground); !errors.Is(err, models.Unavailable) {
 		t.Errorf("a caller who has gone: %v", err)
 	}
 }

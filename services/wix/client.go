@@ -45,6 +45,7 @@ type Config struct {
 	AppSecret    models.Secret
 	PublicKeyPEM string           // webhook key; empty: every webhook is refused
 	PerMinute    int              // call budget per instance; 0 means 200; negative: no pace
+	Turns        platform.Turns   // shared budget; nil: PerMinute within this process
 	Timeout      time.Duration    // per call; 0 means 15 s
 	Observe      platform.Observe // may be nil
 	Now          func() time.Time // nil means time.Now; used for exp checks and token life
@@ -59,7 +60,7 @@ type Client struct {
 	now    func() time.Time
 	http   *platform.Client
 	once   *platform.Client // for what must not be repeated by the transport
-	pacer  *platform.Pacer
+	turns  platform.Turns
 	tokens *tokenCache
 }
 
@@ -74,7 +75,10 @@ func New(cfg Config) (*Client, error) {
 		appID:  cfg.AppID,
 		secret: cfg.AppSecret,
 		now:    cfg.Now,
-		pacer:  pacerFor(cfg.PerMinute),
+		turns:  cfg.Turns,
+	}
+	if c.turns == nil {
+		c.turns = platform.NewPacer(Pace(cfg.PerMinute))
 	}
 	if strings.TrimSpace(cfg.PublicKeyPEM) != "" {
 		if c.key, err = jwt.ParseRSAPublicKeyFromPEM([]byte(cfg.PublicKeyPEM)); err != nil {
@@ -105,17 +109,18 @@ func baseURL(text string) (string, error) {
 	return strings.TrimRight(text, "/"), nil
 }
 
-// pacerFor keeps any minute, wherever it begins, within the budget: a tenth of it may go out at once and the rest is spread
+// Pace keeps any minute, wherever it begins, within the budget: a tenth of it may go out at once and the rest is spread
 // over the minute. 200 a minute are 3 per second with a burst of 20 (wix.md 6 leaves open which kind of window Wix uses).
-func pacerFor(perMinute int) *platform.Pacer {
+// 0 means 200; a negative number no pace.
+func Pace(perMinute int) (perSecond float64, burst int) {
 	if perMinute < 0 {
-		return platform.NewPacer(0, 1)
+		return 0, 1
 	}
 	if perMinute == 0 {
 		perMinute = defaultPerMinute
 	}
-	burst := max(perMinute/10, 1)
-	return platform.NewPacer(float64(max(perMinute-burst, 1))/60, burst)
+	burst = max(perMinute/10, 1)
+	return float64(max(perMinute-burst, 1)) / 60, burst
 }
 
 // operation is one call of the REST API.
@@ -133,12 +138,12 @@ func (c *Client) call(ctx context.Context, a models.Access, op operation, out an
 	if a.ExternalID == "" {
 		return platform.Answer{}, models.Errorf(models.Invalid, "wix_instance_missing", "The store has no Wix instance id. Connect it again.")
 	}
-	answer, err := c.authorized(ctx, a.ExternalID, op)
+	answer, err := c.authorized(ctx, a, op)
 	if err != nil {
 		return answer, err
 	}
 	if answer.Status != http.StatusOK {
-		return answer, c.refusal(a.ExternalID, op.name, answer)
+		return answer, c.refusal(ctx, a.ExternalID, op.name, answer)
 	}
 	if err := json.Unmarshal(answer.Body, out); err != nil {
 		return answer, undecodable(op.name, answer, jsonFault(err))
@@ -147,19 +152,20 @@ func (c *Client) call(ctx context.Context, a models.Access, op operation, out an
 }
 
 // authorized sends op with the site's token, and again with a new one when Wix refuses that.
-func (c *Client) authorized(ctx context.Context, instance string, op operation) (platform.Answer, error) {
+func (c *Client) authorized(ctx context.Context, a models.Access, op operation) (platform.Answer, error) {
+	instance := a.ExternalID
 	token, err := c.tokens.get(ctx, instance, "")
 	if err != nil {
 		return platform.Answer{}, err
 	}
-	answer, err := c.send(ctx, instance, op, token)
+	answer, err := c.send(ctx, a, op, token)
 	if err != nil || !tokenRefused(answer) {
 		return answer, err
 	}
 	if token, err = c.tokens.get(ctx, instance, token); err != nil {
 		return platform.Answer{}, err
 	}
-	answer, err = c.send(ctx, instance, op, token)
+	answer, err = c.send(ctx, a, op, token)
 	if err == nil && tokenRefused(answer) {
 		c.tokens.drop(instance, token)
 	}
@@ -169,8 +175,8 @@ func (c *Client) authorized(ctx context.Context, instance string, op operation) 
 func tokenRefused(a platform.Answer) bool { return a.Status == http.StatusUnauthorized && !isHTML(a) }
 
 // send waits for the site's turn and sends op with the bare token, wix.md 1.2. An empty token sends none.
-func (c *Client) send(ctx context.Context, instance string, op operation, token models.Secret) (platform.Answer, error) {
-	if err := c.pacer.Wait(ctx, instance); err != nil {
+func (c *Client) send(ctx context.Context, a models.Access, op operation, token models.Secret) (platform.Answer, error) {
+	if err := c.turns.Wait(ctx, a.ExternalID, a.Purpose); err != nil {
 		return platform.Answer{}, err
 	}
 	var body io.Reader

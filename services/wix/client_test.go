@@ -281,12 +281,12 @@ func TestSearchPagesThatCannotBeTrusted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newStub(t, reply{body: body})
-			_, err := newClient(t, s.URL).Search(t.Context(), access, time.Time{}, "")
+			_, err := newClient(t, s.URL).Search(t.Context(), access, models.StoreQuery{}, "")
 			wantError(t, err, models.Unavailable, "wix_undecodable")
 		})
 	}
 	s := newStub(t, reply{body: `{"orders":[],"metadata":{"cursors":{"next":"c"}}}`})
-	if page, err := newClient(t, s.URL).Search(t.Context(), access, time.Time{}, ""); err != nil || page.Next != "c" {
+	if page, err := newClient(t, s.URL).Search(t.Context(), access, models.StoreQuery{}, ""); err != nil || page.Next != "c" {
 		t.Errorf("got %+v, %v", page, err)
 	}
 }

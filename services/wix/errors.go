@@ -2,6 +2,7 @@ package wix
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,11 +27,11 @@ const (
 
 // refusal turns an answer that is no success into an error, wix.md 6. A proxy's HTML page is Unavailable whatever its
 // status: it says nothing about the store or the order.
-func (c *Client) refusal(instance, operation string, a platform.Answer) error {
+func (c *Client) refusal(ctx context.Context, instance, operation string, a platform.Answer) error {
 	body := errorOf(a)
 	switch {
 	case a.Status == http.StatusTooManyRequests:
-		return c.throttled(instance, operation, a, body)
+		return c.throttled(ctx, instance, operation, a, body)
 	case a.Status < 400, a.Status >= 500, isHTML(a):
 		return c.unavailable(operation, a, body)
 	}
@@ -74,12 +75,12 @@ func (c *Client) unavailable(operation string, a platform.Answer, body wireError
 }
 
 // throttled also stops further calls for the site until Wix takes them again.
-func (c *Client) throttled(instance, operation string, a platform.Answer, body wireError) error {
+func (c *Client) throttled(ctx context.Context, instance, operation string, a platform.Answer, body wireError) error {
 	wait := retryAfter(a.Header, c.now)
 	if wait == 0 {
 		wait = defaultRetryAfter
 	}
-	c.pacer.Ban(instance, wait)
+	c.turns.Ban(ctx, instance, wait)
 	e := models.Errorf(models.Throttled, "wix_rate_limited", "Wix takes no more calls for this store at present; it is tried again in %s.", wait.Round(time.Second)).
 		Because(cause(operation, a, body))
 	e.RetryAfter = wait

@@ -116,7 +116,7 @@ func sendsFirstSearch(t *testing.T, _ string, data []byte) {
 	}
 	s := newStub(t, reply{body: `{"orders":[],"metadata":{"count":0,"cursors":{},"hasNext":false}}`})
 	since := time.Date(2026, 3, 14, 1, 0, 0, 0, time.FixedZone("", 3600))
-	if _, err := newClient(t, s.URL).Search(t.Context(), access, since, ""); err != nil {
+	if _, err := newClient(t, s.URL).Search(t.Context(), access, models.StoreQuery{UpdatedSince: since}, ""); err != nil {
 		t.Fatal(err)
 	}
 	_, calls := s.requests()
@@ -127,7 +127,7 @@ func sendsFirstSearch(t *testing.T, _ string, data []byte) {
 
 func sendsNextSearch(t *testing.T, _ string, data []byte) {
 	s := newStub(t, reply{body: `{"orders":[],"metadata":{"count":0,"cursors":{"next":""},"hasNext":false}}`})
-	if _, err := newClient(t, s.URL).Search(t.Context(), access, time.Now(), "c2ltdWxhdGVkLWN1cnNvcg"); err != nil {
+	if _, err := newClient(t, s.URL).Search(t.Context(), access, models.StoreQuery{UpdatedSince: time.Now()}, "c2ltdWxhdGVkLWN1cnNvcg"); err != nil {
 		t.Fatal(err)
 	}
 	_, calls := s.requests()
@@ -146,7 +146,7 @@ func readsPage(t *testing.T, name string, data []byte) {
 	}
 	decode(t, data, &want)
 	s := newStub(t, reply{body: string(data)})
-	page, err := newClient(t, s.URL).Search(t.Context(), access, time.Time{}, "")
+	page, err := newClient(t, s.URL).Search(t.Context(), access, models.StoreQuery{}, "")
 	if err != nil {
 		t.Fatal(err)
 	}

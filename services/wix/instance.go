@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -36,7 +37,18 @@ func (c *Client) Store(ctx context.Context, a models.Access) (models.StoreInfo, 
 		Name:       string(got.Site.SiteDisplayName),
 		Currency:   string(got.Site.PaymentCurrency),
 		URL:        string(got.Site.URL),
+
+		OriginInstanceID: string(got.Instance.OriginInstanceID),
 	}, nil
+}
+
+// InstallURL is the page on which a person installs the app on a site; Wix then sends him to callback, which keeps its own
+// query (wix.md 1.5).
+func (c *Client) InstallURL(callback string) (string, error) {
+	if c.appID == "" {
+		return "", models.Errorf(models.Rejected, "wix_not_set_up", "Wix is not set up: set WAYBILL_WIX_APP_ID and WAYBILL_WIX_APP_SECRET.")
+	}
+	return "https://www.wix.com/app-installer?" + url.Values{"appId": {c.appID}, "postInstallationUrl": {callback}}.Encode(), nil
 }
 
 // VerifyInstance checks the signed "instance" that Wix gives to a page of the app, wix.md 1.6, and returns the instance id

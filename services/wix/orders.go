@@ -37,20 +37,17 @@ func (c *Client) Order(ctx context.Context, a models.Access, orderID string) (mo
 	return order, nil
 }
 
-// Search reads a page of at most 100 orders changed at or after updatedSince, oldest change first, wix.md 2.2. A non-empty
-// cursor, StorePage.Next of the page before, is sent alone: it holds the conditions. The zero time asks for all orders.
+// Search reads a page of at most 100 orders, oldest change first, wix.md 2.2. A non-empty cursor, StorePage.Next of the page
+// before, is sent alone: it holds the conditions. The zero query asks for all orders.
 //
 // Wix's search is eventually consistent and never lists INITIALIZED orders: let the windows overlap. An order that cannot
 // be read is named in Unreadable; a page of which none can be read is an error.
-func (c *Client) Search(ctx context.Context, a models.Access, updatedSince time.Time, cursor string) (models.StorePage, error) {
+func (c *Client) Search(ctx context.Context, a models.Access, q models.StoreQuery, cursor string) (models.StorePage, error) {
 	const name = "search_orders"
 	search := wireSearch{CursorPaging: wireCursorPaging{Limit: searchLimit, Cursor: cursor}}
 	if cursor == "" {
 		search.Sort = []wireSort{{FieldName: "updatedDate", Order: "ASC"}}
-		if !updatedSince.IsZero() {
-			since := updatedSince.UTC().Format("2006-01-02T15:04:05.000Z07:00") // cuts, never rounds up
-			search.Filter = map[string]any{"updatedDate": map[string]string{"$gte": since}}
-		}
+		search.Filter = filterOf(q)
 	}
 	var got wireSearchAnswer
 	op := operation{name: name, method: http.MethodPost, path: "/ecom/v1/orders/search", body: wireSearchRequest{Search: search}}
@@ -63,6 +60,31 @@ func (c *Client) Search(ctx context.Context, a models.Access, updatedSince time.
 		return models.StorePage{}, undecodable(name, answer, fault)
 	}
 	return page, nil
+}
+
+func filterOf(q models.StoreQuery) map[string]any {
+	at := func(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z07:00") } // cuts, never rounds up
+	filter := map[string]any{}
+	if !q.UpdatedSince.IsZero() {
+		filter["updatedDate"] = map[string]string{"$gte": at(q.UpdatedSince)}
+	}
+	created := map[string]string{}
+	if !q.CreatedFrom.IsZero() {
+		created["$gte"] = at(q.CreatedFrom)
+	}
+	if !q.CreatedTo.IsZero() {
+		created["$lt"] = at(q.CreatedTo.Add(time.Millisecond - 1))
+	}
+	if len(created) > 0 {
+		filter["createdDate"] = created
+	}
+	if len(q.IDs) > 0 {
+		filter["id"] = map[string][]string{"$in": q.IDs}
+	}
+	if len(filter) == 0 {
+		return nil
+	}
+	return filter
 }
 
 func storePage(got wireSearchAnswer) (page models.StorePage, fault string) {

@@ -177,7 +177,7 @@ func TestSearchPagesThroughEverything(t *testing.T) {
 	var last time.Time
 	pages, cursor := 0, ""
 	for {
-		page, err := s.Search(ctx, s.access, time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), cursor)
+		page, err := s.Search(ctx, s.access, models.StoreQuery{UpdatedSince: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)}, cursor)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -198,7 +198,7 @@ func TestSearchPagesThroughEverything(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" || pages != 2 {
 		t.Errorf("%d pages: %s", pages, diff)
 	}
-	page, err := s.Search(ctx, s.access, last.Add(time.Hour), "")
+	page, err := s.Search(ctx, s.access, models.StoreQuery{UpdatedSince: last.Add(time.Hour)}, "")
 	if err != nil || len(page.Orders) != 0 || page.Next != "" {
 		t.Errorf("got %d orders, %v", len(page.Orders), err)
 	}

@@ -104,7 +104,7 @@ var lostAccess = []string{"invalid_client", "invalid_grant", "unauthorized_clien
 // else is Unavailable, never NotFound or Rejected: those would be taken for answers about an order.
 func (c *Client) requestToken(ctx context.Context, instance string) (models.Secret, time.Duration, error) {
 	const name = "token"
-	answer, err := c.send(ctx, instance, operation{
+	answer, err := c.send(ctx, models.Access{ExternalID: instance, Purpose: models.PurposePerson}, operation{
 		name: name, method: http.MethodPost, path: "/oauth2/token",
 		body: wireTokenRequest{
 			GrantType: "client_credentials", ClientID: c.appID, ClientSecret: c.secret.Reveal(), InstanceID: instance,
@@ -114,7 +114,7 @@ func (c *Client) requestToken(ctx context.Context, instance string) (models.Secr
 		return "", 0, err
 	}
 	if answer.Status != http.StatusOK {
-		return "", 0, c.tokenRefusal(instance, answer)
+		return "", 0, c.tokenRefusal(ctx, instance, answer)
 	}
 	var got wireToken
 	if err := json.Unmarshal(answer.Body, &got); err != nil {
@@ -126,13 +126,13 @@ func (c *Client) requestToken(ctx context.Context, instance string) (models.Secr
 	return models.Secret(got.AccessToken), got.life(), nil
 }
 
-func (c *Client) tokenRefusal(instance string, answer platform.Answer) error {
+func (c *Client) tokenRefusal(ctx context.Context, instance string, answer platform.Answer) error {
 	body := errorOf(answer)
 	refused := answer.Status == http.StatusUnauthorized || answer.Status == http.StatusForbidden ||
 		answer.Status == http.StatusBadRequest && slices.Contains(lostAccess, body.Error.value)
 	switch {
 	case answer.Status == http.StatusTooManyRequests:
-		return c.throttled(instance, "token", answer, body)
+		return c.throttled(ctx, instance, "token", answer, body)
 	case refused && !isHTML(answer):
 		return disconnected("token", answer, body)
 	}

@@ -222,7 +222,7 @@ func TestAPageSurvivesAnUnreadableOrder(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			page, err := client.Search(t.Context(), models.Access{ExternalID: "3bbcabc7-ebb7-4fc8-8829-13ea0e142123"}, time.Time{}, "")
+			page, err := client.Search(t.Context(), models.Access{ExternalID: "3bbcabc7-ebb7-4fc8-8829-13ea0e142123"}, models.StoreQuery{}, "")
 			if (err != nil) != c.failsAltogether || len(page.Orders) != c.readable || len(page.Unreadable) != c.spoiled {
 				t.Errorf("%d orders, unreadable %v, error %v", len(page.Orders), page.Unreadable, err)
 			}

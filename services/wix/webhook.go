@@ -81,7 +81,23 @@ func (c *Client) ParseWebhook(body []byte) (models.StoreEvent, error) {
 	if entity != "" {
 		event.OrderID = w.orderID(entity)
 	}
+	if entity == entityOrder {
+		event.Version = w.version()
+	}
 	return event, nil
+}
+
+// version is the updatedDate of the order that an order's own event carries; the zero time where it carries none.
+func (w wireEvent) version() time.Time {
+	at, err := time.Parse(time.RFC3339Nano, string(firstOf(
+		w.UpdatedEvent.value.CurrentEntity.value.UpdatedDate,
+		w.CreatedEvent.value.Entity.value.UpdatedDate,
+		w.ActionEvent.value.Body.value.Order.value.UpdatedDate,
+	)))
+	if err != nil {
+		return time.Time{}
+	}
+	return at.UTC()
 }
 
 // verify accepts RS256 by the app's own key only: not "none", not HMAC with the public key, no key that the token names.

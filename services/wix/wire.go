@@ -289,7 +289,8 @@ type wirePayment struct {
 
 type wireInstanceAnswer struct {
 	Instance struct {
-		InstanceID text `json:"instanceId"`
+		InstanceID       text `json:"instanceId"`
+		OriginInstanceID text `json:"originInstanceId"`
 	} `json:"instance"`
 	Site struct {
 		SiteDisplayName text `json:"siteDisplayName"`
@@ -331,11 +332,13 @@ type wireEntity struct {
 	CurrentEntity lenient[wireOwned] `json:"currentEntity"`
 	Body          lenient[struct {
 		wireOwned
+		Order             lenient[wireOwned] `json:"order"`
 		OrderTransactions lenient[wireOwned] `json:"orderTransactions"`
 	}] `json:"body"`
 }
 
-// wireOwned is something that belongs to an order: its fulfillments, its transactions.
+// wireOwned is an order, or something that belongs to one: its fulfillments, its transactions.
 type wireOwned struct {
-	OrderID text `json:"orderId"`
+	OrderID     text `json:"orderId"`
+	UpdatedDate text `json:"updatedDate"` // of an order: its version
 }

@@ -1,0 +1,183 @@
+package handlers
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"waybill/models"
+	"waybill/services/accounts"
+	"waybill/services/feed"
+)
+
+const (
+	streamBatch = 200
+	streamLook  = 2 * time.Second  // a wake-up may be lost
+	streamBeat  = 15 * time.Second // so that nobody between takes the stream for dead
+	streamWrite = 30 * time.Second
+)
+
+// orderChange is the data of an order event. An order that is not shown yet is read by its id.
+type orderChange struct {
+	OrderID models.ID  `json:"order_id" validate:"required"`
+	StoreID models.ID  `json:"store_id" validate:"required"`
+	Number  string     `json:"number" validate:"required" example:"10002"`
+	Tab     models.Tab `json:"tab" validate:"required"`
+	// The tab before the change.
+	Before    models.Tab `json:"before" validate:"required"`
+	Created   bool       `json:"created" validate:"required"`
+	OpenFlags int        `json:"open_flags" validate:"required"`
+	Version   int64      `json:"version" validate:"required"`
+	// The kinds of what happened, as in the timeline.
+	Events []string `json:"events" validate:"required"`
+} //	@name	OrderChange
+
+// streamEvents tells of changes as they happen.
+//
+//	@Summary		Follow changes live
+//	@Description	A stream of server-sent events: "order" (an OrderChange), "sync_job" (progress of a job), "connection" (its state), "counts" (the OrderCounts, after orders have changed), "ready" once at the start, and "reset" when changes may have been missed: read everything anew. Send the id of the last event seen as Last-Event-ID (or after=) to go on where a stream broke off; changes are kept for a day. Changes made by any process are told.
+//	@Tags			events
+//	@ID				streamEvents
+//	@Produce		text/event-stream
+//	@Param			after			query		string	false	"The id of the last event seen, where a header cannot be sent"
+//	@Param			Last-Event-ID	header		string	false	"The id of the last event seen"
+//	@Success		200				{string}	string
+//	@Failure		400				{object}	problem
+//	@Failure		401				{object}	problem
+//	@Failure		429				{object}	problem
+//	@Failure		default			{object}	problem
+//	@Security		BearerAuth
+//	@Router			/events [get]
+func (s *server) streamEvents(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
+	q := readQuery(r)
+	last := q.text("after", 100)
+	if err := q.done(); err != nil {
+		return err
+	}
+	if header := r.Header.Get("Last-Event-ID"); header != "" {
+		last = header
+	}
+	cursor, err := s.startAt(r, last)
+	if err != nil {
+		return err
+	}
+	changed, leave, err := s.Feed.Watch(caller.MerchantID)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Time{}) // a stream lasts
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no")
+	w.WriteHeader(http.StatusOK)
+	st := &stream{s: s, w: w, r: r, control: control, merchant: caller.MerchantID, cursor: cursor}
+	st.event("ready", cursor.String(), map[string]any{"at": time.Now().UTC()})
+	st.follow(changed)
+	return nil
+}
+
+func (s *server) startAt(r *http.Request, last string) (feed.Cursor, error) {
+	if last == "" {
+		return s.Feed.Now(r.Context())
+	}
+	return feed.ParseCursor(last)
+}
+
+// stream is one client's.
+type stream struct {
+	s        *server
+	w        http.ResponseWriter
+	r        *http.Request
+	control  *http.ResponseController
+	merchant models.MerchantID
+	cursor   feed.Cursor
+	err      error // of writing: the client has gone
+}
+
+// follow tells of changes until the client goes or the program stops.
+func (st *stream) follow(changed <-chan struct{}) {
+	look, beat := time.NewTicker(streamLook), time.NewTicker(streamBeat)
+	defer look.Stop()
+	defer beat.Stop()
+	for st.err == nil {
+		st.tell()
+		select {
+		case <-st.r.Context().Done():
+			return
+		case _, open := <-changed:
+			if !open {
+				return
+			}
+		case <-look.C:
+		case <-beat.C:
+			st.write(": \n\n")
+		}
+	}
+}
+
+// tell writes what has changed since the cursor. A database that does not answer is asked again at the next look.
+func (st *stream) tell() {
+	counts := false
+	for st.err == nil {
+		changes, complete, err := st.s.Feed.Since(st.r.Context(), st.merchant, st.cursor, streamBatch)
+		if err != nil {
+			return
+		}
+		if !complete {
+			now, err := st.s.Feed.Now(st.r.Context())
+			if err != nil {
+				return
+			}
+			st.cursor, counts = now, true
+			st.event("reset", now.String(), map[string]any{"at": time.Now().UTC()})
+			break
+		}
+		for _, c := range changes {
+			st.change(c)
+			counts = counts || c.Kind == feed.Order
+		}
+		if len(changes) < streamBatch {
+			break
+		}
+	}
+	if counts {
+		if c, err := st.s.Orders.Counts(st.r.Context(), st.merchant, ""); err == nil {
+			st.event("counts", "", toCounts(c))
+		}
+	}
+}
+
+func (st *stream) change(c feed.Change) {
+	st.cursor = c.Cursor
+	data := map[string]any{}
+	if err := json.Unmarshal(c.Data, &data); err != nil {
+		return // written by ourselves
+	}
+	data[string(c.Kind)+"_id"] = c.Subject
+	st.event(string(c.Kind), c.Cursor.String(), data)
+}
+
+func (st *stream) event(name, id string, data any) {
+	body, err := json.Marshal(data)
+	if err != nil {
+		st.err = err
+		return
+	}
+	text := fmt.Sprintf("event: %s\ndata: %s\n\n", name, body)
+	if id != "" {
+		text = "id: " + id + "\n" + text
+	}
+	st.write(text)
+}
+
+func (st *stream) write(text string) {
+	if st.err != nil {
+		return
+	}
+	_ = st.control.SetWriteDeadline(time.Now().Add(streamWrite))
+	if _, st.err = st.w.Write([]byte(text)); st.err == nil {
+		st.err = st.control.Flush()
+	}
+}

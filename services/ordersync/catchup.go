@@ -1,0 +1,49 @@
+package ordersync
+
+import (
+	"context"
+
+	"waybill/models"
+	"waybill/services/database"
+)
+
+// catchUp makes everything due that waited for a connection to be connected again: a store is searched from its watermark on,
+// and the orders that have something open with a supplier account are checked. It asks nobody itself.
+func (s *Service) catchUp(ctx context.Context, a CatchUpArgs) error {
+	c, err := s.accounts.Connection(ctx, a.MerchantID, a.ConnectionID)
+	if err != nil || c.State != models.ConnectionActive {
+		return err
+	}
+	if c.Platform == models.Wix {
+		err := s.db.Read(ctx).Exec("UPDATE connections SET next_sweep_at = clock_timestamp() WHERE merchant_id = ? AND id = ?", a.MerchantID, a.ConnectionID).Error
+		if err != nil {
+			return database.Err(err)
+		}
+		return s.eachOrder(ctx, `SELECT DISTINCT order_id AS id FROM pushes WHERE merchant_id = @m AND store_id = @connection AND state IN ('waiting', 'sent', 'retrying') AND order_id > @after ORDER BY id LIMIT @page`,
+			map[string]any{"m": a.MerchantID, "connection": a.ConnectionID}, func(id models.ID) error { return s.dueNow(ctx, a.MerchantID, id) })
+	}
+	return s.eachOrder(ctx, `SELECT DISTINCT order_id AS id FROM supplier_orders WHERE merchant_id = @m AND account_id = @connection AND order_id > @after
+		AND (state = 'placed' AND stage IN ('unpaid', 'paid', 'shipped') OR state IN ('planned', 'approved', 'unknown')) ORDER BY id LIMIT @page`,
+		map[string]any{"m": a.MerchantID, "connection": a.ConnectionID}, func(id models.ID) error { return s.dueNow(ctx, a.MerchantID, id) })
+}
+
+// dueNow makes an order and what is open of it due at once.
+func (s *Service) dueNow(ctx context.Context, m models.MerchantID, id models.ID) error {
+	return s.db.InTx(ctx, func(tx database.Tx) error {
+		for _, statement := range []string{
+			"UPDATE orders SET next_check_at = ? WHERE merchant_id = ? AND id = ? AND NOT final",
+			"UPDATE supplier_orders SET next_check_at = ?, check_failures = 0 WHERE merchant_id = ? AND order_id = ? AND next_check_at IS NOT NULL",
+			"UPDATE pushes SET next_try_at = ? WHERE merchant_id = ? AND order_id = ? AND next_try_at IS NOT NULL AND state IN ('waiting', 'sent', 'retrying')",
+		} {
+			if err := tx.Exec(statement, tx.Now, m, id).Error; err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Connected has what waited for a connection caught up with. It is told of every connection that is made or made anew.
+func (s *Service) Connected(ctx context.Context, c models.Connection) error {
+	return s.db.InTx(ctx, func(tx database.Tx) error { return tx.Enqueue(CatchUpArgs{c.MerchantID, c.ID}) })
+}
