@@ -151,7 +151,7 @@ func (a *app) up(ctx context.Context, terminal io.Writer) error {
 		a.running.Go(func() { run(life) })
 	}
 	if a.cfg.MetricsListen != "off" {
-		if _, err := a.listen(ctx, a.cfg.MetricsListen, a.metrics.handler(a.db)); err != nil {
+		if _, err := a.listen(ctx, a.cfg.MetricsListen, a.metrics.handler(a.db, a.sync)); err != nil {
 			return fmt.Errorf("listen for metrics (WAYBILL_METRICS_LISTEN): %w", err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"waybill/services/database"
+	"waybill/services/ordersync"
 )
 
 // metrics is what Prometheus can ask for. No label holds an id, a name or anything else that grows with the data.
@@ -58,8 +59,8 @@ func (m *metrics) count(what, how string) { m.events.WithLabelValues(what, how).
 
 func (m *metrics) lag(hop string, d time.Duration) { m.lags.WithLabelValues(hop).Observe(d.Seconds()) }
 
-// handler serves the metrics. The queue's length is asked for when somebody looks.
-func (m *metrics) handler(db *database.DB) http.Handler {
+// handler serves the metrics. What stands in the database is asked for when somebody looks.
+func (m *metrics) handler(db *database.DB, sync *ordersync.Service) http.Handler {
 	ask := func(pick func(n int64, oldest time.Duration) float64) func() float64 {
 		return func() float64 {
 			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
@@ -76,7 +77,46 @@ func (m *metrics) handler(db *database.DB) http.Handler {
 			ask(func(n int64, _ time.Duration) float64 { return float64(n) })),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "waybill_jobs_oldest_seconds", Help: "How long the oldest of them has waited; -1 when the database does not answer."},
 			ask(func(_ int64, oldest time.Duration) float64 { return oldest.Seconds() })))
+	m.registry.MustRegister(&gauges{sync})
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
 	return mux
+}
+
+// gauges reads how syncing goes when somebody looks. Nothing is told when the database does not answer.
+type gauges struct{ sync *ordersync.Service }
+
+var gaugeDescs = []struct {
+	desc *prometheus.Desc
+	pick func(ordersync.Gauges) float64
+}{
+	{gauge("waybill_due_oldest_seconds", "How long the order that is due longest has been due."), func(g ordersync.Gauges) float64 { return g.OldestDueSeconds }},
+	{gauge("waybill_messages_unread", "Webhooks and pushes that are stored and not yet worked."), func(g ordersync.Gauges) float64 { return float64(g.UnreadMessages) }},
+	{gauge("waybill_pushes_owed", "Parcels that their store has not confirmed."), func(g ordersync.Gauges) float64 { return float64(g.OwedPushes) }},
+	{gauge("waybill_placements_unknown", "Purchases that may exist."), func(g ordersync.Gauges) float64 { return float64(g.Unknown) }},
+	{gauge("waybill_dead_letters", "Jobs that were given up."), func(g ordersync.Gauges) float64 { return float64(g.DeadLetters) }},
+	{gauge("waybill_budgets_banned", "Budgets of a platform under a ban."), func(g ordersync.Gauges) float64 { return float64(g.Banned) }},
+	{gauge("waybill_check_stretch", "By how much the call limit makes checks slower than wished; 1 is as wished."), func(g ordersync.Gauges) float64 { return g.Stretch }},
+}
+
+func gauge(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
+
+// Describe implements prometheus.Collector.
+func (*gauges) Describe(ch chan<- *prometheus.Desc) {
+	for _, g := range gaugeDescs {
+		ch <- g.desc
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *gauges) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	read, err := c.sync.Gauges(ctx)
+	if err != nil {
+		return
+	}
+	for _, g := range gaugeDescs {
+		ch <- prometheus.MustNewConstMetric(g.desc, prometheus.GaugeValue, g.pick(read))
+	}
 }

@@ -414,10 +414,12 @@ func (s *Service) endLease(ctx context.Context, c models.Connection) error {
 	return database.Err(s.db.Read(ctx).Exec("UPDATE connections SET refresh_lease = NULL WHERE merchant_id = ? AND id = ?", c.MerchantID, c.ID).Error)
 }
 
-// Worked notes that a connection works. It is written at most once a minute.
+// Worked notes that a connection works: at most once a minute, and at once after a failure. A store that works again is searched
+// at once for what happened meanwhile.
 func (s *Service) Worked(ctx context.Context, m models.MerchantID, id models.ID) error {
-	return database.Err(s.db.Read(ctx).Exec(`UPDATE connections SET last_success_at = clock_timestamp()
-		WHERE merchant_id = ? AND id = ? AND (last_success_at IS NULL OR last_success_at < clock_timestamp() - interval '1 minute')`, m, id).Error)
+	return database.Err(s.db.Read(ctx).Exec(`UPDATE connections SET last_success_at = clock_timestamp(),
+			next_sweep_at = CASE WHEN last_error_at >= coalesce(last_success_at, last_error_at) AND last_error_code <> 'platform_limit' THEN least(next_sweep_at, clock_timestamp()) ELSE next_sweep_at END
+		WHERE merchant_id = ? AND id = ? AND (last_success_at IS NULL OR last_success_at < clock_timestamp() - interval '1 minute' OR last_error_at >= last_success_at)`, m, id).Error)
 }
 
 // Failed notes an error of a connection, of a call that began at began. One that says that our access is refused makes the

@@ -203,7 +203,7 @@ func (s *Service) Since(ctx context.Context, m models.MerchantID, after Cursor, 
 }
 
 // Forget removes a merchant's changes that are no longer kept, a bounded number at a time.
-func (s *Service) Forget(ctx context.Context, m models.MerchantID) error {
-	return database.Err(s.db.Read(ctx).Exec(`DELETE FROM feed WHERE merchant_id = ? AND id IN (
+func Forget(ctx context.Context, db *database.DB, m models.MerchantID) error {
+	return database.Err(db.Read(ctx).Exec(`DELETE FROM feed WHERE merchant_id = ? AND id IN (
 		SELECT id FROM feed WHERE merchant_id = ? AND id < ? ORDER BY id LIMIT 5000)`, m, m, database.IDBefore(time.Now().Add(-kept))).Error)
 }

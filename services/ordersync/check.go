@@ -89,6 +89,9 @@ func (c *check) failed(err error) {
 
 func (c *check) result(last orders.Changes) CheckResult {
 	r := CheckResult{Outcome: models.OutcomeUnchanged, Before: c.d.Order.Tab, After: last.After, Changes: c.said}
+	if c.o.Read.OrderID != "" {
+		r.Before = c.o.Read.Before
+	}
 	switch {
 	case c.err != nil:
 		e := models.AsError(c.err)

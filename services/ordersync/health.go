@@ -157,6 +157,31 @@ func (s *Service) stretches(ctx context.Context) (map[string]float64, error) {
 	return out, database.Err(err)
 }
 
+// Gauges are figures over all merchants, for the operator.
+type Gauges struct {
+	OldestDueSeconds float64 // how long the order that is due longest has been
+	UnreadMessages   int64
+	OwedPushes       int64
+	Unknown          int64 // purchases that may exist
+	DeadLetters      int64
+	Banned           int64 // budgets under a ban
+	Stretch          float64
+}
+
+// Gauges reads them. It reads across merchants, as only the scheduler and the operator do.
+func (s *Service) Gauges(ctx context.Context) (g Gauges, err error) {
+	err = s.db.Read(ctx).Raw(`SELECT
+		coalesce((SELECT extract(epoch FROM now() - min(o.next_check_at)) FROM merchants m CROSS JOIN LATERAL (
+			SELECT next_check_at FROM orders WHERE merchant_id = m.id AND next_check_at <= now() ORDER BY next_check_at LIMIT 1) o), 0)::float8 AS oldest_due_seconds,
+		(SELECT count(*) FROM inbox WHERE done_at IS NULL AND died_at IS NULL) AS unread_messages,
+		(SELECT count(*) FROM pushes WHERE state IN ('waiting', 'sent', 'retrying')) AS owed_pushes,
+		(SELECT count(*) FROM supplier_orders WHERE state = 'unknown') AS unknown,
+		(SELECT count(*) FROM river_job WHERE state = 'discarded') AS dead_letters,
+		(SELECT count(*) FROM platform_budgets WHERE banned_until > now()) AS banned,
+		coalesce((SELECT max(stretch) FROM check_stretch), 1) AS stretch`).Scan(&g).Error
+	return g, database.Err(err)
+}
+
 func (s *Service) queueHealth(ctx context.Context, m models.MerchantID) (q QueueHealth, err error) {
 	err = s.db.Read(ctx).Raw(`SELECT
 		(SELECT count(*) FROM (SELECT 1 FROM orders WHERE merchant_id = @m AND next_check_at <= now() LIMIT @most) d) AS due_orders,

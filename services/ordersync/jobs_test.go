@@ -165,7 +165,7 @@ func TestEqualRequestsJoinAndUnknownOnesAreRefused(t *testing.T) {
 	}
 }
 
-func TestASyncJobGoesOnWhereItsWorkerStopped(t *testing.T) {
+func TestCase10_ASyncJobGoesOnWhereItsWorkerStopped(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, idle)
 	for range 60 {

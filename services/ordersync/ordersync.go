@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -74,6 +75,7 @@ type Service struct {
 	log      *slog.Logger
 	count    func(what, how string)
 	lagged   func(hop string, d time.Duration)
+	behind   sync.Map // of stores that are being read by page: *sync.Mutex by id
 }
 
 // New makes the service.

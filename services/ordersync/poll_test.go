@@ -99,7 +99,7 @@ func TestAStaleAnswerNeverOverwrites(t *testing.T) {
 	}
 }
 
-func TestAnUnreachableAliExpressChangesNothing(t *testing.T) {
+func TestCase62_AnUnreachableAliExpressChangesNothing(t *testing.T) {
 	t.Parallel()
 	w, _, id, so := unpaid(t, hasty)
 	w.stop()
@@ -168,7 +168,7 @@ func TestANumberThatDisappearsIsKept(t *testing.T) {
 	}
 }
 
-func TestAnOrderOfAnotherAccountIsFlaggedAndHealsByItself(t *testing.T) {
+func TestCase46_AnOrderOfAnotherAccountIsFlaggedAndHealsByItself(t *testing.T) {
 	t.Parallel()
 	w, _, id, so := unpaid(t)
 	w.stop()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"waybill/models"
@@ -199,6 +200,12 @@ func (s *Service) act(ctx context.Context, a ReceiveArgs, row inboxRow) (outcome
 	if seen, err := s.seen(ctx, a.MerchantID, row); err != nil || seen {
 		return inboxFolded, err
 	}
+	if err := s.readBehind(ctx, a.MerchantID, row.ConnectionID); err != nil {
+		return "", err
+	}
+	if seen, err := s.seen(ctx, a.MerchantID, row); err != nil || seen {
+		return inboxFolded, err
+	}
 	began := time.Now()
 	changes, err := s.readStore(ctx, a.MerchantID, row.ConnectionID, row.EntityID, orders.By{Actor: models.ActorSystem, Source: models.SourceWebhook}, models.PurposeBackground)
 	if err != nil {
@@ -228,6 +235,43 @@ func (s *Service) seen(ctx context.Context, m models.MerchantID, row inboxRow) (
 	err = s.db.Read(ctx).Raw("SELECT EXISTS (SELECT 1 FROM orders WHERE merchant_id = ? AND store_id = ? AND external_id = ? AND source_updated_at >= ?)",
 		m, row.ConnectionID, row.EntityID, least).Row().Scan(&seen)
 	return seen, database.Err(err)
+}
+
+// behind is from how many orders with waiting messages on a store is read by page and not order by order.
+const behind = 10
+
+// readBehind reads the orders of a store that many messages wait for, a hundred at a call. A message whose order came that way
+// finds it seen; one whose order the search does not show yet at its version is read by itself. One worker of a process does
+// it at a time: the others come back when it is done.
+func (s *Service) readBehind(ctx context.Context, m models.MerchantID, store models.ID) error {
+	lock, _ := s.behind.LoadOrStore(store, &sync.Mutex{})
+	var ids []string
+	err := s.db.Read(ctx).Raw(`SELECT DISTINCT entity_id FROM inbox WHERE merchant_id = ? AND connection_id = ? AND done_at IS NULL AND died_at IS NULL
+		AND entity_id <> '' AND version IS NOT NULL LIMIT 100`, m, store).Scan(&ids).Error
+	if err != nil || len(ids) < behind {
+		return database.Err(err)
+	}
+	if !lock.(*sync.Mutex).TryLock() {
+		e := models.Errorf(models.Unavailable, "store_being_read", "Many orders of this store are being read together.")
+		e.RetryAfter = time.Second
+		return e
+	}
+	defer lock.(*sync.Mutex).Unlock()
+	c, err := s.accounts.Connection(ctx, m, store)
+	if err != nil {
+		return err
+	}
+	page, err := s.searchStore(ctx, c, models.PurposeBackground, models.StoreQuery{IDs: ids}, "")
+	if err != nil {
+		return err
+	}
+	if _, err := s.takePage(ctx, c, page, orders.By{Actor: models.ActorSystem, Source: models.SourceWebhook}); err != nil {
+		return err
+	}
+	return database.Err(s.db.Read(ctx).Exec(`UPDATE inbox i SET done_at = clock_timestamp(), outcome = ? FROM orders o WHERE i.merchant_id = ? AND i.connection_id = ? AND i.entity_id IN ?
+		AND i.done_at IS NULL AND o.merchant_id = i.merchant_id AND o.store_id = i.connection_id AND o.external_id = i.entity_id
+		AND (o.source_updated_at > i.version OR o.source_updated_at = i.version AND i.version <> date_trunc('second', i.version))`,
+		inboxFolded, m, store, ids).Error)
 }
 
 // fold ends the other messages about an order that were here before it was read: the reading answers them too.

@@ -2,6 +2,7 @@ package ordersync
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"waybill/models"
 	"waybill/services/database"
+	"waybill/services/feed"
 	"waybill/services/orders"
 )
 
@@ -99,12 +101,34 @@ func (s *Service) Sweeper(ctx context.Context) {
 			err = s.sweepAllNow(ctx)
 		}
 		healthy = err == nil
+		if healthy && n%tidyEvery == 0 {
+			if err := s.tidy(ctx); err != nil && ctx.Err() == nil {
+				s.log.Warn("tidy up", "error", err)
+			}
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
 	}
+}
+
+// tidyEvery is after how many ticks what is no longer kept is removed: about every ten minutes.
+const tidyEvery = 600
+
+// tidy removes changes and measurements that are no longer kept, a bounded number at a time.
+func (s *Service) tidy(ctx context.Context) error {
+	var merchants []models.MerchantID
+	if err := s.db.Read(ctx).Raw("SELECT id FROM merchants ORDER BY id").Scan(&merchants).Error; err != nil {
+		return database.Err(err)
+	}
+	for _, m := range merchants {
+		if err := errors.Join(feed.Forget(ctx, s.db, m), s.health.Forget(ctx, m)); err != nil {
+			return err
+		}
+	}
+	return s.budgets.Forget(ctx)
 }
 
 const (
@@ -131,9 +155,6 @@ func (s *Service) wake(ctx context.Context, lost bool) error {
 		return nil
 	}
 	if err := s.govern(ctx); err != nil {
-		return err
-	}
-	if err := s.wakeBehind(ctx); err != nil {
 		return err
 	}
 	return s.wakeLost(ctx)
@@ -289,23 +310,6 @@ func (s *Service) fullSweep(ctx context.Context, merchant models.Merchant) error
 			Scope: models.SyncScope{Kind: models.ScopeAll}, Direction: models.AllWays, Actor: models.ActorSystem, Reason: reason, automatic: true,
 		})
 		return err
-	})
-}
-
-// behind is from how many waiting messages on a store is read by page and not order by order.
-const behind = 200
-
-// wakeBehind has stores swept at once of which many messages wait: a page of the search brings a hundred orders, and a message
-// whose order has come that way needs no call of its own.
-func (s *Service) wakeBehind(ctx context.Context) error {
-	rows, err := s.dueRows(ctx, `SELECT m.id AS merchant_id, c.id FROM merchants m JOIN connections c ON c.merchant_id = m.id AND c.platform = 'wix' AND c.next_sweep_at > now()
-		WHERE (SELECT count(*) FROM (SELECT 1 FROM inbox i WHERE i.merchant_id = m.id AND i.connection_id = c.id AND i.done_at IS NULL AND i.died_at IS NULL LIMIT ?) waiting) >= `+fmt.Sprint(behind)+`
-		ORDER BY m.id`, behind)
-	if err != nil {
-		return err
-	}
-	return s.eachMerchant(ctx, rows, func(tx database.Tx, m models.MerchantID, ids []models.ID) error {
-		return tx.Exec("UPDATE connections SET next_sweep_at = clock_timestamp() WHERE merchant_id = ? AND id IN ? AND state = 'active'", m, ids).Error
 	})
 }
 

@@ -10,7 +10,7 @@ import (
 	"waybill/services/wix/wixsim"
 )
 
-func TestDuplicatedWebhooksChangeNothing(t *testing.T) {
+func TestCase01_DuplicatedWebhooksChangeNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, slow)
 	w.must(w.wix.SetWebhooks(wixsim.WebhookSwitches{Duplicate: 2}))
@@ -28,7 +28,7 @@ func TestDuplicatedWebhooksChangeNothing(t *testing.T) {
 	w.counted()
 }
 
-func TestWebhooksInReverseOrderEndInTheNewestState(t *testing.T) {
+func TestCase02_WebhooksInReverseOrderEndInTheNewestState(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, slow)
 	w.must(w.wix.SetWebhooks(wixsim.WebhookSwitches{Hold: true}))
@@ -70,7 +70,7 @@ func TestAnOlderSnapshotNeverOverwritesANewerOne(t *testing.T) {
 	w.counted()
 }
 
-func TestADroppedWebhookIsFoundByASweep(t *testing.T) {
+func TestCase03_ADroppedWebhookIsFoundByASweep(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.must(w.wix.SetWebhooks(wixsim.WebhookSwitches{Drop: true}))
@@ -86,7 +86,7 @@ func TestADroppedWebhookIsFoundByASweep(t *testing.T) {
 	w.inTab(id, models.TabClosed)
 }
 
-func TestAForgedWebhookWritesNothing(t *testing.T) {
+func TestCase05_AForgedWebhookWritesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, slow)
 	waitFor(t, "the back-fill is through", func() bool { return one[int](w, "SELECT count(*) FROM orders") == 1 })
@@ -140,7 +140,7 @@ func TestAnOldRemovalDoesNotStopAStoreThatIsBack(t *testing.T) {
 	}
 }
 
-func TestRemovingTheAppStopsTheStoreAndInstallingItResumes(t *testing.T) {
+func TestCase58_RemovingTheAppStopsTheStoreAndInstallingItResumes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	state := func() models.Connection {

@@ -24,6 +24,7 @@ const (
 // instance is the app on one site.
 type instance struct {
 	id, siteID, ownerID string
+	origin              string // the instance of the site that this one is a copy of
 	installed           bool
 	lastNumber          int
 	windowStart         time.Time
@@ -59,6 +60,15 @@ func (s *Server) CreateInstance() string {
 	site := &instance{id: newGUID(), siteID: newGUID(), ownerID: newGUID(), installed: true, lastNumber: firstNumber}
 	s.addInstance(site)
 	return site.id
+}
+
+// CopyInstance adds a site that the merchant made as a copy of another, with the app on it, and returns its instance id.
+func (s *Server) CopyInstance(origin string) string {
+	id := s.CreateInstance()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.instances[id].origin = origin
+	return id
 }
 
 func (s *Server) addInstance(site *instance) {
@@ -348,12 +358,16 @@ func (s *Server) readSignedInstance(data string) token {
 
 // getInstance describes the app and its site, wix.md 1.5.
 func (s *Server) getInstance(c *call) (any, error) {
+	inst := map[string]any{
+		"instanceId": c.site.id, "appName": "Waybill", "appVersion": "1.0.0", "isFree": true,
+		"permissions":    []string{"SCOPE.DC-STORES.READ-ORDERS", "SCOPE.DC-STORES.MANAGE-ORDERS"},
+		"availablePlans": []any{}, "copiedFromTemplate": false, "freeTrialAvailable": false,
+	}
+	if c.site.origin != "" {
+		inst["originInstanceId"] = c.site.origin
+	}
 	return map[string]any{
-		"instance": map[string]any{
-			"instanceId": c.site.id, "appName": "Waybill", "appVersion": "1.0.0", "isFree": true,
-			"permissions":    []string{"SCOPE.DC-STORES.READ-ORDERS", "SCOPE.DC-STORES.MANAGE-ORDERS"},
-			"availablePlans": []any{}, "copiedFromTemplate": false, "freeTrialAvailable": false,
-		},
+		"instance": inst,
 		"site": map[string]any{
 			"siteId": c.site.siteID, "siteDisplayName": "Sample Shop " + c.site.id[:4], "url": "https://shop-" + c.site.id[:8] + ".example.com",
 			"locale": "en", "paymentCurrency": "USD", "description": "",
