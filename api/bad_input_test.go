@@ -132,7 +132,7 @@ func (w *world) settled(database string) {
 	})
 }
 
-func statement(t *testing.T, database, sql string, args ...any) {
+func statement(t testing.TB, database, sql string, args ...any) {
 	t.Helper()
 	conn, err := pgx.Connect(context.Background(), database)
 	if err != nil {
@@ -144,7 +144,7 @@ func statement(t *testing.T, database, sql string, args ...any) {
 	}
 }
 
-func countOf(t *testing.T, database, query string, args ...any) (n int) {
+func countOf(t testing.TB, database, query string, args ...any) (n int) {
 	t.Helper()
 	conn, err := pgx.Connect(context.Background(), database)
 	if err != nil {

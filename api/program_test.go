@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -33,37 +32,43 @@ import (
 // speak to it over HTTP only.
 
 // program is built once for all of them, with the race detector: a race ends it with status 66.
-var program = sync.OnceValues(func() (string, error) {
+var (
+	program      = sync.OnceValues(func() (string, error) { return build("-race") })
+	plainProgram = sync.OnceValues(func() (string, error) { return build() }) // for measuring
+)
+
+func build(flags ...string) (string, error) {
 	dir, err := os.MkdirTemp("", "waybill-program-")
 	if err != nil {
 		return "", err
 	}
-	buildFolder.Store(&dir)
+	buildFolders.Store(dir, true)
 	if err := os.Chmod(dir, 0o755); err != nil { // some tests run it as another user
 		return "", err
 	}
 	binary := filepath.Join(dir, "waybill")
-	out, err := exec.Command("go", "build", "-buildvcs=false", "-race", "-o", binary, ".").CombinedOutput()
+	out, err := exec.Command("go", append(append([]string{"build", "-buildvcs=false"}, flags...), "-o", binary, ".")...).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build: %w\n%s", err, out)
 	}
 	return binary, nil
-})
+}
 
-// buildFolder is where program has put it; nil when no test needed it.
-var buildFolder atomic.Pointer[string]
+// buildFolders are where build has put what was needed.
+var buildFolders sync.Map
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if dir := buildFolder.Load(); dir != nil {
-		_ = os.RemoveAll(*dir)
-	}
+	buildFolders.Range(func(dir, _ any) bool {
+		_ = os.RemoveAll(dir.(string))
+		return true
+	})
 	os.Exit(code)
 }
 
 // world is everything around one running program.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	wix     *wixsim.Server
 	ali     *aliexpresssim.Server
 	wixURL  string
@@ -75,10 +80,11 @@ type world struct {
 	routes  routers.Router
 	storeID string
 	user    *syscall.Credential // whom the program runs as; nil: us
+	plain   bool                // without the race detector
 }
 
 // newWorld makes the simulators and the settings; run starts the program. It settles purchases fast: tests wait for facts.
-func newWorld(t *testing.T, databaseURL string, more ...string) *world {
+func newWorld(t testing.TB, databaseURL string, more ...string) *world {
 	t.Helper()
 	w := &world{t: t, key: "key-of-the-story-0123456789", routes: document(t)}
 	w.wix = wixsim.New(wixsim.Options{RateLimit: -1, RetryScale: 600})
@@ -109,7 +115,7 @@ func newWorld(t *testing.T, databaseURL string, more ...string) *world {
 	return w
 }
 
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -148,9 +154,14 @@ func (o *output) lines() string {
 func (p *process) lines() string { return p.log.lines() }
 
 // execute starts the program. It is killed at the end of the test, if it has not ended by then.
-func execute(t *testing.T, env []string, user *syscall.Credential, args ...string) *process {
+func execute(t testing.TB, env []string, user *syscall.Credential, args ...string) *process {
 	t.Helper()
-	binary, err := program()
+	return executeBinary(t, program, env, user, args...)
+}
+
+func executeBinary(t testing.TB, built func() (string, error), env []string, user *syscall.Credential, args ...string) *process {
+	t.Helper()
+	binary, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +193,7 @@ func execute(t *testing.T, env []string, user *syscall.Credential, args ...strin
 }
 
 // ended waits for the program's end and gives its exit status.
-func (p *process) ended(t *testing.T) int {
+func (p *process) ended(t testing.TB) int {
 	t.Helper()
 	select {
 	case <-p.exited:
@@ -213,7 +224,11 @@ func (w *world) run() {
 
 func (w *world) launch(args ...string) {
 	w.t.Helper()
-	w.process = execute(w.t, w.env, w.user, args...)
+	binary := program
+	if w.plain {
+		binary = plainProgram
+	}
+	w.process = executeBinary(w.t, binary, w.env, w.user, args...)
 }
 
 func tail(s string, n int) string {
@@ -249,7 +264,7 @@ func (w *world) await(what string, fact func() bool) {
 	await(w.t, what, fact)
 }
 
-func await(t *testing.T, what string, fact func() bool) {
+func await(t testing.TB, what string, fact func() bool) {
 	t.Helper()
 	deadline, tick := time.NewTimer(90*time.Second), time.NewTicker(30*time.Millisecond)
 	defer deadline.Stop()
@@ -270,7 +285,7 @@ type answer struct {
 	body   []byte
 }
 
-func (a answer) into(t *testing.T, v any) {
+func (a answer) into(t testing.TB, v any) {
 	t.Helper()
 	if err := json.Unmarshal(a.body, v); err != nil {
 		t.Fatalf("%v: %s", err, a.body)
@@ -333,7 +348,7 @@ func (w *world) do(method, path string, in any, want int, out any) {
 }
 
 // document loads the OpenAPI document, closed: a field that no schema names is an error.
-func document(t *testing.T) routers.Router {
+func document(t testing.TB) routers.Router {
 	t.Helper()
 	doc, err := openapi3.NewLoader().LoadFromData(docs.OpenAPI())
 	if err != nil {
