@@ -6,9 +6,10 @@ import "time"
 type Merchant struct {
 	ID        MerchantID `gorm:"primaryKey"`
 	Name      string
-	Zone      string    // IANA time zone of its schedules
-	Settings  Settings  `gorm:"serializer:json"`
-	CreatedAt time.Time `gorm:"autoCreateTime:false;autoUpdateTime:false"`
+	Zone      string        // IANA time zone of its schedules
+	Settings  Settings      `gorm:"serializer:json"`
+	Placing   PlacingSwitch `gorm:"embedded"`
+	CreatedAt time.Time     `gorm:"autoCreateTime:false;autoUpdateTime:false"`
 }
 
 // Platform names a side.
@@ -100,7 +101,17 @@ const (
 	EventPlacementRejected   = "placement_rejected"
 	EventPlacementUnknown    = "placement_unknown"
 	EventPlacementReturned   = "placement_returned"
+	EventPlacementRemade     = "placement_remade"
+	EventPlacementHold       = "placement_hold_changed"
+	EventPlacementFallback   = "placement_fallback"
+	EventPlacingStopped      = "placing_stopped"
+	EventAutoPlaceSkipped    = "auto_place_skipped"
+	EventOrderHeld           = "order_held"
+	EventOrderReleased       = "order_released"
+	EventPurchaseAddress     = "purchase_address_changed"
 	EventSupplierLinked      = "supplier_order_linked"
+	EventSupplierRenumbered  = "supplier_order_renumbered"
+	EventSupplierUnlinked    = "supplier_order_unlinked"
 	EventSupplierStatus      = "supplier_status_changed"
 	EventSupplierPaid        = "supplier_order_paid"
 	EventSupplierEnded       = "supplier_order_ended"

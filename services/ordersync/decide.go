@@ -18,6 +18,16 @@ func (s *Service) Decide(ctx context.Context, m models.MerchantID, zone string, 
 	})
 }
 
+// ResumePlacing lets placing go on that stopped by itself, and has what waits looked at.
+func (s *Service) ResumePlacing(ctx context.Context, m models.MerchantID, actor models.Actor) error {
+	return s.db.InTx(ctx, func(tx database.Tx) error {
+		if err := s.accounts.ResumePlacing(tx, m); err != nil {
+			return err
+		}
+		return tx.Enqueue(RerollArgs{MerchantID: m, Actor: actor})
+	})
+}
+
 // DecideStore replaces what a merchant has decided about one store, likewise.
 func (s *Service) DecideStore(ctx context.Context, m models.MerchantID, store models.ID, settings models.StoreSettings, actor models.Actor) error {
 	if !database.ValidID(string(store)) {

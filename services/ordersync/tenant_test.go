@@ -36,7 +36,7 @@ func TestAnotherMerchantReachesNothing(t *testing.T) {
 	for name, try := range map[string]func() error{
 		"plan": func() error { _, err := w.sync.Plan(ctx, m, id, ordersync.PlanRequest{}, person); return err },
 		"link": func() error {
-			_, err := w.sync.Link(ctx, m, id, ordersync.LinkRequest{Number: number}, person)
+			_, _, err := w.sync.Link(ctx, m, id, ordersync.LinkRequest{Number: number}, person)
 			return err
 		},
 		"resolve": func() error { _, err := w.sync.Resolve(ctx, m, so.ID, number, person); return err },
