@@ -200,11 +200,11 @@ type bulkFilter struct {
 type bulkRow struct {
 	OrderID models.ID `json:"order_id" validate:"required"`
 	// planned: it is being bought now. under_way: it was already. refused: it is not, and code and detail say why.
-	Outcome        ordersync.BulkOutcome `json:"outcome" validate:"required" enums:"planned,under_way,refused"`
-	SupplierOrders []supplierOrder       `json:"supplier_orders" validate:"required"`
-	Code           string                `json:"code,omitempty" example:"no_supplier"`
-	Detail         string                `json:"detail,omitempty"`
-	Errors         []fieldProblem        `json:"errors,omitempty"`
+	Outcome        models.BulkOutcome `json:"outcome" validate:"required" enums:"planned,under_way,refused"`
+	SupplierOrders []supplierOrder    `json:"supplier_orders" validate:"required"`
+	Code           string             `json:"code,omitempty" example:"no_supplier"`
+	Detail         string             `json:"detail,omitempty"`
+	Errors         []fieldProblem     `json:"errors,omitempty"`
 } //	@name	BulkPlaceRow
 
 type bulkResult struct {
@@ -247,10 +247,10 @@ func (s *server) placeMany(w http.ResponseWriter, r *http.Request, caller accoun
 	for i, row := range result.Rows {
 		out.Rows[i] = bulkRow{OrderID: row.OrderID, Outcome: row.Outcome, SupplierOrders: toSupplierOrders(row.Supplier)}
 		switch row.Outcome {
-		case ordersync.BulkPlanned:
+		case models.BulkPlanned:
 			out.Planned++
 			status = http.StatusAccepted
-		case ordersync.BulkUnderWay:
+		case models.BulkUnderWay:
 			out.UnderWay++
 		default:
 			out.Refused++

@@ -218,3 +218,13 @@ func SellerNoteFor(text string, o Order, lines []Line) string {
 	}
 	return strings.TrimSpace(note)
 }
+
+// BulkOutcome is what a bulk placing did to one order.
+type BulkOutcome string
+
+// The outcomes.
+const (
+	BulkPlanned  BulkOutcome = "planned"
+	BulkUnderWay BulkOutcome = "under_way" // it was being bought already
+	BulkRefused  BulkOutcome = "refused"
+)

@@ -25,20 +25,10 @@ type BulkRequest struct {
 // BulkRow is what became of one order.
 type BulkRow struct {
 	OrderID  models.ID
-	Outcome  BulkOutcome
+	Outcome  models.BulkOutcome
 	Supplier []models.SupplierOrder
 	Err      *models.Error // with refused
 }
-
-// BulkOutcome is what a bulk placing did to one order.
-type BulkOutcome string
-
-// The outcomes.
-const (
-	BulkPlanned  BulkOutcome = "planned"
-	BulkUnderWay BulkOutcome = "under_way" // it was being bought already
-	BulkRefused  BulkOutcome = "refused"
-)
 
 // BulkResult is what became of all. Left is how many more the list holds, and Next where they begin.
 type BulkResult struct {
@@ -84,20 +74,20 @@ func (s *Service) PlanMany(ctx context.Context, m models.MerchantID, r BulkReque
 }
 
 func (s *Service) planOne(ctx context.Context, m models.MerchantID, id models.ID, r PlanRequest, by orders.By) BulkRow {
-	row := BulkRow{OrderID: id, Outcome: BulkPlanned}
+	row := BulkRow{OrderID: id, Outcome: models.BulkPlanned}
 	if !database.ValidID(string(id)) {
-		row.Outcome, row.Err = BulkRefused, models.Errorf(models.NotFound, "order_not_found", "There is no such order.")
+		row.Outcome, row.Err = models.BulkRefused, models.Errorf(models.NotFound, "order_not_found", "There is no such order.")
 		return row
 	}
 	planned, fresh, err := s.plan(ctx, m, id, r, by)
 	switch {
 	case err != nil:
-		row.Outcome, row.Err = BulkRefused, models.AsError(err)
+		row.Outcome, row.Err = models.BulkRefused, models.AsError(err)
 		if row.Err.Kind == models.Internal {
 			s.log.Error("place an order of many", "order_id", id, "error", err)
 		}
 	case !fresh:
-		row.Outcome = BulkUnderWay
+		row.Outcome = models.BulkUnderWay
 	}
 	row.Supplier = planned
 	return row
