@@ -139,6 +139,10 @@ func (f Facts) Unbought(l Line) int {
 	return max(0, n)
 }
 
+// A store's clock may differ from ours. What counts is when an order came here; when it was placed only keeps out the old
+// orders of a store that is connected later.
+const storeClockSlack = time.Minute
+
 // WhyNotAutoPlaced lists what keeps the merchant's rule from buying the order; nothing when it is to be bought by itself.
 // Money is spent unseen only where every fact is plain: anything that was ever tried for a line wants a person first.
 func WhyNotAutoPlaced(f Facts) []Chip {
@@ -153,7 +157,7 @@ func WhyNotAutoPlaced(f Facts) []Chip {
 		}
 	}
 	since := f.Rules.Placing.AutoPlaceSince
-	not(since == nil || o.CreatedAt.Before(*since) || o.PlacedAt.Before(*since), "before_rule", "The order was there before the rule became what it is.")
+	not(since == nil || o.CreatedAt.Before(*since) || o.PlacedAt.Before(since.Add(-storeClockSlack)), "before_rule", "The order was there before the rule became what it is.")
 	not(len(rule.StoreIDs) > 0 && !slices.Contains(rule.StoreIDs, o.StoreID), "other_store", "The rule is for other stores.")
 	not(len(rule.Countries) > 0 && !slices.Contains(rule.Countries, o.Country), "other_country", "The rule does not name %s.", orNone(o.Country))
 	if rule.MaxTotalMinor != nil {

@@ -15,7 +15,7 @@ import (
 	"waybill/services/wix/wixsim"
 )
 
-func TestPlacingUnderFaultsBuysAtMostOnce(t *testing.T) {
+func TestCase28_PlacingUnderFaultsBuysAtMostOnce(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		how     aliexpresssim.How
@@ -197,7 +197,7 @@ func TestTwoUnknownPurchasesOfTheSameThingAreLeftToAPerson(t *testing.T) {
 	}
 }
 
-func TestASplitPurchaseIsFollowedInAllItsParts(t *testing.T) {
+func TestCase33_ASplitPurchaseIsFollowedInAllItsParts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.stock()
@@ -242,7 +242,7 @@ func TestTwoAliExpressStoresAreTwoPurchases(t *testing.T) {
 	}
 }
 
-func TestTwoPlansAtOnceAreOnePurchase(t *testing.T) {
+func TestCase27_TwoPlansAtOnceAreOnePurchase(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.stock()
@@ -311,7 +311,7 @@ func TestPlanRefusesWhatMustNotBeBought(t *testing.T) {
 	}
 }
 
-func TestWhatPreflightFindsEndsBeforeMoney(t *testing.T) {
+func TestCase31_WhatPreflightFindsEndsBeforeMoney(t *testing.T) {
 	t.Parallel()
 	price, gone, none := "99.00", "offline", 0
 	for name, c := range map[string]struct {
@@ -510,7 +510,7 @@ func TestALateAnswerIsRecorded(t *testing.T) {
 	})
 }
 
-func TestLinkingANumberThatWasBoughtByHand(t *testing.T) {
+func TestCase35And36_LinkingANumberThatWasBoughtByHand(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.stock()
