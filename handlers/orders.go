@@ -311,7 +311,7 @@ func (out *orderDetail) decided(d orders.Detail) {
 	if d.PurchaseAddress != nil && o.PurchaseAddressAt != nil {
 		out.PurchaseAddress = &purchaseAddress{
 			Address: address(*d.PurchaseAddress), GivenAt: o.PurchaseAddressAt.UTC(), GivenBy: string(o.PurchaseAddressBy), Reason: o.PurchaseAddressWhy,
-			Conflict: o.PurchaseAddressFor != o.RecipientSHA256,
+			Conflict: o.AddressConflict(),
 		}
 	}
 	if o.Held(d.Now) {

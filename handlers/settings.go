@@ -45,7 +45,7 @@ type autoPlace struct {
 	// Only to these countries (ISO 3166-1 alpha-2); all when empty.
 	Countries []string `json:"countries" validate:"omitempty,max=300,unique,dive,iso3166_1_alpha2" example:"DE,FR"`
 	// The largest order total that is bought unseen.
-	MaxTotal *money `json:"max_total"`
+	MaxTotal *money `json:"max_total,omitempty"`
 	// The account that buys; needed only where there are several.
 	AccountID models.ID `json:"account_id,omitempty" validate:"omitempty,uuid"`
 } //	@name	AutoPlaceRule

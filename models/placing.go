@@ -31,6 +31,11 @@ func (o Order) DeliverTo() string {
 	return o.RecipientSHA256
 }
 
+// AddressConflict reports whether the store's address has changed since another one was given for the purchase.
+func (o Order) AddressConflict() bool {
+	return o.PurchaseAddressSHA256 != "" && o.RecipientSHA256 != "" && o.PurchaseAddressFor != o.RecipientSHA256
+}
+
 // Held reports whether a person keeps everything of the order from being sent to a supplier.
 func (o Order) Held(now time.Time) bool {
 	return o.HeldAt != nil && (o.HeldUntil == nil || o.HeldUntil.After(now))

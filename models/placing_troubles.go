@@ -15,7 +15,7 @@ func (r *roller) raisePlacing() {
 			NextAction: "Release the order when it may be bought.",
 		})
 	}
-	if r.live > 0 && o.PurchaseAddressSHA256 != "" && o.PurchaseAddressFor != o.RecipientSHA256 && r.missing() > 0 {
+	if o.AddressConflict() && r.missing() > 0 {
 		r.trouble(Trouble{
 			Code: FlagOverrideConflict, Subject: "purchase_address", Owner: OwnerMerchant,
 			Detail:     "The store's address has changed since another one was given for the purchase. The one for the purchase is kept.",

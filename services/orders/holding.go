@@ -233,14 +233,15 @@ func (OrderReleased) apply(c *change) error {
 
 // PurchaseAddressGiven is an address for the purchase only (product.md, case 30). The store's own stays untouched.
 type PurchaseAddressGiven struct {
-	Address models.Address
-	Differs []string // in what it differs from the store's, for the timeline, which holds no address
+	Address   models.Address
+	InsteadOf string   // the fingerprint of the store's address that it was compared with
+	Differs   []string // in what it differs from the store's, for the timeline, which holds no address
 }
 
 func (f PurchaseAddressGiven) apply(c *change) error {
 	o := &c.facts.Order
 	before := o.DeliverTo()
-	o.PurchaseAddressSHA256, o.PurchaseAddressFor = models.FingerprintOf(f.Address), o.RecipientSHA256
+	o.PurchaseAddressSHA256, o.PurchaseAddressFor = models.FingerprintOf(f.Address), f.InsteadOf
 	o.PurchaseAddressAt, o.PurchaseAddressBy, o.PurchaseAddressWhy = &c.tx.Now, c.by.Actor, c.by.Reason
 	c.address = &f.Address
 	c.event(models.EventPurchaseAddress, "Another address is used for the purchase only; it differs in "+orNone(strings.Join(f.Differs, ", "))+".", map[string]any{"differs": f.Differs})

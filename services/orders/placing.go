@@ -175,7 +175,7 @@ type PlacementApproved struct {
 }
 
 func (f PlacementApproved) apply(c *change) error {
-	if f.DeliverTo != "" && f.DeliverTo != c.facts.Order.DeliverTo() {
+	if c.elsewhere(f.DeliverTo) {
 		return stale()
 	}
 	s, err := c.move(f.SupplierOrderID, models.PlacementPlanned, models.PlacementApproved)
@@ -194,6 +194,13 @@ func (f PlacementApproved) apply(c *change) error {
 // stale answers a preflight that was made for what the order was before.
 func stale() error {
 	return models.Errorf(models.Conflict, "order_changed", "The order changed while it was being checked; it is checked again.")
+}
+
+// elsewhere reports whether an address is no longer the one that purchases go to. Where a fingerprint is missing (it was not
+// always kept) nothing can be said.
+func (c *change) elsewhere(fingerprint string) bool {
+	now := c.facts.Order.DeliverTo()
+	return fingerprint != "" && now != "" && fingerprint != now
 }
 
 // move takes a placement from one state to a next one, or answers Conflict when it is elsewhere by now. That models.PlacementNext
@@ -270,7 +277,7 @@ func (f PlacementClaimed) apply(c *change) error {
 	if wait := c.facts.WaitOf(*s); wanted == nil && wait != models.WaitNone {
 		return models.Errorf(models.Conflict, "placement_waits", "This placement waits (%s): it is not to be sent now.", wait)
 	}
-	if wanted == nil && s.AddressSHA256 != "" && s.AddressSHA256 != c.facts.Order.DeliverTo() {
+	if wanted == nil && c.elsewhere(s.AddressSHA256) {
 		c.remake(s, "Its address has changed since it was checked")
 		f.Claim.Why = models.AsError(stale())
 		return nil

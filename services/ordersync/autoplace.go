@@ -104,6 +104,9 @@ func (s *Service) breaker(tx database.Tx, c *orders.Changes) error {
 		return err
 	}
 	s.count("placing", "stopped")
+	if err := tx.Enqueue(RerollArgs{MerchantID: c.MerchantID, Actor: models.ActorSystem}); err != nil { // so that what waits says so
+		return err
+	}
 	return s.let(tx, c, orders.PlacingTripped{Why: why})
 }
 

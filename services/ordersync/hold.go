@@ -79,7 +79,7 @@ func (s *Service) SetPurchaseAddress(ctx context.Context, m models.MerchantID, o
 		}
 		return e
 	}
-	_, err = s.apply(ctx, m, orderID, by, orders.PurchaseAddressGiven{Address: to, Differs: differs(d.Recipient, to)})
+	_, err = s.apply(ctx, m, orderID, by, orders.PurchaseAddressGiven{Address: to, InsteadOf: models.FingerprintOf(d.Recipient), Differs: differs(d.Recipient, to)})
 	return err
 }
 

@@ -393,7 +393,8 @@ func (s *Service) purchase(ctx context.Context, m models.MerchantID, d orders.De
 		}
 		if p := found.blocking(); p != nil {
 			failed = append(failed, sl.LineID)
-			if refused == nil {
+			// One that no other supplier could mend speaks for all: nothing is bought elsewhere then.
+			if refused == nil || models.MayFallBack(refused.Code) && !models.MayFallBack(p.Code) {
 				refused = models.Errorf(models.Rejected, p.Code, "%s", p.Detail)
 			}
 			continue
