@@ -57,6 +57,9 @@ func (o Order) WhyNotBought() *Error {
 	return nil
 }
 
+// MayBeBought reports whether nothing stands against buying the order.
+func (o Order) MayBeBought() bool { return o.WhyNotBought() == nil }
+
 func orNone(word string) string {
 	if word == "" {
 		return "none"

@@ -216,10 +216,23 @@ func (c *Client) OrderPage(number string) string { return DeepLink(number) }
 func fieldOf(words string) []models.FieldError {
 	lower := strings.ToLower(words)
 	for _, k := range []struct{ word, pointer string }{
-		{"city", "/city"}, {"state/province", "/subdivision"}, {"phone", "/phone"}, {"zip", "/postal_code"}, {"postal", "/postal_code"},
-		{"cpf", "/tax_id"}, {"cnpj", "/tax_id"}, {"tax", "/tax_id"}, {"passport", "/tax_id"}, {"id number", "/tax_id"}, {"national address", "/line2"},
-		{"country/region", "/country"}, {"contact name", "/last_name"}, {"first name", "/first_name"}, {"english letters", "/last_name"},
-		{"an address", "/line1"}, {"street", "/line1"},
+		{"city", "/city"},
+		{"state/province", "/subdivision"},
+		{"phone", "/phone"},
+		{"zip", "/postal_code"},
+		{"postal", "/postal_code"},
+		{"cpf", "/tax_id"},
+		{"cnpj", "/tax_id"},
+		{"tax", "/tax_id"},
+		{"passport", "/tax_id"},
+		{"id number", "/tax_id"},
+		{"national address", "/line2"},
+		{"country/region", "/country"},
+		{"contact name", "/last_name"},
+		{"first name", "/first_name"},
+		{"english letters", "/last_name"},
+		{"an address", "/line1"},
+		{"street", "/line1"},
 	} {
 		if strings.Contains(lower, k.word) {
 			return []models.FieldError{{Pointer: k.pointer, Reason: "was refused by AliExpress: " + clip(words, 200)}}

@@ -727,3 +727,56 @@ func TestThePayListIsReadAlongItsIndexSoonestFirst(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatTheStoreWasNotToldOfAVoidParcelIsNotToldAnyMore(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	told := func(name string) (id, supplierOrder models.ID, p models.Push) {
+		t.Helper()
+		c, err := s.receive(snapshot(name, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		number := "82" + strings.TrimPrefix(name, "v")
+		answer := models.SupplierAnswer{Number: number, Status: "WAIT_BUYER_ACCEPT_GOODS", PaidAt: &start, Lines: []models.SupplierAnswerLine{{ProductID: "1", SKUID: "sku-cup", Quantity: 2}}}
+		if _, err := s.apply(c.OrderID, orders.Linked{
+			AccountID: s.account, Number: number, ID: &supplierOrder, Answer: answer, Lines: []orders.PlannedLine{{LineID: "a", Quantity: 2, ProductID: "1", SKUID: "sku-cup"}},
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.apply(c.OrderID, orders.SupplierAnswered{SupplierOrderID: supplierOrder, Seq: 1, Answer: answer, Tracking: []models.TrackedParcel{{Number: "LP" + number}}}); err != nil {
+			t.Fatal(err)
+		}
+		return c.OrderID, supplierOrder, s.truth(t, c.OrderID).Pushes[0]
+	}
+	do := func(id models.ID, f orders.Fact) {
+		t.Helper()
+		if _, err := s.apply(id, f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mismatch := func(d orders.Detail) bool {
+		return slices.ContainsFunc(d.Flags, func(f models.Flag) bool { return f.Code == models.FlagMismatch })
+	}
+
+	id, so, _ := told("v000000001")
+	do(id, orders.SupplierUnlinked{SupplierOrderID: so})
+	if d := s.truth(t, id); len(d.Pushes) != 0 || d.Parcels[0].VoidedAt == nil || len(d.Parcels[0].Items) != 0 || mismatch(d) {
+		t.Errorf("never told: %+v, %+v", d.Pushes, d.Parcels)
+	}
+
+	id, so, p := told("v000000002")
+	do(id, orders.PushClaimed{PushID: p.ID, Until: time.Now().Add(time.Hour)})
+	do(id, orders.SupplierUnlinked{SupplierOrderID: so})
+	if d := s.truth(t, id); len(d.Pushes) != 1 || d.Pushes[0].State != models.PushRefused || mismatch(d) {
+		t.Errorf("while it is being told: %+v", d.Pushes)
+	}
+	do(id, orders.PushResult{PushID: p.ID, State: models.PushConfirmed, FulfillmentID: "f", Number: p.WantedNumber, Lines: p.WantedLines})
+	d := s.truth(t, id)
+	if !mismatch(d) || d.Pushes[0].State == models.PushConfirmed {
+		t.Errorf("told after all, nobody is warned: %+v", d.Pushes)
+	}
+	if _, err := s.apply(id, orders.PushRequested{PushID: p.ID}); models.AsError(err).Code != "parcel_void" {
+		t.Errorf("told again: %v", err)
+	}
+}

@@ -92,9 +92,18 @@ func (s *Service) DropPurchaseAddress(ctx context.Context, m models.MerchantID, 
 func differs(a, b models.Address) []string {
 	names := []string{}
 	for _, f := range []struct{ name, a, b string }{
-		{"first name", a.FirstName, b.FirstName}, {"last name", a.LastName, b.LastName}, {"company", a.Company, b.Company}, {"phone", a.Phone, b.Phone},
-		{"line 1", a.Line1, b.Line1}, {"line 2", a.Line2, b.Line2}, {"city", a.City, b.City}, {"subdivision", a.Subdivision, b.Subdivision},
-		{"region", a.Region, b.Region}, {"postal code", a.PostalCode, b.PostalCode}, {"country", a.Country, b.Country}, {"tax id", a.TaxID, b.TaxID},
+		{"first name", a.FirstName, b.FirstName},
+		{"last name", a.LastName, b.LastName},
+		{"company", a.Company, b.Company},
+		{"phone", a.Phone, b.Phone},
+		{"line 1", a.Line1, b.Line1},
+		{"line 2", a.Line2, b.Line2},
+		{"city", a.City, b.City},
+		{"subdivision", a.Subdivision, b.Subdivision},
+		{"region", a.Region, b.Region},
+		{"postal code", a.PostalCode, b.PostalCode},
+		{"country", a.Country, b.Country},
+		{"tax id", a.TaxID, b.TaxID},
 	} {
 		if f.a != f.b {
 			names = append(names, f.name)

@@ -558,9 +558,7 @@ func TestTheRuleBuysWhatComesAfterIt(t *testing.T) {
 	w.stock()
 	_, before := w.ready()
 	w.rule(0)
-	_, bought := w.sold(wixsim.NewOrder{}), models.ID("")
-	o := w.sold(wixsim.NewOrder{})
-	bought = w.idOf(o.ID)
+	bought := w.idOf(w.sold(wixsim.NewOrder{}).ID)
 	w.inTab(bought, models.TabAwaitingPayment)
 	if so := w.detail(bought).SupplierOrders[0]; !so.Auto {
 		t.Error("a person is said to have bought it")
