@@ -14,6 +14,7 @@ type SupplierRenumbered struct {
 	Number          string
 	Seq             int64
 	Answer          models.SupplierAnswer
+	Forced          bool // it holds something else, and the person knows
 }
 
 func (f SupplierRenumbered) apply(c *change) error {
@@ -42,7 +43,7 @@ func (f SupplierRenumbered) apply(c *change) error {
 	s.Observe(f.Answer, f.Seq)
 	s.LastCheckedAt = &c.tx.Now
 	c.event(models.EventSupplierRenumbered, fmt.Sprintf("AliExpress order %s was a mistake: it is %s.", old, f.Number),
-		map[string]any{"supplier_order_id": s.ID, "from": old, "to": f.Number, "status": s.Status})
+		map[string]any{"supplier_order_id": s.ID, "from": old, "to": f.Number, "status": s.Status, "forced": f.Forced})
 	c.voidParcels(s.ID)
 	return nil
 }
@@ -52,6 +53,9 @@ func (c *change) numbered(id models.ID) (*models.SupplierOrder, error) {
 	s, err := c.supplierOrder(id)
 	if err != nil {
 		return nil, err
+	}
+	if s.State == models.PlacementUnknown {
+		return nil, models.Errorf(models.Conflict, "supplier_order_has_no_number", "It is not known whether this purchase exists. Resolve it: enter its number, or say that it is not there.")
 	}
 	if s.State != models.PlacementPlaced && s.State != models.PlacementClosed {
 		return nil, models.Errorf(models.Conflict, "supplier_order_has_no_number", "This supplier order is %s, so it has no number to correct or take away.", s.State)

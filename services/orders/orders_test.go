@@ -569,6 +569,13 @@ func TestListsArePagedNewestFirst(t *testing.T) {
 	if page, err := s.List(t.Context(), s.m, orders.Filter{Limit: 50, PlacedFrom: &from, PlacedTo: &to}); err != nil || len(page.Orders) != 6 {
 		t.Errorf("%d orders in two minutes, %v", len(page.Orders), err)
 	}
+	first, err := s.List(t.Context(), s.m, orders.Filter{Limit: 7, Tab: models.TabAwaitingOrder})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.CountBeyond(t.Context(), s.m, orders.Filter{Tab: models.TabAwaitingOrder, Cursor: first.Next}); n != 18 || err != nil {
+		t.Errorf("%d orders follow the first seven of 25: %v", n, err)
+	}
 	if _, err := s.List(t.Context(), s.m, orders.Filter{Limit: 5, Cursor: "nonsense"}); models.AsError(err).Code != "cursor_invalid" {
 		t.Errorf("got %v", err)
 	}

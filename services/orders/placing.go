@@ -20,8 +20,9 @@ type PlacementPlanned struct {
 	AccountID models.ID
 	Groups    []PlannedGroup
 	Note      string
-	NotBefore *time.Time // end of the hold window; nil: at once
-	Auto      bool       // by the merchant's rule
+	NotBefore *time.Time   // end of the hold window; nil: at once
+	Auto      bool         // by the merchant's rule
+	IDs       *[]models.ID // filled in, when given
 
 	replaces *models.ID
 }
@@ -70,6 +71,9 @@ func (c *change) plan(f PlacementPlanned) error {
 			})
 		}
 		c.facts.SupplierOrders = append(c.facts.SupplierOrders, s)
+		if f.IDs != nil {
+			*f.IDs = append(*f.IDs, id)
+		}
 		c.event(models.EventPlacementPlanned, plannedText(s, g), map[string]any{"supplier_order_id": id, "account_id": f.AccountID, "auto": f.Auto})
 	}
 	return nil
@@ -504,6 +508,7 @@ type Linked struct {
 	Number    string
 	Lines     []PlannedLine
 	Answer    models.SupplierAnswer
+	Warnings  []string   // codes of what a person was warned of
 	ID        *models.ID // filled in
 }
 
@@ -523,13 +528,13 @@ func (f Linked) apply(c *change) error {
 		}
 		s.Lines = append(s.Lines, models.SupplierLine{
 			MerchantID: s.MerchantID, SupplierOrderID: id, OrderID: s.OrderID, LineID: l.LineID,
-			Part: c.freePart(l.LineID), ProductID: l.ProductID, SKUID: l.SKUID, SKUAttr: l.SKUAttr, Quantity: l.Quantity, Live: true,
+			Part: c.freePart(l.LineID), ProductID: l.ProductID, SKUID: l.SKUID, SKUAttr: l.SKUAttr, Rank: l.Rank, Quantity: l.Quantity, Live: true,
 		})
 	}
 	s.Observe(f.Answer, 0)
 	s.LastCheckedAt = &c.tx.Now
 	c.facts.SupplierOrders = append(c.facts.SupplierOrders, s)
 	c.event(models.EventSupplierLinked, fmt.Sprintf("AliExpress order %s was bought by hand and linked to %s.", f.Number, units(s.Lines)),
-		map[string]any{"supplier_order_id": id, "number": f.Number, "status": s.Status})
+		map[string]any{"supplier_order_id": id, "number": f.Number, "status": s.Status, "warnings": f.Warnings})
 	return nil
 }

@@ -57,7 +57,7 @@ func (s *Service) Link(ctx context.Context, m models.MerchantID, orderID models.
 	}
 	warnings := warningsOf(d.Facts, sup, answer, lines)
 	var id models.ID
-	if _, err := s.apply(ctx, m, orderID, by, orders.Linked{AccountID: account.ID, Number: r.Number, Lines: lines, Answer: answer, ID: &id}); err != nil {
+	if _, err := s.apply(ctx, m, orderID, by, orders.Linked{AccountID: account.ID, Number: r.Number, Lines: lines, Answer: answer, Warnings: codesOf(warnings), ID: &id}); err != nil {
 		return models.SupplierOrder{}, nil, err
 	}
 	if mayHaveParcels(answer, models.SupplierOrder{PaidAt: answer.PaidAt}) {
@@ -67,6 +67,14 @@ func (s *Service) Link(ctx context.Context, m models.MerchantID, orderID models.
 	}
 	so, _, err := s.supplierOrder(ctx, m, orderID, id)
 	return so, warnings, err
+}
+
+func codesOf(warnings []Warning) []string {
+	codes := make([]string, len(warnings))
+	for i, w := range warnings {
+		codes[i] = w.Code
+	}
+	return codes
 }
 
 // matchLines says which order lines a supplier order covers: those named, or those whose supplier or fallback it holds.
@@ -170,8 +178,9 @@ func (s *Service) Renumber(ctx context.Context, m models.MerchantID, id models.I
 	if err != nil {
 		return so, err
 	}
-	if so.ExternalID == "" {
-		return so, models.Errorf(models.Conflict, "supplier_order_has_no_number", "This supplier order is %s, so it has no number to correct or take away.", so.State)
+	if so.ExternalID == "" { // nothing to ask AliExpress about; the fact says why
+		_, err := s.apply(ctx, m, orderID, by, orders.SupplierRenumbered{SupplierOrderID: id, Number: number})
+		return so, err
 	}
 	seq, err := s.orders.NextFetch(ctx, m, id)
 	if err != nil {
@@ -181,10 +190,11 @@ func (s *Service) Renumber(ctx context.Context, m models.MerchantID, id models.I
 	if err != nil {
 		return so, err
 	}
-	if !force && !holds(answer, so) {
+	same := holds(answer, so)
+	if !force && !same {
 		return so, models.Errorf(models.Conflict, "number_does_not_match", "AliExpress order %s does not hold what this supplier order is for. Send force if it is the right one all the same.", number)
 	}
-	if _, err := s.apply(ctx, m, orderID, by, orders.SupplierRenumbered{SupplierOrderID: id, Number: number, Seq: seq, Answer: answer}); err != nil {
+	if _, err := s.apply(ctx, m, orderID, by, orders.SupplierRenumbered{SupplierOrderID: id, Number: number, Seq: seq, Answer: answer, Forced: !same}); err != nil {
 		return so, err
 	}
 	if _, err := s.readSupplier(ctx, m, orderID, id, by); err != nil {

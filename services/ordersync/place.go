@@ -67,7 +67,8 @@ func (s *Service) plan(ctx context.Context, m models.MerchantID, orderID models.
 	if err != nil {
 		return nil, false, err
 	}
-	if _, err := s.apply(ctx, m, orderID, by, orders.PlacementPlanned{AccountID: account.ID, Groups: groups, Note: r.Note, NotBefore: r.NotBefore}); err != nil {
+	var ids []models.ID
+	if _, err := s.apply(ctx, m, orderID, by, orders.PlacementPlanned{AccountID: account.ID, Groups: groups, Note: r.Note, NotBefore: r.NotBefore, IDs: &ids}); err != nil {
 		if again := s.sameAgain(ctx, m, orderID, r, err); again != nil {
 			return again, false, nil
 		}
@@ -77,7 +78,12 @@ func (s *Service) plan(ctx context.Context, m models.MerchantID, orderID models.
 	if err != nil {
 		return nil, false, err
 	}
-	return fresh(d.SupplierOrders, after.SupplierOrders), true, nil
+	for _, id := range ids {
+		if so, ok := supplierOrderIn(after, id); ok {
+			placements = append(placements, so)
+		}
+	}
+	return placements, true, nil
 }
 
 // merged sums what is named twice.
@@ -103,16 +109,6 @@ func (s *Service) sameAgain(ctx context.Context, m models.MerchantID, orderID mo
 		return nil
 	}
 	return underWay(d.Facts)
-}
-
-func fresh(before, after []models.SupplierOrder) []models.SupplierOrder {
-	var out []models.SupplierOrder
-	for _, a := range after {
-		if !slices.ContainsFunc(before, func(b models.SupplierOrder) bool { return b.ID == a.ID }) {
-			out = append(out, a)
-		}
-	}
-	return out
 }
 
 func underWay(f models.Facts) []models.SupplierOrder {
@@ -246,9 +242,15 @@ func (s *Service) place(ctx context.Context, m models.MerchantID, id models.ID) 
 	if so.State != models.PlacementPlanned && so.State != models.PlacementApproved || waits(d.Facts, so) {
 		return nil // the sweeper comes back when it may be sent
 	}
-	if old := so.ApprovedAt; so.State == models.PlacementApproved && so.Epoch == 0 && old != nil && d.Now.Sub(*old) > approvedFor {
-		_, err := s.apply(ctx, m, orderID, engine, orders.PlacementRemade{SupplierOrderID: id})
-		return err // and a job follows
+	if old := so.ApprovedAt; so.State == models.PlacementApproved && old != nil && d.Now.Sub(*old) > approvedFor {
+		fresh, err := s.neverExecuted(ctx, m, so)
+		if err != nil {
+			return err
+		}
+		if fresh {
+			_, err := s.apply(ctx, m, orderID, engine, orders.PlacementRemade{SupplierOrderID: id})
+			return err // and a job follows
+		}
 	}
 	if so.State == models.PlacementPlanned {
 		approved, err := s.preflight(ctx, m, d, so)
@@ -259,9 +261,19 @@ func (s *Service) place(ctx context.Context, m models.MerchantID, id models.ID) 
 	return s.send(ctx, m, orderID, so)
 }
 
-// approvedFor is how long a check of price and stock is believed. What was sent once keeps its request, whatever its age: its
-// key stands for these very bytes.
+// approvedFor is how long a check of price and stock is believed. What may have been executed once keeps its request, whatever
+// its age: its key stands for these very bytes.
 const approvedFor = 15 * time.Minute
+
+// neverExecuted reports whether it is proved that no try of a placement was executed.
+func (s *Service) neverExecuted(ctx context.Context, m models.MerchantID, so models.SupplierOrder) (bool, error) {
+	if so.Epoch == 0 {
+		return true, nil
+	}
+	var n int
+	err := s.db.Read(ctx).Raw("SELECT count(*) FROM placement_attempts WHERE merchant_id = ? AND supplier_order_id = ? AND class = ?", m, so.ID, models.ClassNotExecuted).Row().Scan(&n)
+	return n == so.Epoch, database.Err(err)
+}
 
 // waits reports whether something keeps a placement from being sent. A cancelled order has nothing to wait for.
 func waits(f models.Facts, so models.SupplierOrder) bool {

@@ -1002,3 +1002,36 @@ func TestAnOldApprovalIsCheckedAnewBeforeItIsSent(t *testing.T) {
 		t.Error("the old approval was sent")
 	}
 }
+
+func TestAfterAnOutagePriceAndStockAreCheckedAnew(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		how    aliexpresssim.How
+		remade bool
+	}{"nothing was executed": {"throttle_api", true}, "a try may have been": {"reset_before", false}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, idle, hasty)
+			w.stock()
+			id := w.take(w.sold(wixsim.NewOrder{Lines: []wixsim.NewLine{earbudsLine}}))
+			so := w.plan(id, ordersync.PlanRequest{})
+			w.must(w.ae.Fail(aliexpresssim.Fault{Method: create, How: c.how}))
+			check := func() {
+				_, _ = w.sync.Check(t.Context(), w.m, id, ordersync.CheckOptions{Direction: models.FromSupplier, Force: true, By: person})
+			}
+			check()
+			if c.how == "reset_before" {
+				w.apply(id, orders.PlacementAbsent{SupplierOrderID: so.ID})
+			}
+			before := w.supplierOrder(id, so.ID)
+			if before.State != models.PlacementApproved || before.Epoch != 1 {
+				t.Fatalf("%s, epoch %d", before.State, before.Epoch)
+			}
+			w.must(w.db.Read(t.Context()).Exec("UPDATE supplier_orders SET approved_at = now() - interval '1 hour' WHERE id = ?", so.ID).Error)
+			check()
+			if got := w.has(id, models.EventPlacementRemade); got != c.remade {
+				t.Errorf("made anew: %t", got)
+			}
+		})
+	}
+}
