@@ -252,6 +252,34 @@ func badRequests(t *testing.T, w *world, ids knownIDs) {
 		{"a time that is none", "POST", "/orders/" + ids.order + "/supplier-orders", `{"hold_until":"tomorrow"}`, 400, "body_malformed", ""},
 		{"a number with letters", "POST", "/orders/" + ids.order + "/supplier-orders/link", `{"number":"12345abc90"}`, 422, "validation_failed", "/number"},
 		{"found without a number", "POST", "/supplier-orders/" + ids.supplierOrder + "/resolve", `{"outcome":"found"}`, 422, "validation_failed", "/number"},
+		{"nothing to place in bulk", "POST", "/supplier-orders/bulk", `{}`, 422, "validation_failed", "/filter"},
+		{"an empty bulk", "POST", "/supplier-orders/bulk", `{"order_ids":[]}`, 422, "validation_failed", "/order_ids"},
+		{"a bulk of both kinds", "POST", "/supplier-orders/bulk", `{"order_ids":["` + ids.order + `"],"filter":{}}`, 422, "validation_failed", "/order_ids"},
+		{"a bulk too large", "POST", "/supplier-orders/bulk", `{"order_ids":["` + strings.Repeat(unknownID+`","`, 200) + unknownID + `"]}`, 422, "validation_failed", "/order_ids"},
+		{"a bulk of no ids", "POST", "/supplier-orders/bulk", `{"order_ids":["x"]}`, 422, "validation_failed", "/order_ids/0"},
+		{"a bulk of a tab that is none", "POST", "/supplier-orders/bulk", `{"filter":{"tab":"lost"}}`, 422, "validation_failed", "/filter/tab"},
+		{"a bulk cursor that nobody gave", "POST", "/supplier-orders/bulk", `{"filter":{"cursor":"abc"}}`, 422, "cursor_invalid", "cursor"},
+		{"a preflight of an unknown line", "POST", "/orders/" + ids.order + "/preflight", `{"lines":[{"line_id":"x","quantity":1}]}`, 404, "line_not_found", ""},
+		{"a preflight of nothing of a line", "POST", "/orders/" + ids.order + "/preflight", `{"lines":[{"line_id":"x","quantity":0}]}`, 422, "validation_failed", "/lines/0/quantity"},
+		{"a hold without a reason", "POST", "/orders/" + ids.order + "/hold", `{}`, 422, "validation_failed", "/reason"},
+		{"a hold until yesterday", "POST", "/orders/" + ids.order + "/hold", `{"reason":"x","until":"2020-01-01T00:00:00Z"}`, 422, "validation_failed", "/until"},
+		{"a release of what is not held", "POST", "/orders/" + ids.order + "/release", ``, 409, "order_not_held", ""},
+		{"an address without a street", "PUT", "/orders/" + ids.order + "/purchase-address", `{"reason":"x","address":{"phone":"1","city":"c","country":"US"}}`, 422, "validation_failed", "/address/line1"},
+		{"an address in no country", "PUT", "/orders/" + ids.order + "/purchase-address", `{"reason":"x","address":{"phone":"1","line1":"l","city":"c","country":"XX"}}`, 422, "validation_failed", "/address/country"},
+		{"an address that AliExpress refuses", "PUT", "/orders/" + ids.order + "/purchase-address", `{"reason":"x","address":{"first_name":"Jane","last_name":"Doe","phone":"+12125550123","line1":"A St","city":"New York","subdivision":"US-NY","country":"US"}}`, 422, "address_rejected", "/address/line1"},
+		{"an address without a reason", "PUT", "/orders/" + ids.order + "/purchase-address", `{"address":{"phone":"1","line1":"l","city":"c","country":"US"}}`, 422, "validation_failed", "/reason"},
+		{"no address to remove", "DELETE", "/orders/" + ids.order + "/purchase-address", ``, 404, "purchase_address_not_found", ""},
+		{"a supplier order held until never", "POST", "/supplier-orders/" + ids.supplierOrder + "/hold", `{}`, 422, "validation_failed", "/until"},
+		{"a hold of what is bought", "POST", "/supplier-orders/" + ids.supplierOrder + "/hold", `{"until":"2099-01-01T00:00:00Z"}`, 409, "placement_moved_on", ""},
+		{"placing what is bought", "POST", "/supplier-orders/" + ids.supplierOrder + "/place-now", ``, 409, "placement_moved_on", ""},
+		{"withdrawing what is bought", "POST", "/supplier-orders/" + ids.supplierOrder + "/withdraw", ``, 409, "placement_moved_on", ""},
+		{"a correction without a reason", "PATCH", "/supplier-orders/" + ids.supplierOrder, `{"number":"8198352049851315"}`, 422, "validation_failed", "/reason"},
+		{"a correction to no number", "PATCH", "/supplier-orders/" + ids.supplierOrder, `{"number":"12345abc90","reason":"x"}`, 422, "validation_failed", "/number"},
+		{"a correction to nobody's number", "PATCH", "/supplier-orders/" + ids.supplierOrder, `{"number":"8190000000000001","reason":"x"}`, 409, "number_not_of_this_account", ""},
+		{"unlinking without a reason", "POST", "/supplier-orders/" + ids.supplierOrder + "/unlink", `{}`, 422, "validation_failed", "/reason"},
+		{"unlinking what Waybill bought", "POST", "/supplier-orders/" + ids.supplierOrder + "/unlink", `{"reason":"x"}`, 409, "bought_by_waybill", ""},
+		{"letting go on what is not stopped", "POST", "/settings/resume-placing", ``, 409, "placing_not_stopped", ""},
+		{"a rule that buys with no account", "PUT", "/settings", `{"zone":"UTC","auto_place":{"enabled":true,"account_id":"` + unknownID + `"}}`, 422, "validation_failed", "/auto_place/account_id"},
 		{"a platform that is none", "POST", "/connections", `{"platform":"shopify"}`, 422, "validation_failed", "/platform"},
 		{"an instance that Wix did not sign", "POST", "/connections", `{"platform":"wix","instance":"aaaa.bbbb"}`, 422, "wix_instance_signature", ""},
 		{"a body over 1 MiB", "POST", "/sync-jobs", `{"reason":"` + strings.Repeat("x", 1<<20) + `"}`, 413, "body_too_large", ""},
@@ -273,6 +301,11 @@ func badRequests(t *testing.T, w *world, ids knownIDs) {
 		{"bytes that are no text in a filter", "GET", "/product-mappings?variant_key=%ff", "", 422, "query_invalid", "variant_key"},
 		{"a parameter twice", "GET", "/orders?tab=pending&tab=fulfilled", "", 422, "query_invalid", "tab"},
 		{"a query that is no query", "GET", "/orders?q=%zz", "", 422, "query_invalid", "query"},
+
+		{"a pay list's cursor that nobody gave", "GET", "/pay-list?cursor=abc", "", 422, "cursor_invalid", "cursor"},
+		{"a pay list of an account that is no id", "GET", "/pay-list?account_id=1", "", 422, "query_invalid", "account_id"},
+		{"a pay list's unknown parameter", "GET", "/pay-list?tab=pending", "", 422, "query_invalid", "tab"},
+		{"a supplier order id that is none", "PATCH", "/supplier-orders/42", `{"number":"8198352049851315","reason":"x"}`, 404, "supplier_order_not_found", ""},
 
 		{"a path id that is none", "GET", "/orders/42", "", 404, "order_not_found", ""},
 		{"a path id that is text", "GET", "/orders/%00%ff", "", 404, "order_not_found", ""},
@@ -339,6 +372,16 @@ func foreignIDs(t *testing.T, w *world, ids knownIDs) {
 		{"POST", "/orders/{}/sync", "", ids.order},
 		{"POST", "/orders/{}/supplier-orders", "", ids.order},
 		{"POST", "/orders/{}/supplier-orders/link", `{"number":"8198352049851315"}`, ids.order},
+		{"POST", "/orders/{}/preflight", "", ids.order},
+		{"POST", "/orders/{}/hold", `{"reason":"x"}`, ids.order},
+		{"POST", "/orders/{}/release", "", ids.order},
+		{"PUT", "/orders/{}/purchase-address", `{"reason":"x","address":{"first_name":"Jane","last_name":"Doe","phone":"+12125550123","line1":"1 Main Street","city":"New York","subdivision":"US-NY","country":"US"}}`, ids.order},
+		{"DELETE", "/orders/{}/purchase-address", "", ids.order},
+		{"PATCH", "/supplier-orders/{}", `{"number":"8198352049851315","reason":"x"}`, ids.supplierOrder},
+		{"POST", "/supplier-orders/{}/place-now", "", ids.supplierOrder},
+		{"POST", "/supplier-orders/{}/hold", `{"until":"2099-01-01T00:00:00Z"}`, ids.supplierOrder},
+		{"POST", "/supplier-orders/{}/withdraw", "", ids.supplierOrder},
+		{"POST", "/supplier-orders/{}/unlink", `{"reason":"x","force":true}`, ids.supplierOrder},
 		{"POST", "/sync-jobs", `{"scope":{"kind":"orders","ids":["{}"]}}`, ids.order},
 		{"POST", "/sync-jobs", `{"scope":{"kind":"store","store_id":"{}"}}`, ids.store},
 		{"POST", "/supplier-orders/{}/resolve", `{"outcome":"found","number":"8198352049851315"}`, ids.supplierOrder},
@@ -367,7 +410,7 @@ func foreignIDs(t *testing.T, w *world, ids knownIDs) {
 			}
 		})
 	}
-	for _, list := range []string{"/orders", "/orders?store_id=" + ids.store, "/orders?q=jane", "/sync-jobs", "/product-mappings", "/product-mappings?store_id=" + ids.store, "/connections"} {
+	for _, list := range []string{"/orders", "/orders?store_id=" + ids.store, "/orders?q=jane", "/sync-jobs", "/product-mappings", "/product-mappings?store_id=" + ids.store, "/connections", "/pay-list", "/pay-list?store_id=" + ids.store} {
 		a := w.on(t).send(http.MethodGet, list, "Bearer "+otherKey, "", nil)
 		if a.status != http.StatusOK || !bytes.Contains(a.body, []byte(`":[]`)) {
 			t.Errorf("%s shows the other merchant %d %s", list, a.status, a.body)

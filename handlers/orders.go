@@ -201,8 +201,10 @@ type orderLine struct {
 	Name string `json:"name" validate:"required" example:"Wireless Earbuds"`
 	SKU  string `json:"sku" validate:"required" example:"AE-1005003-BLK"`
 	// What a product mapping is found by.
-	VariantKey string      `json:"variant_key" validate:"required"`
-	Options    string      `json:"options" validate:"required" example:"Color: Black"`
+	VariantKey string `json:"variant_key" validate:"required"`
+	Options    string `json:"options" validate:"required" example:"Color: Black"`
+	// What the buyer wrote to be put on the goods.
+	CustomText string      `json:"custom_text,omitempty" example:"Engraving: For Tom"`
 	Role       models.Role `json:"role" validate:"required"`
 	Mapped     bool        `json:"mapped" validate:"required"`
 	Quantity   int         `json:"quantity" validate:"required" example:"2"`
@@ -236,7 +238,9 @@ type parcel struct {
 	LastEventAt     *time.Time   `json:"last_event_at,omitempty"`
 	// AliExpress no longer lists it since then; the number is kept.
 	MissingSince *time.Time `json:"missing_since,omitempty"`
-	FirstSeenAt  time.Time  `json:"first_seen_at" validate:"required"`
+	// History since then: its supplier order has gone by another number.
+	VoidedAt    *time.Time `json:"voided_at,omitempty"`
+	FirstSeenAt time.Time  `json:"first_seen_at" validate:"required"`
 } //	@name	Parcel
 
 type push struct {
@@ -270,9 +274,17 @@ type flag struct {
 // orderDetail is one order with everything that hangs on it.
 type orderDetail struct {
 	orderSummary
-	BuyerEmail     string          `json:"buyer_email" validate:"required" example:"janedoe@example.com"`
-	BuyerNote      string          `json:"buyer_note" validate:"required"`
-	Recipient      address         `json:"recipient" validate:"required"`
+	BuyerEmail string  `json:"buyer_email" validate:"required" example:"janedoe@example.com"`
+	BuyerNote  string  `json:"buyer_note" validate:"required"`
+	Recipient  address `json:"recipient" validate:"required"`
+	// Where purchases go instead.
+	PurchaseAddress *purchaseAddress `json:"purchase_address,omitempty"`
+	// Nothing of it is bought while it is held.
+	Hold *orderHold `json:"hold,omitempty"`
+	// Made by somebody of the store, not by a buyer: never bought by the merchant's rule.
+	Staff bool `json:"staff" validate:"required"`
+	// What keeps the merchant's rule from buying it; absent while automatic placing is off.
+	NotAutoPlaced  []chip          `json:"not_auto_placed,omitempty"`
 	Lines          []orderLine     `json:"lines" validate:"required"`
 	SupplierOrders []supplierOrder `json:"supplier_orders" validate:"required"`
 	Parcels        []parcel        `json:"parcels" validate:"required"`
@@ -280,15 +292,52 @@ type orderDetail struct {
 	Flags          []flag          `json:"flags" validate:"required"`
 } //	@name	Order
 
+// purchaseAddress is an address for the purchase only.
+type purchaseAddress struct {
+	Address address   `json:"address" validate:"required"`
+	GivenAt time.Time `json:"given_at" validate:"required"`
+	GivenBy string    `json:"given_by" validate:"required" example:"api:first"`
+	Reason  string    `json:"reason" validate:"required"`
+	// The store's own address has changed since.
+	Conflict bool `json:"conflict" validate:"required"`
+} //	@name	PurchaseAddress
+
+type orderHold struct {
+	Since  time.Time  `json:"since" validate:"required"`
+	Until  *time.Time `json:"until,omitempty"`
+	By     string     `json:"by" validate:"required" example:"api:first"`
+	Reason string     `json:"reason" validate:"required"`
+} //	@name	OrderHold
+
+// decided adds what people and the merchant's rule have decided about buying the order.
+func (out *orderDetail) decided(d orders.Detail) {
+	o := d.Order
+	if d.PurchaseAddress != nil && o.PurchaseAddressAt != nil {
+		out.PurchaseAddress = &purchaseAddress{
+			Address: address(*d.PurchaseAddress), GivenAt: o.PurchaseAddressAt.UTC(), GivenBy: string(o.PurchaseAddressBy), Reason: o.PurchaseAddressWhy,
+			Conflict: o.AddressConflict(),
+		}
+	}
+	if o.Held(d.Now) {
+		out.Hold = &orderHold{Since: o.HeldAt.UTC(), Until: utc(o.HeldUntil), By: string(o.HeldBy), Reason: o.HeldWhy}
+	}
+	if d.Rules.Merchant.AutoPlace.Enabled {
+		for _, why := range models.WhyNotAutoPlaced(d.Facts) {
+			out.NotAutoPlaced = append(out.NotAutoPlaced, chip(why))
+		}
+	}
+}
+
 func toDetail(d orders.Detail) orderDetail {
 	out := orderDetail{
 		orderSummary: toSummary(d.Order), BuyerEmail: d.Order.BuyerEmail, BuyerNote: d.Order.BuyerNote, Recipient: address(d.Recipient),
 		Lines: make([]orderLine, len(d.Lines)), SupplierOrders: make([]supplierOrder, len(d.SupplierOrders)), Parcels: make([]parcel, len(d.Parcels)),
-		Pushes: make([]push, len(d.Pushes)), Flags: make([]flag, len(d.Flags)),
+		Pushes: make([]push, len(d.Pushes)), Flags: make([]flag, len(d.Flags)), Staff: d.Order.Staff,
 	}
+	out.decided(d)
 	for i, l := range d.Lines {
 		out.Lines[i] = orderLine{
-			ID: l.LineID, Name: l.Name, SKU: l.SKU, VariantKey: l.VariantKey, Options: l.Options, Role: l.Role, Mapped: l.Mapped,
+			ID: l.LineID, Name: l.Name, SKU: l.SKU, VariantKey: l.VariantKey, Options: l.Options, CustomText: l.CustomText, Role: l.Role, Mapped: l.Mapped,
 			Quantity: l.Quantity, Refunded: l.Refunded, Live: l.Live(), Removed: l.Removed, Price: money{l.PriceMinor, d.Order.Currency}, ImageURL: l.ImageURL,
 		}
 		if d.Order.Gate.Dead() {
@@ -296,7 +345,7 @@ func toDetail(d orders.Detail) orderDetail {
 		}
 	}
 	for i, so := range d.SupplierOrders {
-		out.SupplierOrders[i] = toSupplierOrder(so)
+		out.SupplierOrders[i] = waiting(so, d.WaitOf(so))
 	}
 	for i, p := range d.Parcels {
 		out.Parcels[i] = toParcel(p)
@@ -313,7 +362,7 @@ func toDetail(d orders.Detail) orderDetail {
 func toParcel(p models.Parcel) parcel {
 	out := parcel{
 		ID: p.ID, TrackingNumber: p.TrackingNumber, PreviousNumbers: append([]string{}, p.PreviousNumbers...), Carrier: p.Carrier,
-		Items: make([]parcelItem, len(p.Items)), LastEvent: p.LastEvent, LastEventAt: utc(p.LastEventAt), MissingSince: utc(p.MissingSince), FirstSeenAt: p.FirstSeenAt.UTC(),
+		Items: make([]parcelItem, len(p.Items)), LastEvent: p.LastEvent, LastEventAt: utc(p.LastEventAt), MissingSince: utc(p.MissingSince), VoidedAt: utc(p.VoidedAt), FirstSeenAt: p.FirstSeenAt.UTC(),
 	}
 	for i, it := range p.Items {
 		out.Items[i] = parcelItem{it.SupplierOrderID, it.LineID, it.Quantity}

@@ -100,7 +100,7 @@ func (s *server) noRoute(_ http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) noMethod(w http.ResponseWriter, r *http.Request) error {
-	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		if chi.RouteContext(r.Context()).Routes.Match(chi.NewRouteContext(), method, r.URL.EscapedPath()) {
 			w.Header().Add("Allow", method)
 		}

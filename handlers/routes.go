@@ -100,6 +100,20 @@ func (s *server) routes() chi.Router {
 		r.Post("/orders/{id}/supplier-orders", s.authed(s.placeOrder))
 		r.Post("/orders/{id}/supplier-orders/link", s.authed(s.linkSupplierOrder))
 
+		r.Post("/orders/{id}/preflight", s.authed(s.preflightOrder))
+		r.Post("/orders/{id}/hold", s.authed(s.holdOrder))
+		r.Post("/orders/{id}/release", s.authed(s.releaseOrder))
+		r.Put("/orders/{id}/purchase-address", s.authed(s.setPurchaseAddress))
+		r.Delete("/orders/{id}/purchase-address", s.authed(s.dropPurchaseAddress))
+		r.Post("/supplier-orders/bulk", s.authed(s.placeMany))
+		r.Patch("/supplier-orders/{id}", s.authed(s.renumberSupplierOrder))
+		r.Post("/supplier-orders/{id}/place-now", s.authed(s.placeNow))
+		r.Post("/supplier-orders/{id}/hold", s.authed(s.holdSupplierOrder))
+		r.Post("/supplier-orders/{id}/withdraw", s.authed(s.withdrawSupplierOrder))
+		r.Post("/supplier-orders/{id}/unlink", s.authed(s.unlinkSupplierOrder))
+		r.Get("/pay-list", s.authed(s.listToPay))
+		r.Post("/settings/resume-placing", s.authed(s.resumePlacing))
+
 		r.Post("/supplier-orders/{id}/resolve", s.authed(s.resolveSupplierOrder))
 		r.Post("/pushes/{id}/retry", s.authed(s.retryPush))
 

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"net/http"
+	"time"
 
 	"waybill/models"
 	"waybill/services/accounts"
@@ -20,6 +21,8 @@ type settings struct {
 	SellerNote string `json:"seller_note" validate:"max=500"`
 	// Keeps everything from being sent to AliExpress; what is planned waits.
 	PlacingStopped bool `json:"placing_stopped"`
+	// Placing has stopped by itself; POST /settings/resume-placing lets it go on. Ignored when sent.
+	PlacingTripped *placingTripped `json:"placing_tripped,omitempty"`
 	// An unpaid supplier order is flagged so long before AliExpress closes it; 24 when left out.
 	PayWarningHours *int `json:"pay_warning_hours" validate:"omitempty,min=1,max=720" example:"24"`
 	// A paid supplier order without a number is flagged after so many days; 7 when left out.
@@ -28,7 +31,13 @@ type settings struct {
 	TrackingSilentDays *int `json:"tracking_silent_days" validate:"omitempty,min=1,max=90" example:"10"`
 } //	@name	Settings
 
-// autoPlace says which orders are bought without a person. Every condition must hold.
+type placingTripped struct {
+	At  time.Time `json:"at"`
+	Why string    `json:"why" example:"Placing has stopped by itself: AliExpress gave no clear answer to the last 6 purchases."`
+} //	@name	PlacingTripped
+
+// autoPlace says which orders are bought without a person. Every condition must hold. Orders that were there before the rule
+// became what it is are not bought by it.
 type autoPlace struct {
 	Enabled bool `json:"enabled"`
 	// Only orders of these stores; all when empty.
@@ -36,7 +45,7 @@ type autoPlace struct {
 	// Only to these countries (ISO 3166-1 alpha-2); all when empty.
 	Countries []string `json:"countries" validate:"omitempty,max=300,unique,dive,iso3166_1_alpha2" example:"DE,FR"`
 	// The largest order total that is bought unseen.
-	MaxTotal *money `json:"max_total"`
+	MaxTotal *money `json:"max_total,omitempty"`
 	// The account that buys; needed only where there are several.
 	AccountID models.ID `json:"account_id,omitempty" validate:"omitempty,uuid"`
 } //	@name	AutoPlaceRule
@@ -50,6 +59,9 @@ func toSettings(m models.Merchant) settings {
 			Enabled: s.AutoPlace.Enabled, StoreIDs: append([]models.ID{}, s.AutoPlace.StoreIDs...), Countries: append([]string{}, s.AutoPlace.Countries...),
 			AccountID: s.AutoPlace.AccountID,
 		},
+	}
+	if p := m.Placing; p.PlacingTrippedAt != nil {
+		out.PlacingTripped = &placingTripped{p.PlacingTrippedAt.UTC(), p.PlacingTrippedWhy}
 	}
 	if s.AutoPlace.MaxTotalMinor != nil {
 		out.AutoPlace.MaxTotal = &money{*s.AutoPlace.MaxTotalMinor, s.AutoPlace.MaxTotalCurrency}

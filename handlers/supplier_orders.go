@@ -27,6 +27,16 @@ type supplierOrder struct {
 	Lines             []supplierOrderLine `json:"lines" validate:"required"`
 	ErrorCode         string              `json:"error_code,omitempty" example:"out_of_stock"`
 	ErrorDetail       string              `json:"error_detail,omitempty"`
+	// The parts of the address that were refused, as pointers into it.
+	ErrorFields []fieldProblem `json:"error_fields,omitempty"`
+	// Why a planned one is not sent yet.
+	WaitingFor models.Wait `json:"waiting_for,omitempty" enums:"hold_window,order_held,placing_stopped"`
+	// Planned by the merchant's rule.
+	Auto bool `json:"auto" validate:"required"`
+	// The one whose supplier could not deliver, where this is its fallback.
+	ReplacesID *models.ID `json:"replaces_id,omitempty"`
+	// Numbers that a person has corrected or taken away.
+	PreviousNumbers []string `json:"previous_numbers,omitempty"`
 	// Numbers that a late answer to an earlier try told of: perhaps a second purchase.
 	StrayNumbers []string   `json:"stray_numbers,omitempty"`
 	HoldUntil    *time.Time `json:"hold_until,omitempty"`
@@ -44,6 +54,8 @@ type supplierOrderLine struct {
 	ProductID string `json:"product_id" validate:"required" example:"1005006454451334"`
 	SKUID     string `json:"sku_id" validate:"required" example:"12000037255569170"`
 	Quantity  int    `json:"quantity" validate:"required" example:"2"`
+	// 0: from its supplier. 1: from its fallback.
+	Rank int `json:"rank" validate:"required" example:"0"`
 	// False once AliExpress has ended it for this line.
 	Live      bool   `json:"live" validate:"required"`
 	EndReason string `json:"end_reason,omitempty"`
@@ -59,12 +71,28 @@ func toSupplierOrder(so models.SupplierOrder) supplierOrder {
 		Stage: so.Stage, Status: so.Status, LogisticsStatus: so.LogisticsStatus, EndReason: so.EndReason, Lines: make([]supplierOrderLine, len(so.Lines)),
 		ErrorCode: so.ErrorCode, ErrorDetail: so.ErrorDetail, StrayNumbers: so.StrayNumbers, HoldUntil: utc(so.NotBefore), PlacedAt: utc(so.PlacedAt), PaidAt: utc(so.PaidAt), PayBy: utc(so.PayBy),
 		LastCheckedAt: utc(so.LastCheckedAt), NextCheckAt: utc(so.NextCheckAt),
+		ErrorFields: toFields(so.ErrorFields), Auto: so.Auto, ReplacesID: so.Replaces, PreviousNumbers: so.PreviousNumbers,
 	}
 	if so.AmountCurrency != "" {
 		out.Amount = &money{so.AmountMinor, so.AmountCurrency}
 	}
 	for i, l := range so.Lines {
-		out.Lines[i] = supplierOrderLine{LineID: l.LineID, Part: l.Part, ProductID: l.ProductID, SKUID: l.SKUID, Quantity: l.Quantity, Live: l.Live, EndReason: l.EndReason}
+		out.Lines[i] = supplierOrderLine{LineID: l.LineID, Part: l.Part, ProductID: l.ProductID, SKUID: l.SKUID, Quantity: l.Quantity, Rank: l.Rank, Live: l.Live, EndReason: l.EndReason}
+	}
+	return out
+}
+
+// waiting is a supplier order with what it waits for.
+func waiting(so models.SupplierOrder, wait models.Wait) supplierOrder {
+	out := toSupplierOrder(so)
+	out.WaitingFor = wait
+	return out
+}
+
+func toSupplierOrders(in []models.SupplierOrder) []supplierOrder {
+	out := make([]supplierOrder, len(in))
+	for i, so := range in {
+		out[i] = toSupplierOrder(so)
 	}
 	return out
 }
@@ -129,11 +157,7 @@ func (s *server) placeOrder(w http.ResponseWriter, r *http.Request, caller accou
 	if err != nil {
 		return err
 	}
-	out := supplierOrderList{SupplierOrders: make([]supplierOrder, len(placed))}
-	for i, so := range placed {
-		out.SupplierOrders[i] = toSupplierOrder(so)
-	}
-	return respond(w, http.StatusAccepted, out)
+	return respond(w, http.StatusAccepted, supplierOrderList{SupplierOrders: toSupplierOrders(placed)})
 }
 
 type linkRequest struct {
@@ -141,21 +165,34 @@ type linkRequest struct {
 	Number    string `json:"number" validate:"required,numeric,min=10,max=20" example:"8198352049851315"`
 	AccountID string `json:"account_id" validate:"omitempty,uuid"`
 	// Which lines it covers; found by product and SKU when left out.
-	Lines  []lineRequest `json:"lines" validate:"max=300,unique=LineID,dive"`
-	Reason string        `json:"reason" validate:"max=500"`
+	Lines []lineRequest `json:"lines" validate:"max=300,unique=LineID,dive"`
+	// The order's only open line is meant, although its mapping names something else.
+	Force  bool   `json:"force"`
+	Reason string `json:"reason" validate:"max=500"`
 } //	@name	LinkRequest
+
+// linkedSupplierOrder is what was linked, and what a person should look at.
+type linkedSupplierOrder struct {
+	supplierOrder
+	Warnings []linkWarning `json:"warnings" validate:"required"`
+} //	@name	LinkedSupplierOrder
+
+type linkWarning struct {
+	Code   string `json:"code" validate:"required" enums:"items_differ,holds_more,destination_unknown"`
+	Detail string `json:"detail" validate:"required"`
+} //	@name	LinkWarning
 
 // linkSupplierOrder links what was bought by hand.
 //
 //	@Summary		Link a supplier order that was bought by hand
-//	@Description	AliExpress is asked at once whether the number is an order of this account and what it holds; otherwise nothing is linked.
+//	@Description	AliExpress is asked at once whether the number is an order of this account and what it holds; otherwise nothing is linked. It must hold what the order's mappings name, unless the lines are named or force is sent; warnings then say how it differs.
 //	@Tags			supplier orders
 //	@ID				linkSupplierOrder
 //	@Accept			json
 //	@Produce		json
 //	@Param			id		path		string		true	"Order id"
 //	@Param			request	body		linkRequest	true	"The number"
-//	@Success		201		{object}	supplierOrder
+//	@Success		201		{object}	linkedSupplierOrder
 //	@Failure		401		{object}	problem
 //	@Failure		404		{object}	problem
 //	@Failure		409		{object}	problem
@@ -168,12 +205,16 @@ func (s *server) linkSupplierOrder(w http.ResponseWriter, r *http.Request, calle
 	if err != nil {
 		return err
 	}
-	so, err := s.Sync.Link(r.Context(), caller.MerchantID, pathID(r), ordersync.LinkRequest{AccountID: models.ID(in.AccountID), Number: in.Number, Lines: toLines(in.Lines)},
+	so, warnings, err := s.Sync.Link(r.Context(), caller.MerchantID, pathID(r), ordersync.LinkRequest{AccountID: models.ID(in.AccountID), Number: in.Number, Lines: toLines(in.Lines), Force: in.Force},
 		byPerson(caller, in.Reason))
 	if err != nil {
 		return err
 	}
-	return respond(w, http.StatusCreated, toSupplierOrder(so))
+	out := linkedSupplierOrder{supplierOrder: toSupplierOrder(so), Warnings: make([]linkWarning, len(warnings))}
+	for i, warn := range warnings {
+		out.Warnings[i] = linkWarning(warn)
+	}
+	return respond(w, http.StatusCreated, out)
 }
 
 type resolveRequest struct {

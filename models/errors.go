@@ -29,8 +29,8 @@ func (k Kind) Error() string { return string(k) }
 
 // FieldError is one mistake in the caller's input.
 type FieldError struct {
-	Pointer string // RFC 6901 pointer into the body, or the name of a query parameter
-	Reason  string // a sentence a person can act on
+	Pointer string `json:"pointer"` // RFC 6901 pointer into the body, or the name of a query parameter
+	Reason  string `json:"reason"`  // a sentence a person can act on
 }
 
 // Error is the program's one error type: Kind for software, Code for front-ends, Detail for people, Err for the log.

@@ -67,6 +67,21 @@ type Order struct {
 	Archived          bool
 	Imported          bool
 	Pickup            bool
+	Staff             bool // made by somebody of the store, not by a buyer: never bought without a person
+
+	// Where the goods go. The fingerprints are of addresses, which lists do not need: see FingerprintOf.
+	RecipientSHA256       string `gorm:"column:recipient_sha256"`        // of what the store says
+	PurchaseAddressSHA256 string `gorm:"column:purchase_address_sha256"` // of the address for the purchase only; empty: there is none
+	PurchaseAddressFor    string // the store's fingerprint when that address was given
+	PurchaseAddressAt     *time.Time
+	PurchaseAddressBy     Actor
+	PurchaseAddressWhy    string
+
+	// A hold: nothing of it is sent to a supplier.
+	HeldAt    *time.Time
+	HeldUntil *time.Time // nil: until somebody releases it
+	HeldBy    Actor
+	HeldWhy   string
 
 	// What Rollup made of the facts, stored to be indexed and listed.
 	Tab          Tab
@@ -103,7 +118,8 @@ func (o *Order) Observe(s StoreOrder) (applied bool) {
 	o.StoreStatus, o.PaymentStatus, o.FulfillmentStatus = s.Status, s.PaymentStatus, s.FulfillmentStatus
 	o.Currency, o.TotalMinor, o.AuthorizedMinor = s.Currency, s.Total.Minor, s.Authorized.Minor
 	o.BuyerName, o.BuyerEmail, o.BuyerNote, o.Country = s.BuyerName, s.BuyerEmail, s.BuyerNote, s.Recipient.Country
-	o.Archived, o.Imported, o.Pickup = s.Archived, s.Imported, s.Pickup
+	o.Archived, o.Imported, o.Pickup, o.Staff = s.Archived, s.Imported, s.Pickup, s.Staff
+	o.RecipientSHA256 = FingerprintOf(s.Recipient)
 	return true
 }
 
@@ -127,6 +143,7 @@ type Line struct {
 	SKU        string `gorm:"column:sku"`
 	VariantKey string
 	Options    string
+	CustomText string // what the buyer wrote to be put on the goods
 	Role       Role
 	Mapped     bool // a product mapping names its supplier
 	Quantity   int
@@ -169,7 +186,7 @@ func ObserveLines(have []Line, order Order, s StoreOrder, mapping func(variantKe
 		l := byID[sl.ID]
 		delete(byID, sl.ID)
 		l.MerchantID, l.OrderID, l.LineID, l.Position, l.Removed = order.MerchantID, order.ID, sl.ID, i, false
-		l.Name, l.SKU, l.VariantKey, l.Options = sl.Name, sl.SKU, sl.VariantKey, sl.Options
+		l.Name, l.SKU, l.VariantKey, l.Options, l.CustomText = sl.Name, sl.SKU, sl.VariantKey, sl.Options, sl.CustomText
 		l.Quantity, l.Refunded, l.PriceMinor, l.ImageURL = sl.Quantity, sl.Refunded, sl.Price.Minor, sl.ImageURL
 		l.Role = RoleDropship
 		if !sl.Shippable {

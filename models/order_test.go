@@ -119,14 +119,14 @@ func TestObserveTakesOverEveryField(t *testing.T) {
 	s := models.StoreOrder{
 		ExternalID: "x", Number: "10042", PlacedAt: *ago(5), UpdatedAt: noon, Status: "APPROVED", PaymentStatus: "PAID", FulfillmentStatus: "NOT_FULFILLED", Currency: "USD",
 		Total: models.Money{Minor: 7739, Currency: "USD"}, Authorized: models.Money{Minor: 5, Currency: "USD"}, BuyerName: "Ada", BuyerEmail: "a@example.com", BuyerNote: "Ring twice",
-		Archived: true, Imported: true, Pickup: true, Recipient: models.Address{Country: "US"},
+		Archived: true, Imported: true, Pickup: true, Staff: true, Recipient: models.Address{Country: "US"},
 	}
 	var got models.Order
 	got.Observe(s)
 	want := models.Order{
 		ExternalID: "x", Number: "10042", PlacedAt: *ago(5), SourceUpdatedAt: noon, StoreStatus: "APPROVED", PaymentStatus: "PAID", FulfillmentStatus: "NOT_FULFILLED", Currency: "USD",
 		Gate: models.GateOpen, GateAt: noon, TotalMinor: 7739, AuthorizedMinor: 5, BuyerName: "Ada", BuyerEmail: "a@example.com", BuyerNote: "Ring twice", Country: "US",
-		Archived: true, Imported: true, Pickup: true,
+		Archived: true, Imported: true, Pickup: true, Staff: true, RecipientSHA256: models.FingerprintOf(models.Address{Country: "US"}),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -139,12 +139,13 @@ func (p Pace) NextCheck(f Facts, r Rolled) *time.Time {
 			next = *t
 		}
 	}
+	sooner(later(f.Order.HeldUntil, f.Now))
 	for _, s := range f.SupplierOrders {
 		switch {
 		case s.Open():
 			sooner(s.NextCheckAt)
 		case s.State.Live() && s.State != PlacementPlaced:
-			sooner(p.nextPlacementStep(s, f.Now))
+			sooner(p.placementDue(f, s))
 		}
 	}
 	for _, push := range f.Pushes {

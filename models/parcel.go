@@ -18,6 +18,7 @@ type Parcel struct {
 	LastEventAt     *time.Time
 	MissingSince    *time.Time // AliExpress no longer lists it; the number is kept
 	FirstSeenAt     time.Time
+	VoidedAt        *time.Time // its supplier order has gone by another number since: history, and nothing counts
 
 	Items []ParcelItem `gorm:"-"`
 }

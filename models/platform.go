@@ -22,6 +22,7 @@ type StoreOrder struct {
 	Archived          bool
 	Imported          bool // an old order brought into the store; it must never be bought
 	Pickup            bool // the destination is a pickup place, not the buyer's home
+	Staff             bool // made by somebody of the store, not by a buyer
 	Recipient         Address
 	Lines             []StoreLine
 	Payload           []byte // what the store said, in full, as JSON
@@ -34,6 +35,7 @@ type StoreLine struct {
 	SKU        string
 	VariantKey string // what a product mapping is found by
 	Options    string // "Color: Black", as a person reads it
+	CustomText string // "Engraving: For Tom": what the buyer wrote to be put on the goods
 	Quantity   int
 	Refunded   int
 	Shippable  bool // false for digital goods, gift cards and services

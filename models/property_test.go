@@ -25,7 +25,7 @@ var (
 	logisticsWords = []string{"", "NO_LOGISTICS", "SELLER_SEND_GOODS", "BUYER_ACCEPT_GOODS"}
 	placements     = []models.PlacementState{
 		models.PlacementPlanned, models.PlacementApproved, models.PlacementSending, models.PlacementPlaced, models.PlacementRejected,
-		models.PlacementUnknown, models.PlacementClosed,
+		models.PlacementUnknown, models.PlacementClosed, models.PlacementUnlinked,
 	}
 	gates      = []models.Gate{models.GateOpen, models.GateShut, models.GateCancelled, models.GateRejected, models.GateRefunded, ""}
 	pushStates = []models.PushState{models.PushWaiting, models.PushSent, models.PushConfirmed, models.PushRefused, models.PushRetrying}

@@ -4,13 +4,14 @@ import "time"
 
 // Merchant is the tenant.
 type Merchant struct {
-	ID       MerchantID `gorm:"primaryKey"`
-	Name     string
-	Zone     string   // IANA time zone of its schedules
-	Settings Settings `gorm:"serializer:json"`
+	ID        MerchantID `gorm:"primaryKey"`
+	Name      string
+	Zone      string        // IANA time zone of its schedules
+	Settings  Settings      `gorm:"serializer:json"`
+	Placing   PlacingSwitch `gorm:"embedded"`
+	CreatedAt time.Time     `gorm:"autoCreateTime:false;autoUpdateTime:false"`
 
 	NextFullSweepAt *time.Time
-	CreatedAt       time.Time `gorm:"autoCreateTime:false;autoUpdateTime:false"`
 }
 
 // Platform names a side.
@@ -106,7 +107,17 @@ const (
 	EventPlacementRejected   = "placement_rejected"
 	EventPlacementUnknown    = "placement_unknown"
 	EventPlacementReturned   = "placement_returned"
+	EventPlacementRemade     = "placement_remade"
+	EventPlacementHold       = "placement_hold_changed"
+	EventPlacementFallback   = "placement_fallback"
+	EventPlacingStopped      = "placing_stopped"
+	EventAutoPlaceSkipped    = "auto_place_skipped"
+	EventOrderHeld           = "order_held"
+	EventOrderReleased       = "order_released"
+	EventPurchaseAddress     = "purchase_address_changed"
 	EventSupplierLinked      = "supplier_order_linked"
+	EventSupplierRenumbered  = "supplier_order_renumbered"
+	EventSupplierUnlinked    = "supplier_order_unlinked"
 	EventSupplierStatus      = "supplier_status_changed"
 	EventSupplierPaid        = "supplier_order_paid"
 	EventSupplierEnded       = "supplier_order_ended"

@@ -272,6 +272,8 @@ func (r *roller) lastFailure(lineID string) int {
 		switch {
 		case !covers || s.State == PlacementPlaced && !ended:
 			continue
+		case s.takenBack():
+			return -1 // a person has decided; what was before is not news
 		case s.State == PlacementUnknown || !s.State.Live() || s.State == PlacementPlaced:
 			return i
 		}
@@ -371,7 +373,8 @@ func (r *roller) remark() {
 	for _, s := range r.SupplierOrders {
 		switch s.State {
 		case PlacementPlanned, PlacementApproved, PlacementSending:
-			add("placing", "Being placed")
+			chip := r.placingChip(s)
+			add(chip.Code, chip.Text)
 		case PlacementUnknown:
 			add("maybe_placed", "Maybe placed")
 		case PlacementPlaced:

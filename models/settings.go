@@ -80,4 +80,5 @@ const (
 type Rules struct {
 	Merchant Settings
 	Store    StoreSettings
+	Placing  PlacingSwitch
 }

@@ -14,18 +14,19 @@ func TestPlacementTransitions(t *testing.T) {
 	t.Parallel()
 	// From -> to, one column each; + where it may go.
 	columns := []models.PlacementState{
-		models.PlacementPlanned, models.PlacementApproved, models.PlacementSending, models.PlacementPlaced, models.PlacementRejected, models.PlacementUnknown, models.PlacementClosed, "", "odd",
+		models.PlacementPlanned, models.PlacementApproved, models.PlacementSending, models.PlacementPlaced, models.PlacementRejected, models.PlacementUnknown, models.PlacementClosed, models.PlacementUnlinked, "", "odd",
 	}
 	for from, row := range map[models.PlacementState]string{
-		models.PlacementPlanned:  ". + . . + . . . .",
-		models.PlacementApproved: ". . + . + . . . .",
-		models.PlacementSending:  ". + . + + + . . .",
-		models.PlacementPlaced:   ". . . . . . + . .",
-		models.PlacementRejected: ". . . . . . . . .",
-		models.PlacementUnknown:  ". + . + . . . . .",
-		models.PlacementClosed:   ". . . + . . . . .",
-		"":                       ". . . . . . . . .",
-		"odd":                    ". . . . . . . . .",
+		models.PlacementPlanned:  ". + . . + . . . . .",
+		models.PlacementApproved: "+ . + . + . . . . .",
+		models.PlacementSending:  ". + . + + + . . . .",
+		models.PlacementPlaced:   ". . . . . . + + . .",
+		models.PlacementRejected: ". . . . . . . . . .",
+		models.PlacementUnknown:  ". + . + . . . . . .",
+		models.PlacementClosed:   ". . . + . . . + . .",
+		models.PlacementUnlinked: ". . . . . . . . . .",
+		"":                       ". . . . . . . . . .",
+		"odd":                    ". . . . . . . . . .",
 	} {
 		for i, cell := range strings.Fields(row) {
 			if from.CanBecome(columns[i]) != (cell == "+") {
@@ -55,7 +56,7 @@ func TestOnlySendingAndUnknownLeadBackToApproved(t *testing.T) {
 func TestLivePlacements(t *testing.T) {
 	t.Parallel()
 	for _, s := range placements {
-		if want := s != models.PlacementRejected && s != models.PlacementClosed; s.Live() != want {
+		if want := s != models.PlacementRejected && s != models.PlacementClosed && s != models.PlacementUnlinked; s.Live() != want {
 			t.Errorf("%s is live: %t", s, s.Live())
 		}
 		lines := attempt("1", s, units("A", 1)).Lines // settled

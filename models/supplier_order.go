@@ -17,17 +17,19 @@ const (
 	PlacementRejected PlacementState = "rejected" // refused before anything was created
 	PlacementUnknown  PlacementState = "unknown"  // it may exist: resolved by looking, never by sending
 	PlacementClosed   PlacementState = "closed"   // AliExpress ended it without goods
+	PlacementUnlinked PlacementState = "unlinked" // a person said that its number does not belong here
 )
 
 // PlacementNext lists where each state may go. A CHECK on the column knows the same words.
 var PlacementNext = map[PlacementState][]PlacementState{
 	PlacementPlanned:  {PlacementApproved, PlacementRejected},
-	PlacementApproved: {PlacementSending, PlacementRejected},
+	PlacementApproved: {PlacementSending, PlacementRejected, PlacementPlanned}, // planned: what was approved has changed, so it is made anew
 	PlacementSending:  {PlacementPlaced, PlacementRejected, PlacementApproved, PlacementUnknown},
 	PlacementUnknown:  {PlacementPlaced, PlacementApproved},
-	PlacementPlaced:   {PlacementClosed},
+	PlacementPlaced:   {PlacementClosed, PlacementUnlinked},
 	PlacementRejected: {},
-	PlacementClosed:   {PlacementPlaced}, // AliExpress took it back: a word read too early
+	PlacementClosed:   {PlacementPlaced, PlacementUnlinked}, // placed: AliExpress took it back, a word read too early
+	PlacementUnlinked: {},
 }
 
 // CanBecome reports whether s may become next.
@@ -41,7 +43,9 @@ func (s PlacementState) CanBecome(next PlacementState) bool {
 }
 
 // Live reports whether a placement in this state keeps its lines from being bought again. Unknown counts: it may exist.
-func (s PlacementState) Live() bool { return s != PlacementRejected && s != PlacementClosed }
+func (s PlacementState) Live() bool {
+	return s != PlacementRejected && s != PlacementClosed && s != PlacementUnlinked
+}
 
 // Stage is how far a placed supplier order has come, read from AliExpress' words (product.md 6.2).
 type Stage string
@@ -124,18 +128,24 @@ type SupplierOrder struct {
 	Epoch         int // how often it was claimed; only the newest epoch may send
 	LeaseUntil    *time.Time
 	NotBefore     *time.Time // end of the hold window
-	OutOrderID    string     // our key at AliExpress: digits, one per purchase, never renewed for a retry
-	Request       []byte     // the frozen PurchaseRequest, as JSON
-	RequestSHA256 string     `gorm:"column:request_sha256"`
+	Auto          bool       // planned by the merchant's rule, not by a person
+	Replaces      *ID        // the placement whose supplier could not deliver
+	ApprovedAt    *time.Time
+	AddressSHA256 string `gorm:"column:address_sha256"` // of the address in the frozen request
+	OutOrderID    string // our key at AliExpress: digits, one per purchase, never renewed for a retry
+	Request       []byte // the frozen PurchaseRequest, as JSON
+	RequestSHA256 string `gorm:"column:request_sha256"`
 	Note          string
 	SentAt        *time.Time
 	UnsureSince   *time.Time
 	ErrorCode     string
 	ErrorDetail   string
-	StrayNumbers  []string `gorm:"serializer:json"` // told by a late answer to an earlier try: a second purchase, perhaps
+	ErrorFields   []FieldError `gorm:"serializer:json"` // the parts of the address that were refused
+	StrayNumbers  []string     `gorm:"serializer:json"` // told by a late answer to an earlier try: a second purchase, perhaps
 
 	// What AliExpress says.
 	ExternalID        string
+	PreviousNumbers   []string `gorm:"serializer:json"` // numbers it had before a person corrected them
 	SupplierStoreID   string
 	SupplierStoreName string
 	Status            string // verbatim
@@ -185,6 +195,7 @@ type SupplierLine struct {
 	ProductID       string
 	SKUID           string `gorm:"column:sku_id"`
 	SKUAttr         string `gorm:"column:sku_attr"`
+	Rank            int    // 0: bought from the supplier; 1: from its fallback
 	Quantity        int
 	Live            bool // false once the supplier order was refused or ended for this line
 	EndReason       string

@@ -16,8 +16,11 @@ func (r *roller) raise() {
 	}
 	r.raiseParcels()
 	for _, p := range r.Pushes {
-		r.raisePush(p)
+		if !r.voided(p.ParcelID) {
+			r.raisePush(p)
+		}
 	}
+	r.raisePlacing()
 }
 
 func (r *roller) trouble(t Trouble) { r.out.Troubles = append(r.out.Troubles, t) }
@@ -88,7 +91,7 @@ func (r *roller) raiseFailure(s SupplierOrder) {
 	case s.State == PlacementUnknown:
 		return // raised below, whatever the tab
 	case s.State == PlacementRejected:
-		t.Code, t.NextAction = FlagPlaceFailed, nextActionFor(s.ErrorCode)
+		t.Code, t.NextAction = FlagPlaceFailed, NextActionFor(s.ErrorCode)
 	case s.WhyEnded() == EndPaymentTimeout:
 		t.Code, t.NextAction = FlagPaymentTimeout, "Place it again and pay it in time."
 	case s.WhyEnded() == EndCancelled:
@@ -104,23 +107,6 @@ func capital(s string) string {
 		return s
 	}
 	return string(s[0]-'a'+'A') + s[1:]
-}
-
-// nextActionFor says what to do about a refused placement. The codes are ours; the adapter gives them.
-func nextActionFor(code string) string {
-	switch code {
-	case "address_rejected":
-		return "Correct the address in the store, then place it again."
-	case "out_of_stock", "sku_gone", "product_gone":
-		return "Choose another supplier for this product, or refund the buyer."
-	case "no_shipping":
-		return "Choose another shipping service or supplier for this destination."
-	case "price_above_cap":
-		return "Raise the price cap of the mapping, or choose another supplier."
-	case "account_blocked":
-		return "Look into the AliExpress account: it may not buy at present."
-	}
-	return "Correct what AliExpress complains about, then place it again."
 }
 
 func (r *roller) raiseSupplier(s SupplierOrder) {

@@ -7,8 +7,11 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"time"
+
+	"gorm.io/gorm/clause"
 
 	"waybill/models"
 	"waybill/services/database"
@@ -108,8 +111,61 @@ func (s *Service) Decide(tx database.Tx, m models.MerchantID, zone string, setti
 		e.Fields = []models.FieldError{{Pointer: "/zone", Reason: "must be a time zone such as Europe/Berlin"}}
 		return e
 	}
-	return tx.Model(&models.Merchant{}).Where("id = ?", m).Select("zone", "settings", "next_full_sweep_at").
-		Updates(&models.Merchant{Zone: zone, Settings: settings}).Error // the schedule begins anew
+	var old models.Merchant
+	if err := tx.Clauses(clause.Locking{Strength: "NO KEY UPDATE"}).Where("id = ?", m).Take(&old).Error; err != nil {
+		return fmt.Errorf("read merchant: %w", err)
+	}
+	since, err := s.ruleSince(tx, old, settings.AutoPlace)
+	if err != nil {
+		return err
+	}
+	return tx.Model(&models.Merchant{}).Where("id = ?", m).Select("zone", "settings", "auto_place_since", "next_full_sweep_at").
+		Updates(&models.Merchant{Zone: zone, Settings: settings, Placing: models.PlacingSwitch{AutoPlaceSince: since}}).Error // the schedule begins anew
+}
+
+// ruleSince is when the rule of automatic placing became what it is: a changed one begins anew, so that it buys nothing that
+// was there before. It answers Invalid for a rule that leaves open which account buys.
+func (s *Service) ruleSince(tx database.Tx, old models.Merchant, rule models.AutoPlace) (*time.Time, error) {
+	if !rule.Enabled {
+		return nil, nil
+	}
+	var accounts []models.ID
+	err := tx.Raw("SELECT id FROM connections WHERE merchant_id = ? AND platform = ? AND (? = '' AND state = 'active' OR id::text = ?)", old.ID, models.AliExpress, rule.AccountID, rule.AccountID).Scan(&accounts).Error
+	if err != nil {
+		return nil, fmt.Errorf("read the supplier accounts: %w", err)
+	}
+	if rule.AccountID != "" && len(accounts) == 0 || len(accounts) > 1 {
+		e := models.Errorf(models.Invalid, "validation_failed", "The rule does not say which of the supplier accounts buys.")
+		e.Fields = []models.FieldError{{Pointer: "/auto_place/account_id", Reason: "must be one of the connected AliExpress accounts"}}
+		return nil, e
+	}
+	if since := old.Placing.AutoPlaceSince; since != nil && asJSON(old.Settings.AutoPlace) == asJSON(rule) {
+		return since, nil
+	}
+	return &tx.Now, nil
+}
+
+func asJSON(rule models.AutoPlace) string {
+	text, err := json.Marshal(rule)
+	if err != nil {
+		panic(err) // plain text and numbers
+	}
+	return string(text)
+}
+
+// StopPlacing keeps everything of a merchant from being sent until a person lets it go on. It says whether it was not so before.
+func (s *Service) StopPlacing(tx database.Tx, m models.MerchantID, why string) (stopped bool, err error) {
+	res := tx.Exec("UPDATE merchants SET placing_tripped_at = ?, placing_tripped_why = ? WHERE id = ? AND placing_tripped_at IS NULL", tx.Now, why, m)
+	return res.RowsAffected == 1, res.Error
+}
+
+// ResumePlacing lets placing go on that stopped by itself. Earlier attempts no longer count against it.
+func (s *Service) ResumePlacing(tx database.Tx, m models.MerchantID) error {
+	res := tx.Exec("UPDATE merchants SET placing_tripped_at = NULL, placing_tripped_why = '', placing_resumed_at = ? WHERE id = ? AND placing_tripped_at IS NOT NULL", tx.Now, m)
+	if res.Error == nil && res.RowsAffected == 0 {
+		return models.Errorf(models.Conflict, "placing_not_stopped", "Placing has not stopped by itself. If it is stopped in the settings, change it there.")
+	}
+	return res.Error
 }
 
 // DecideStore replaces what a merchant has decided about one store. It answers NotFound for anything but a store of its own.

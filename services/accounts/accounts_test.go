@@ -173,7 +173,7 @@ func TestARefusedTokenIsRenewedOnceThenAPersonIsNeeded(t *testing.T) {
 	store := orders.New(o.db, models.Pace{})
 	moves := ordersync.New(ordersync.Options{DB: o.db, Orders: store, Accounts: o.Service, Store: o.store, Supplier: o.supplier, Log: slog.New(slog.DiscardHandler)})
 	link := func() error { // asks AliExpress for an order, so that its token is tried
-		_, err := moves.Link(t.Context(), o.m, o.anOrder(store), ordersync.LinkRequest{Number: o.ae.Info().OrderID}, orders.By{Actor: "api:test", Source: models.SourcePerson})
+		_, _, err := moves.Link(t.Context(), o.m, o.anOrder(store), ordersync.LinkRequest{Number: o.ae.Info().OrderID}, orders.By{Actor: "api:test", Source: models.SourcePerson})
 		return err
 	}
 	before := o.issued()

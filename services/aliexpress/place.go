@@ -200,11 +200,11 @@ func (w wireCreated) refused() models.PlaceResult {
 	if words == "" {
 		words = code
 	}
-	return models.PlaceResult{
-		Class: models.ClassRejected,
-		Err: models.Errorf(models.Rejected, known.code, "%s: “%s”.", known.sentence, words).
-			Because(fmt.Errorf("%s: business code %s", methodCreate, code)),
+	e := models.Errorf(models.Rejected, known.code, "%s: “%s”.", known.sentence, words).Because(fmt.Errorf("%s: business code %s", methodCreate, code))
+	if known.code == "address_rejected" {
+		e.Fields = fieldOf(words)
 	}
+	return models.PlaceResult{Class: models.ClassRejected, Err: e}
 }
 
 func notExecuted(err *models.Error) models.PlaceResult {

@@ -5,6 +5,7 @@ package orders
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"sync/atomic"
 
 	"gorm.io/gorm/clause"
@@ -68,8 +69,10 @@ type Changes struct {
 	Before     models.Tab
 	After      models.Tab
 	Events     []models.Event
-	Pushes     []models.ID // pushes that the store must be told now
-	Placements []models.ID // placements whose next step is due now
+	Pushes     []models.ID   // pushes that the store must be told now
+	Placements []models.ID   // placements whose next step is due now
+	AutoPlace  *models.Facts // set when the merchant's rule is to buy what these facts owe
+	Unsure     bool          // a purchase has become unknown
 }
 
 // change is one Apply at work.
@@ -82,6 +85,8 @@ type change struct {
 	result  Changes
 	payload *models.StoreOrder // newly observed
 	attempt *attempt           // newly made
+	wake    []models.ID        // placements that a decision has made due
+	address *models.Address    // for the purchase only, newly given; empty when the store's counts again
 }
 
 // Apply lets facts into an order: it locks the order, compares with what is known, writes what is new, rolls up the tab,
@@ -96,6 +101,7 @@ func (s *Service) Apply(tx database.Tx, m models.MerchantID, orderID models.ID, 
 		tx: tx, service: s, by: by, facts: clone(before), flags: flags,
 		result: Changes{MerchantID: m, OrderID: orderID, Before: before.Order.Tab},
 	}
+	c.facts.Now = tx.Now
 	for _, f := range facts {
 		if err := f.apply(c); err != nil {
 			return Changes{}, err
@@ -181,6 +187,10 @@ func (c *change) finish(before models.Facts) (Changes, error) {
 	c.result.After = f.Order.Tab
 	c.result.Changed = len(c.result.Events) > 0
 	c.due(before)
+	if len(models.WhyNotAutoPlaced(*f)) == 0 {
+		owed := clone(*f)
+		c.result.AutoPlace = &owed
+	}
 	if err := c.save(before); err != nil {
 		return Changes{}, err
 	}
@@ -342,10 +352,8 @@ func (c *change) due(before models.Facts) {
 				was = b.State
 			}
 		}
-		if s.State == models.PlacementPlanned && was == "" {
-			c.result.Placements = append(c.result.Placements, s.ID)
-		}
-		if s.State == models.PlacementApproved && was == models.PlacementUnknown {
+		fresh := s.State == models.PlacementPlanned && was == "" || s.State == models.PlacementApproved && was == models.PlacementUnknown
+		if (fresh || slices.Contains(c.wake, s.ID)) && c.facts.WaitOf(s) == models.WaitNone {
 			c.result.Placements = append(c.result.Placements, s.ID)
 		}
 	}

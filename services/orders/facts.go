@@ -42,7 +42,11 @@ func (f StoreSnapshot) apply(c *change) error {
 	if remapped(c.facts.Lines, lines) {
 		c.mappingChanged()
 	}
+	linesBefore := c.facts.Lines
 	c.facts.Lines, c.payload = lines, &f.Order
+	if !f.created {
+		c.edited(before, linesBefore)
+	}
 	return nil
 }
 
@@ -115,6 +119,9 @@ func describe(before, after models.Order, linesBefore, linesAfter []models.Line)
 	word("fulfillment", before.FulfillmentStatus, after.FulfillmentStatus)
 	word("country", before.Country, after.Country)
 	word("buyer", before.BuyerName, after.BuyerName)
+	if before.RecipientSHA256 != "" && before.RecipientSHA256 != after.RecipientSHA256 {
+		diff = append(diff, "the address changed")
+	}
 	if before.TotalMinor != after.TotalMinor || before.Currency != after.Currency {
 		word("total", models.Money{Minor: before.TotalMinor, Currency: before.Currency}.String(), models.Money{Minor: after.TotalMinor, Currency: after.Currency}.String())
 	}
@@ -173,7 +180,7 @@ func (Remapped) apply(c *change) error {
 		c.mappingChanged()
 	}
 	c.facts.Lines = lines
-	return nil
+	return c.resupplied()
 }
 
 // SyncRequested notes in the timeline that somebody asked for a sync.
@@ -196,6 +203,9 @@ func (f SupplierAnswered) apply(c *change) error {
 	s, err := c.supplierOrder(f.SupplierOrderID)
 	if err != nil {
 		return err
+	}
+	if s.ExternalID == "" || f.Answer.Number != "" && f.Answer.Number != s.ExternalID {
+		return nil // about a number that it no longer has
 	}
 	before := *s
 	applied := s.Observe(f.Answer, f.Seq)
@@ -251,7 +261,7 @@ func (c *change) learn(s *models.SupplierOrder, before models.SupplierOrder) err
 
 func (c *change) mergeParcels(s models.SupplierOrder, seen []models.TrackedParcel) {
 	parcels, changes := models.MergeParcels(c.facts.Parcels, s, seen, c.tx.Now, database.NewID)
-	c.facts.Parcels = parcels
+	c.facts.Parcels = revived(parcels)
 	for _, ch := range changes {
 		p := ch.Parcel
 		data := map[string]any{"parcel_id": p.ID, "tracking_number": p.TrackingNumber, "carrier": p.Carrier, "supplier_order_id": s.ID}
@@ -475,6 +485,9 @@ func (f PushRequested) apply(c *change) error {
 	p, err := c.push(f.PushID)
 	if err != nil {
 		return err
+	}
+	if c.isVoid(p.ParcelID) {
+		return models.Errorf(models.Conflict, "parcel_void", "This parcel's AliExpress order no longer belongs to this order, so the store is not told about it.")
 	}
 	p.State, p.WantedSince, p.NextTryAt, p.Attempts = models.PushWaiting, c.tx.Now, &c.tx.Now, 0
 	p.ErrorCode, p.ErrorDetail, p.ConfirmedAt, p.LeaseUntil = "", "", nil, nil

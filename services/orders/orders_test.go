@@ -184,6 +184,7 @@ func (r *script) storeSays() error {
 	r.version = max(r.version, int(o.UpdatedAt.Sub(start)/time.Second))
 	o.Status = pick(r, "status", "APPROVED", "APPROVED", "APPROVED", "INITIALIZED", "CANCELED", "REJECTED", "ODD")
 	o.PaymentStatus = pick(r, "payment", "PAID", "PAID", "PAID", "NOT_PAID", "PENDING", "PARTIALLY_REFUNDED", "FULLY_REFUNDED", "ODD")
+	o.Recipient.City = pick(r, "city", "", "", "Albany")
 	o.Lines[0].Quantity = rapid.IntRange(0, 3).Draw(r.T, "quantity")
 	o.Lines[0].Refunded = rapid.IntRange(0, 2).Draw(r.T, "refunded")
 	if rapid.Bool().Draw(r.T, "one line less") {
@@ -202,6 +203,9 @@ func (r *script) remapped() error {
 		role := pick(r, "mapping of "+key, "", "dropship", "dropship", "own")
 		if role != "" {
 			r.s.exec(r.T, `INSERT INTO product_mappings VALUES (?, ?, ?, ?, 0, ?, 't', '1', ?, '', '', '', '', NULL, '', now(), now())`, r.s.m, database.NewID(), r.s.store, key, role, "sku-"+key)
+			if rapid.Bool().Draw(r.T, "fallback of "+key) {
+				r.s.exec(r.T, `INSERT INTO product_mappings VALUES (?, ?, ?, ?, 1, 'dropship', 't', '2', ?, '', 'other', '', '', NULL, '', now(), now())`, r.s.m, database.NewID(), r.s.store, key, "sku-"+key)
+			}
 		}
 	}
 	_, err := r.s.apply(r.id, orders.Remapped{})
@@ -224,11 +228,33 @@ func (r *script) number() string {
 func (r *script) placing(s models.SupplierOrder) error {
 	refusal := models.Errorf(models.Rejected, "out_of_stock", "None left.")
 	var f orders.Fact
-	switch pick(r, "step", "approve", "approve", "refuse", "claim", "claim", "claim", "answer", "answer", "expire", "find", "absent") {
+	switch pick(r, "step", "approve", "approve", "approve", "refuse", "claim", "claim", "claim", "claim", "answer", "answer", "answer", "expire", "find", "absent", "remake", "hurry", "hold", "withdraw", "renumber", "unlink") {
+	case "remake":
+		f = orders.PlacementRemade{SupplierOrderID: s.ID}
+	case "hurry":
+		f = orders.PlacementHurried{SupplierOrderID: s.ID}
+	case "hold":
+		f = orders.PlacementHeld{SupplierOrderID: s.ID, Until: time.Now().Add(time.Hour)}
+	case "withdraw":
+		f = orders.PlacementWithdrawn{SupplierOrderID: s.ID}
+	case "renumber":
+		seq, err := r.s.NextFetch(context.Background(), r.s.m, s.ID)
+		if err != nil {
+			return err
+		}
+		number := r.number()
+		f = orders.SupplierRenumbered{SupplierOrderID: s.ID, Number: number, Seq: seq, Answer: r.answer(number)}
+	case "unlink":
+		f = orders.SupplierUnlinked{SupplierOrderID: s.ID, Force: rapid.Bool().Draw(r.T, "force")}
 	case "approve":
 		f = orders.PlacementApproved{SupplierOrderID: s.ID, Request: []byte("{}"), SHA256: "aa"}
 	case "refuse":
 		f = orders.PlacementRefused{SupplierOrderID: s.ID, Err: refusal}
+		if rapid.Bool().Draw(r.T, "lines named") {
+			for _, l := range s.Lines {
+				f = orders.PlacementRefused{SupplierOrderID: s.ID, Err: refusal, Failed: []string{l.LineID}}
+			}
+		}
 	case "claim":
 		f = orders.PlacementClaimed{SupplierOrderID: s.ID, SHA256: pick(r, "hash", "aa", "aa", "bb"), Until: time.Now().Add(time.Duration(rapid.IntRange(-1, 1).Draw(r.T, "lease")) * time.Hour), Claim: &orders.Claim{}}
 	case "answer":
@@ -329,14 +355,36 @@ func (r *script) pushing(d orders.Detail) error {
 	return err
 }
 
+// held draws what people decide about the order as a whole.
+func (r *script) held() error {
+	var f orders.Fact
+	soon := time.Now().Add(time.Hour)
+	switch pick(r, "decision", "hold", "hold until", "release", "release", "address", "store's address") {
+	case "hold":
+		f = orders.OrderHeld{}
+	case "hold until":
+		f = orders.OrderHeld{Until: &soon}
+	case "release":
+		f = orders.OrderReleased{}
+	case "address":
+		f = orders.PurchaseAddressGiven{Address: models.Address{Country: "US", Line1: r.number()}}
+	default:
+		f = orders.PurchaseAddressDropped{}
+	}
+	_, err := r.s.apply(r.id, f)
+	return err
+}
+
 func (r *script) step() error {
 	d, err := r.s.Detail(context.Background(), r.s.m, r.id)
 	if err != nil {
 		return err
 	}
 	so, any := r.supplierOrder(d)
-	what := pick(r, "fact", "store", "map", "plan", "place", "place", "place", "link", "supplier", "supplier", "supplier", "push", "silent")
+	what := pick(r, "fact", "held", "store", "map", "plan", "place", "place", "place", "link", "supplier", "supplier", "supplier", "push", "silent")
 	switch {
+	case what == "held":
+		return r.held()
 	case what == "store":
 		return r.storeSays()
 	case what == "map":
@@ -521,6 +569,13 @@ func TestListsArePagedNewestFirst(t *testing.T) {
 	if page, err := s.List(t.Context(), s.m, orders.Filter{Limit: 50, PlacedFrom: &from, PlacedTo: &to}); err != nil || len(page.Orders) != 6 {
 		t.Errorf("%d orders in two minutes, %v", len(page.Orders), err)
 	}
+	first, err := s.List(t.Context(), s.m, orders.Filter{Limit: 7, Tab: models.TabAwaitingOrder})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.CountBeyond(t.Context(), s.m, orders.Filter{Tab: models.TabAwaitingOrder, Cursor: first.Next}); n != 18 || err != nil {
+		t.Errorf("%d orders follow the first seven of 25: %v", n, err)
+	}
 	if _, err := s.List(t.Context(), s.m, orders.Filter{Limit: 5, Cursor: "nonsense"}); models.AsError(err).Code != "cursor_invalid" {
 		t.Errorf("got %v", err)
 	}
@@ -601,5 +656,134 @@ func (s *shelf) cheap(t *testing.T, name, query string, most int) {
 		if _, err := fmt.Sscan(m[1], &n); err != nil || n > most {
 			t.Errorf("%s reads %s rows:\n%s", name, m[1], text)
 		}
+	}
+}
+
+func TestThePayListIsReadAlongItsIndexSoonestFirst(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	s.exec(t, `INSERT INTO orders SELECT @m, gen_random_uuid(), @store, 'e' || i, 'N' || i, now(), now(), 'APPROVED', 'PAID', '', CASE WHEN i = 3 THEN 'cancelled' ELSE 'open' END, now(),
+		'USD', 1, 0, '', '', '', 'US', false, false, false, CASE WHEN i = 3 THEN 'closed' ELSE 'awaiting_payment' END, '', '', '[]', 0, false, NULL, '', NULL, now(), 0, 1, now(), now()
+		FROM generate_series(1, 20000) i`, map[string]any{"m": s.m, "store": s.store})
+	s.exec(t, `INSERT INTO supplier_orders (merchant_id, id, order_id, account_id, state, origin, epoch, out_order_id, request_sha256, note, error_code, error_detail, external_id, supplier_store_id,
+		supplier_store_name, status, logistics_status, end_reason, stage_status, stage_logistics, stage_seq, shipped_seen, stage, pay_by, amount_minor, amount_currency, fetch_seq, applied_seq,
+		check_failures, created_at, updated_at)
+		SELECT merchant_id, gen_random_uuid(), id, @account, 'placed', 'placed', 1, '', '', '', '', '', '8' || external_id, '', '', '', '', '', '', '', 0, false,
+		CASE WHEN n <= 130 THEN 'unpaid' ELSE 'paid' END, CASE WHEN n % 3 > 0 THEN now() + (n % 7) * interval '1 hour' END, n, CASE WHEN n % 10 = 0 THEN '' WHEN n % 2 = 0 THEN 'USD' ELSE 'EUR' END, 0, 0, 0, now(), now()
+		FROM (SELECT *, substr(external_id, 2)::int AS n FROM orders) o`, map[string]any{"account": s.account})
+	s.exec(t, "ANALYZE orders, supplier_orders")
+	var got []orders.PayItem
+	f := orders.PayFilter{Limit: 20}
+	for {
+		list, err := s.PayList(t.Context(), s.m, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, list.Items...)
+		n := 0
+		for _, total := range list.Totals {
+			n += total.Orders
+		}
+		if n != 129 || len(list.Totals) != 3 {
+			t.Fatalf("%+v", list.Totals)
+		}
+		if f.Cursor = list.Next; f.Cursor == "" {
+			break
+		}
+	}
+	if len(got) != 129 || !slices.IsSortedFunc(got, func(a, b orders.PayItem) int {
+		return cmp.Or(a.Sort.Compare(b.Sort), strings.Compare(string(a.SupplierOrderID), string(b.SupplierOrderID)))
+	}) || got[0].PayBy == nil || got[128].PayBy != nil {
+		t.Errorf("%d entries, or in disorder", len(got))
+	}
+	if list, err := s.PayList(t.Context(), s.m, orders.PayFilter{Limit: 5, StoreID: s.account}); err != nil || len(list.Items)+len(list.Totals) != 0 {
+		t.Errorf("of another store %+v %v", list, err)
+	}
+	if list, err := s.PayList(t.Context(), s.m, orders.PayFilter{Limit: 5, StoreID: s.store, AccountID: s.account}); err != nil || len(list.Items) != 5 {
+		t.Errorf("of store and account %d %v", len(list.Items), err)
+	}
+	if _, err := s.PayList(t.Context(), s.m, orders.PayFilter{Limit: 5, Cursor: "nonsense"}); models.AsError(err).Code != "cursor_invalid" {
+		t.Errorf("got %v", err)
+	}
+	var mu sync.Mutex
+	var asked []string
+	if err := s.db.Read(t.Context()).Callback().Row().After("gorm:row").Register("spy", func(q *gorm.DB) {
+		mu.Lock()
+		defer mu.Unlock()
+		if sql := q.Explain(q.Statement.SQL.String(), q.Statement.Vars...); strings.Contains(sql, "supplier_orders AS s") {
+			asked = append(asked, sql)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []orders.PayFilter{{Limit: 20}, {Limit: 20, AccountID: s.account}, {Limit: 20, StoreID: s.store}} {
+		if _, err := s.PayList(t.Context(), s.m, f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(asked) != 6 {
+		t.Errorf("%d queries were seen", len(asked))
+	}
+	for _, query := range asked {
+		var plan []string
+		if err := s.db.Read(t.Context()).Raw("EXPLAIN (ANALYZE, BUFFERS OFF) " + query).Scan(&plan).Error; err != nil {
+			t.Fatal(err)
+		}
+		if text := strings.Join(plan, "\n"); !strings.Contains(text, "supplier_orders_pay_list") && !strings.Contains(text, "supplier_orders_open") || strings.Contains(text, "Seq Scan") {
+			t.Errorf("%s\n%s", query, text)
+		}
+	}
+}
+
+func TestWhatTheStoreWasNotToldOfAVoidParcelIsNotToldAnyMore(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	told := func(name string) (id, supplierOrder models.ID, p models.Push) {
+		t.Helper()
+		c, err := s.receive(snapshot(name, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		number := "82" + strings.TrimPrefix(name, "v")
+		answer := models.SupplierAnswer{Number: number, Status: "WAIT_BUYER_ACCEPT_GOODS", PaidAt: &start, Lines: []models.SupplierAnswerLine{{ProductID: "1", SKUID: "sku-cup", Quantity: 2}}}
+		if _, err := s.apply(c.OrderID, orders.Linked{
+			AccountID: s.account, Number: number, ID: &supplierOrder, Answer: answer, Lines: []orders.PlannedLine{{LineID: "a", Quantity: 2, ProductID: "1", SKUID: "sku-cup"}},
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.apply(c.OrderID, orders.SupplierAnswered{SupplierOrderID: supplierOrder, Seq: 1, Answer: answer, Tracking: []models.TrackedParcel{{Number: "LP" + number}}}); err != nil {
+			t.Fatal(err)
+		}
+		return c.OrderID, supplierOrder, s.truth(t, c.OrderID).Pushes[0]
+	}
+	do := func(id models.ID, f orders.Fact) {
+		t.Helper()
+		if _, err := s.apply(id, f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mismatch := func(d orders.Detail) bool {
+		return slices.ContainsFunc(d.Flags, func(f models.Flag) bool { return f.Code == models.FlagMismatch })
+	}
+
+	id, so, _ := told("v000000001")
+	do(id, orders.SupplierUnlinked{SupplierOrderID: so})
+	if d := s.truth(t, id); len(d.Pushes) != 0 || d.Parcels[0].VoidedAt == nil || len(d.Parcels[0].Items) != 0 || mismatch(d) {
+		t.Errorf("never told: %+v, %+v", d.Pushes, d.Parcels)
+	}
+
+	id, so, p := told("v000000002")
+	do(id, orders.PushClaimed{PushID: p.ID, Until: time.Now().Add(time.Hour)})
+	do(id, orders.SupplierUnlinked{SupplierOrderID: so})
+	if d := s.truth(t, id); len(d.Pushes) != 1 || d.Pushes[0].State != models.PushRefused || mismatch(d) {
+		t.Errorf("while it is being told: %+v", d.Pushes)
+	}
+	do(id, orders.PushResult{PushID: p.ID, State: models.PushConfirmed, FulfillmentID: "f", Number: p.WantedNumber, Lines: p.WantedLines})
+	d := s.truth(t, id)
+	if !mismatch(d) || d.Pushes[0].State == models.PushConfirmed {
+		t.Errorf("told after all, nobody is warned: %+v", d.Pushes)
+	}
+	if _, err := s.apply(id, orders.PushRequested{PushID: p.ID}); models.AsError(err).Code != "parcel_void" {
+		t.Errorf("told again: %v", err)
 	}
 }

@@ -20,7 +20,11 @@ type PlacementPlanned struct {
 	AccountID models.ID
 	Groups    []PlannedGroup
 	Note      string
-	NotBefore *time.Time // end of the hold window; nil: at once
+	NotBefore *time.Time   // end of the hold window; nil: at once
+	Auto      bool         // by the merchant's rule
+	IDs       *[]models.ID // filled in, when given
+
+	replaces *models.ID
 }
 
 // PlannedGroup is what one purchase will hold.
@@ -35,17 +39,26 @@ type PlannedLine struct {
 	LineID                    string
 	Quantity                  int
 	ProductID, SKUID, SKUAttr string
+	Rank                      int // 1: from the fallback supplier
 }
 
 func (f PlacementPlanned) apply(c *change) error {
-	if err := c.mayBuy(); err != nil {
-		return err
+	if e := c.facts.Order.WhyNotBought(); e != nil {
+		return e
 	}
+	if o := c.facts.Order; o.Held(c.tx.Now) {
+		return models.Errorf(models.Conflict, "order_held", "This order is held by %s (%s). Release it first. Nothing was bought.", o.HeldBy, orNone(o.HeldWhy))
+	}
+	return c.plan(f)
+}
+
+// plan writes the intents.
+func (c *change) plan(f PlacementPlanned) error {
 	for _, g := range f.Groups {
 		id := database.NewID()
 		s := models.SupplierOrder{
 			MerchantID: c.result.MerchantID, ID: id, OrderID: c.result.OrderID, AccountID: f.AccountID,
-			State: models.PlacementPlanned, Origin: models.OriginPlaced, OutOrderID: purchaseKey(id), Note: f.Note, NotBefore: f.NotBefore,
+			State: models.PlacementPlanned, Origin: models.OriginPlaced, OutOrderID: purchaseKey(id), Note: f.Note, NotBefore: f.NotBefore, Auto: f.Auto, Replaces: f.replaces,
 			SupplierStoreID: g.SupplierStoreID, SupplierStoreName: g.SupplierStoreName, CreatedAt: c.tx.Now, UpdatedAt: c.tx.Now,
 		}
 		for _, l := range g.Lines {
@@ -54,14 +67,27 @@ func (f PlacementPlanned) apply(c *change) error {
 			}
 			s.Lines = append(s.Lines, models.SupplierLine{
 				MerchantID: s.MerchantID, SupplierOrderID: id, OrderID: s.OrderID, LineID: l.LineID,
-				Part: c.freePart(l.LineID), ProductID: l.ProductID, SKUID: l.SKUID, SKUAttr: l.SKUAttr, Quantity: l.Quantity, Live: true,
+				Part: c.freePart(l.LineID), ProductID: l.ProductID, SKUID: l.SKUID, SKUAttr: l.SKUAttr, Rank: l.Rank, Quantity: l.Quantity, Live: true,
 			})
 		}
 		c.facts.SupplierOrders = append(c.facts.SupplierOrders, s)
-		c.event(models.EventPlacementPlanned, fmt.Sprintf("%s to be bought from %s.", units(s.Lines), orNone(g.SupplierStoreName)),
-			map[string]any{"supplier_order_id": id, "account_id": f.AccountID})
+		if f.IDs != nil {
+			*f.IDs = append(*f.IDs, id)
+		}
+		c.event(models.EventPlacementPlanned, plannedText(s, g), map[string]any{"supplier_order_id": id, "account_id": f.AccountID, "auto": f.Auto})
 	}
 	return nil
+}
+
+func plannedText(s models.SupplierOrder, g PlannedGroup) string {
+	text := fmt.Sprintf("%s to be bought from %s", units(s.Lines), orNone(g.SupplierStoreName))
+	if s.Auto {
+		text += " by the merchant's rule"
+	}
+	if s.NotBefore != nil {
+		text += ", not before " + s.NotBefore.UTC().Format("2006-01-02 15:04") + " UTC"
+	}
+	return text + "."
 }
 
 // purchaseKey is our order number at AliExpress: digits only, made from the intent's id, so that it exists before the call
@@ -88,22 +114,6 @@ func units(lines []models.SupplierLine) string {
 		return "1 unit"
 	}
 	return fmt.Sprintf("%d units", n)
-}
-
-// mayBuy is the gate before money: captured, not cancelled, not imported, and to a buyer's address.
-func (c *change) mayBuy() error {
-	o := c.facts.Order
-	switch {
-	case o.Gate.Dead():
-		return models.Errorf(models.Conflict, "order_not_wanted", "The store no longer wants this order (%s). Nothing was bought.", o.Gate)
-	case o.Gate != models.GateOpen:
-		return models.Errorf(models.Conflict, "order_not_paid", "The store has not captured the payment (%s). Nothing was bought.", orNone(o.PaymentStatus))
-	case o.Imported:
-		return models.Errorf(models.Conflict, "order_imported", "The store imported this order from elsewhere. Nothing was bought.")
-	case o.Pickup:
-		return models.Errorf(models.Conflict, "order_is_pickup", "The buyer collects this order at a pickup place, so there is no address to send goods to. Nothing was bought.")
-	}
-	return nil
 }
 
 // canCover keeps the sum of what is bought within what is owed (I9).
@@ -164,17 +174,37 @@ type PlacementApproved struct {
 	SupplierOrderID models.ID
 	Request         []byte // a models.PurchaseRequest as JSON
 	SHA256          string
+	DeliverTo       string                // the fingerprint of its address; empty is not compared
+	Lines           []models.SupplierLine // what it was made for; nil is not compared
 }
 
 func (f PlacementApproved) apply(c *change) error {
+	if c.elsewhere(f.DeliverTo) {
+		return stale()
+	}
 	s, err := c.move(f.SupplierOrderID, models.PlacementPlanned, models.PlacementApproved)
 	if err != nil {
 		return err
 	}
-	s.Request, s.RequestSHA256 = f.Request, f.SHA256
+	if f.Lines != nil && !slices.Equal(f.Lines, s.Lines) {
+		return stale()
+	}
+	s.Request, s.RequestSHA256, s.AddressSHA256, s.ApprovedAt = f.Request, f.SHA256, f.DeliverTo, &c.tx.Now
 	c.event(models.EventPlacementApproved, "Stock, price and shipping were checked; the purchase is ready to be sent.",
 		map[string]any{"supplier_order_id": s.ID, "request_sha256": f.SHA256})
 	return nil
+}
+
+// stale answers a preflight that was made for what the order was before.
+func stale() error {
+	return models.Errorf(models.Conflict, "order_changed", "The order changed while it was being checked; it is checked again.")
+}
+
+// elsewhere reports whether an address is no longer the one that purchases go to. Where a fingerprint is missing (it was not
+// always kept) nothing can be said.
+func (c *change) elsewhere(fingerprint string) bool {
+	now := c.facts.Order.DeliverTo()
+	return fingerprint != "" && now != "" && fingerprint != now
 }
 
 // move takes a placement from one state to a next one, or answers Conflict when it is elsewhere by now. That models.PlacementNext
@@ -195,6 +225,7 @@ func (c *change) move(id models.ID, from, next models.PlacementState) (*models.S
 type PlacementRefused struct {
 	SupplierOrderID models.ID
 	Err             *models.Error
+	Failed          []string // the lines that their supplier cannot deliver; they may go to its fallback
 }
 
 func (f PlacementRefused) apply(c *change) error {
@@ -203,12 +234,18 @@ func (f PlacementRefused) apply(c *change) error {
 		return err
 	}
 	c.reject(s, f.Err)
-	return nil
+	if s.Epoch > 0 {
+		return nil // an earlier try may exist after all: a person decides
+	}
+	return c.fallBack(*s, f.Failed)
 }
 
 func (c *change) reject(s *models.SupplierOrder, e *models.Error) {
-	s.State, s.ErrorCode, s.ErrorDetail, s.LeaseUntil = models.PlacementRejected, e.Code, e.Detail, nil
-	c.event(models.EventPlacementRejected, "Not bought: "+e.Detail, map[string]any{"supplier_order_id": s.ID, "code": e.Code})
+	s.State, s.ErrorCode, s.ErrorDetail, s.ErrorFields, s.LeaseUntil = models.PlacementRejected, e.Code, e.Detail, e.Fields, nil
+	for i := range s.Lines {
+		s.Lines[i].Live = false
+	}
+	c.event(models.EventPlacementRejected, "Not bought: "+e.Detail, map[string]any{"supplier_order_id": s.ID, "code": e.Code, "fields": e.Fields})
 }
 
 // PlacementClaimed takes an approved placement for one sending. From here nobody else may send it, ever. What was approved
@@ -237,7 +274,19 @@ func (f PlacementClaimed) apply(c *change) error {
 	if s.State != models.PlacementApproved {
 		return models.Errorf(models.Conflict, "placement_moved_on", "This placement is %s: it is not there to be sent.", s.State)
 	}
-	if f.Claim.Why = c.stillStands(*s, f.SHA256, &f.Claim.Request); f.Claim.Why != nil {
+	if s.RequestSHA256 != f.SHA256 {
+		return models.Errorf(models.Conflict, "placement_moved_on", "What was approved has been made anew meanwhile.")
+	}
+	wanted := c.facts.Order.WhyNotBought()
+	if wait := c.facts.WaitOf(*s); wanted == nil && wait != models.WaitNone {
+		return models.Errorf(models.Conflict, "placement_waits", "This placement waits (%s): it is not to be sent now.", wait)
+	}
+	if wanted == nil && c.elsewhere(s.AddressSHA256) {
+		c.remake(s, "Its address has changed since it was checked")
+		f.Claim.Why = models.AsError(stale())
+		return nil
+	}
+	if f.Claim.Why = c.stillStands(*s, &f.Claim.Request); f.Claim.Why != nil {
 		c.reject(s, f.Claim.Why)
 		return nil //nolint:nilerr // that it no longer stands is a result, told by the claim
 	}
@@ -250,12 +299,9 @@ func (f PlacementClaimed) apply(c *change) error {
 	return nil
 }
 
-func (c *change) stillStands(s models.SupplierOrder, sha256 string, request *models.PurchaseRequest) *models.Error {
-	if err := c.mayBuy(); err != nil {
-		return models.AsError(err)
-	}
-	if s.RequestSHA256 != sha256 {
-		return models.Errorf(models.Conflict, "order_changed", "What was approved is no longer what would be sent. Nothing was bought.")
+func (c *change) stillStands(s models.SupplierOrder, request *models.PurchaseRequest) *models.Error {
+	if e := c.facts.Order.WhyNotBought(); e != nil {
+		return e
 	}
 	if err := json.Unmarshal(s.Request, request); err != nil {
 		return models.Errorf(models.Internal, "request_unreadable", "The frozen purchase cannot be read. Nothing was bought.").Because(err)
@@ -327,7 +373,9 @@ func (a *attempt) save(tx database.Tx) error {
 		numbers = []string{}
 	}
 	err := tx.Exec(`INSERT INTO placement_attempts (merchant_id, supplier_order_id, epoch, request_sha256, class, numbers, answer, error, at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (merchant_id, supplier_order_id, epoch) DO NOTHING`,
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (merchant_id, supplier_order_id, epoch) DO UPDATE
+		SET class = excluded.class, numbers = excluded.numbers, answer = excluded.answer, error = excluded.error
+		WHERE placement_attempts.class = 'unknown' AND placement_attempts.answer IS NULL`,
 		a.merchant, a.order.ID, a.sent.Epoch, a.order.RequestSHA256, a.sent.Result.Class, asJSON(numbers), a.sent.Result.Answer, text, tx.Now).Error
 	if err != nil {
 		return fmt.Errorf("keep the attempt of %s: %w", a.order.ID, err)
@@ -342,7 +390,8 @@ func (f PlacementSent) apply(c *change) error {
 	}
 	c.attempt = &attempt{c.result.MerchantID, *s, f}
 	// The lease ran out before the answer came; a number counts even after a person has said that there is none.
-	late := s.Epoch == f.Epoch && (s.State == models.PlacementUnknown || s.State == models.PlacementApproved && f.Result.Class == models.ClassPlaced)
+	back := s.State == models.PlacementApproved || s.State == models.PlacementPlanned && s.Epoch > 0
+	late := s.Epoch == f.Epoch && (s.State == models.PlacementUnknown || back && f.Result.Class == models.ClassPlaced)
 	if (s.State != models.PlacementSending || s.Epoch != f.Epoch) && !late {
 		c.tooLate(s, f)
 		return nil
@@ -353,6 +402,7 @@ func (f PlacementSent) apply(c *change) error {
 		c.placed(s, f.Result.Numbers)
 	case models.ClassRejected:
 		c.reject(s, f.Result.Err) // also when late: it is the answer to this very call
+		return c.fallBackFromSale(*s)
 	case models.ClassNotExecuted:
 		if f.Result.Err.Kind == models.Invalid { // the same again would be refused again
 			c.reject(s, f.Result.Err)
@@ -399,6 +449,7 @@ func (c *change) unsure(s *models.SupplierOrder, why string) {
 	if s.State == models.PlacementUnknown {
 		return
 	}
+	c.result.Unsure = true
 	s.State, s.UnsureSince, s.ErrorCode, s.ErrorDetail, s.LeaseUntil = models.PlacementUnknown, &c.tx.Now, "placement_unknown", why, nil
 	c.event(models.EventPlacementUnknown, "It is not known whether AliExpress has taken the purchase: "+why, map[string]any{"supplier_order_id": s.ID, "epoch": s.Epoch})
 }
@@ -412,7 +463,9 @@ func (f PlacementExpired) apply(c *change) error {
 		return err
 	}
 	if s.State == models.PlacementSending && s.LeaseUntil != nil && !s.LeaseUntil.After(c.tx.Now) {
-		c.unsure(s, "the program stopped before it heard the answer.")
+		const why = "the program stopped before it heard the answer."
+		c.attempt = &attempt{c.result.MerchantID, *s, PlacementSent{s.ID, s.Epoch, models.PlaceResult{Class: models.ClassUnknown, Err: models.Errorf(models.Unknown, "placement_unknown", why)}}}
+		c.unsure(s, why)
 	}
 	return nil
 }
@@ -455,6 +508,7 @@ type Linked struct {
 	Number    string
 	Lines     []PlannedLine
 	Answer    models.SupplierAnswer
+	Warnings  []string   // codes of what a person was warned of
 	ID        *models.ID // filled in
 }
 
@@ -474,13 +528,13 @@ func (f Linked) apply(c *change) error {
 		}
 		s.Lines = append(s.Lines, models.SupplierLine{
 			MerchantID: s.MerchantID, SupplierOrderID: id, OrderID: s.OrderID, LineID: l.LineID,
-			Part: c.freePart(l.LineID), ProductID: l.ProductID, SKUID: l.SKUID, SKUAttr: l.SKUAttr, Quantity: l.Quantity, Live: true,
+			Part: c.freePart(l.LineID), ProductID: l.ProductID, SKUID: l.SKUID, SKUAttr: l.SKUAttr, Rank: l.Rank, Quantity: l.Quantity, Live: true,
 		})
 	}
 	s.Observe(f.Answer, 0)
 	s.LastCheckedAt = &c.tx.Now
 	c.facts.SupplierOrders = append(c.facts.SupplierOrders, s)
 	c.event(models.EventSupplierLinked, fmt.Sprintf("AliExpress order %s was bought by hand and linked to %s.", f.Number, units(s.Lines)),
-		map[string]any{"supplier_order_id": id, "number": f.Number, "status": s.Status})
+		map[string]any{"supplier_order_id": id, "number": f.Number, "status": s.Status, "warnings": f.Warnings})
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -53,6 +54,24 @@ func decodeCursor(s string) (c cursor, err error) {
 
 // List gives one page of a merchant's orders, newest first, read along an index whatever the filter.
 func (s *Service) List(ctx context.Context, m models.MerchantID, f Filter) (Page, error) {
+	q, err := s.filtered(ctx, m, f)
+	if err != nil {
+		return Page{}, err
+	}
+	page := Page{Orders: []models.Order{}}
+	if err := q.Order("orders.placed_at DESC, orders.id DESC").Limit(f.Limit + 1).Find(&page.Orders).Error; err != nil {
+		return Page{}, fmt.Errorf("list orders: %w", database.Err(err))
+	}
+	if len(page.Orders) > f.Limit {
+		page.Orders = page.Orders[:f.Limit]
+		last := page.Orders[f.Limit-1]
+		page.Next = cursor{last.PlacedAt, last.ID}.encode()
+	}
+	return page, nil
+}
+
+// filtered narrows to the orders that a list holds, beyond its cursor.
+func (s *Service) filtered(ctx context.Context, m models.MerchantID, f Filter) (*gorm.DB, error) {
 	q := s.db.Read(ctx).Where("orders.merchant_id = ?", m)
 	if f.Tab != "" {
 		q = q.Where("orders.tab = ?", f.Tab)
@@ -78,20 +97,11 @@ func (s *Service) List(ctx context.Context, m models.MerchantID, f Filter) (Page
 	if f.Cursor != "" {
 		at, err := decodeCursor(f.Cursor)
 		if err != nil {
-			return Page{}, err
+			return nil, err
 		}
 		q = q.Where("(orders.placed_at, orders.id) < (?, ?)", at.At, at.ID)
 	}
-	page := Page{Orders: []models.Order{}}
-	if err := q.Order("orders.placed_at DESC, orders.id DESC").Limit(f.Limit + 1).Find(&page.Orders).Error; err != nil {
-		return Page{}, fmt.Errorf("list orders: %w", database.Err(err))
-	}
-	if len(page.Orders) > f.Limit {
-		page.Orders = page.Orders[:f.Limit]
-		last := page.Orders[f.Limit-1]
-		page.Next = cursor{last.PlacedAt, last.ID}.encode()
-	}
-	return page, nil
+	return q, nil
 }
 
 // search narrows to the orders that a text names: exactly by any number or e-mail, else by how a name or e-mail begins.
@@ -140,6 +150,16 @@ type Detail struct {
 	models.Facts
 	Flags     []models.Flag // open ones
 	Recipient models.Address
+	// PurchaseAddress is where purchases go instead; nil: to the recipient.
+	PurchaseAddress *models.Address
+}
+
+// ShipTo is the address that a purchase goes to.
+func (d Detail) ShipTo() models.Address {
+	if d.PurchaseAddress != nil {
+		return *d.PurchaseAddress
+	}
+	return d.Recipient
 }
 
 // Detail reads one order with everything that hangs on it. It answers NotFound for an order of another merchant.
@@ -158,11 +178,14 @@ func (s *Service) Detail(ctx context.Context, m models.MerchantID, id models.ID)
 	if err := db.Where("merchant_id = ? AND order_id = ? AND closed_at IS NULL", m, id).Order("opened_at, id").Find(&d.Flags).Error; err != nil {
 		return d, fmt.Errorf("read flags: %w", database.Err(err))
 	}
-	var recipient string
-	if err := db.Raw("SELECT coalesce((SELECT recipient::text FROM order_payloads WHERE merchant_id = ? AND order_id = ?), '{}')", m, id).Row().Scan(&recipient); err != nil {
+	var recipient, instead string
+	err := db.Raw(`SELECT clock_timestamp(), coalesce(p.recipient::text, '{}'), coalesce(p.purchase_address::text, 'null')
+		FROM orders o LEFT JOIN order_payloads p ON p.merchant_id = o.merchant_id AND p.order_id = o.id WHERE o.merchant_id = ? AND o.id = ?`, m, id).Row().Scan(&d.Now, &recipient, &instead)
+	if err != nil {
 		return d, fmt.Errorf("read recipient: %w", database.Err(err))
 	}
-	if err := json.Unmarshal([]byte(recipient), &d.Recipient); err != nil {
+	d.Now = d.Now.UTC()
+	if err := errors.Join(json.Unmarshal([]byte(recipient), &d.Recipient), json.Unmarshal([]byte(instead), &d.PurchaseAddress)); err != nil {
 		return d, fmt.Errorf("read recipient: %w", err)
 	}
 	return d, nil

@@ -81,8 +81,10 @@ func readFacts(db *gorm.DB, m models.MerchantID, orderID models.ID, f *models.Fa
 // readRules reads what the merchant has decided in general and about the order's store.
 func readRules(db *gorm.DB, m models.MerchantID, storeID models.ID, r *models.Rules) error {
 	var merchant, store string
-	row := db.Raw("SELECT m.settings::text, c.settings::text FROM merchants m JOIN connections c ON c.merchant_id = m.id WHERE m.id = ? AND c.id = ?", m, storeID).Row()
-	if err := row.Scan(&merchant, &store); err != nil {
+	row := db.Raw(`SELECT m.settings::text, c.settings::text, m.auto_place_since, m.placing_tripped_at, m.placing_tripped_why, m.placing_resumed_at
+		FROM merchants m JOIN connections c ON c.merchant_id = m.id WHERE m.id = ? AND c.id = ?`, m, storeID).Row()
+	p := &r.Placing
+	if err := row.Scan(&merchant, &store, &p.AutoPlaceSince, &p.PlacingTrippedAt, &p.PlacingTrippedWhy, &p.PlacingResumedAt); err != nil {
 		return fmt.Errorf("read the settings: %w", database.Err(err))
 	}
 	if err := errors.Join(json.Unmarshal([]byte(merchant), &r.Merchant), json.Unmarshal([]byte(store), &r.Store)); err != nil {
@@ -175,6 +177,12 @@ func (c *change) saveRecords() error {
 			return fmt.Errorf("keep the payload of order %s: %w", c.result.OrderID, err)
 		}
 	}
+	if c.address != nil {
+		err := c.tx.Exec("UPDATE order_payloads SET purchase_address = ?::jsonb WHERE merchant_id = ? AND order_id = ?", addressJSON(*c.address), c.result.MerchantID, c.result.OrderID).Error
+		if err != nil {
+			return fmt.Errorf("keep the purchase address of order %s: %w", c.result.OrderID, err)
+		}
+	}
 	if c.attempt != nil {
 		if err := c.attempt.save(c.tx); err != nil {
 			return err
@@ -187,6 +195,15 @@ func (c *change) saveRecords() error {
 		return fmt.Errorf("append events of order %s: %w", c.result.OrderID, err)
 	}
 	return nil
+}
+
+// addressJSON is null for the address that says nothing.
+func addressJSON(a models.Address) *string {
+	if a == (models.Address{}) {
+		return nil
+	}
+	text := asJSON(a)
+	return &text
 }
 
 // bareOrders are the supplier orders without their lines, and without the counter that NextFetch moves outside the lock.

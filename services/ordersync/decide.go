@@ -18,6 +18,16 @@ func (s *Service) Decide(ctx context.Context, m models.MerchantID, zone string, 
 	})
 }
 
+// ResumePlacing lets placing go on that stopped by itself, and has what waits looked at.
+func (s *Service) ResumePlacing(ctx context.Context, m models.MerchantID, actor models.Actor) error {
+	return s.db.InTx(ctx, func(tx database.Tx) error {
+		if err := s.accounts.ResumePlacing(tx, m); err != nil {
+			return err
+		}
+		return tx.Enqueue(RerollArgs{MerchantID: m, Actor: actor})
+	})
+}
+
 // DecideStore replaces what a merchant has decided about one store, likewise.
 func (s *Service) DecideStore(ctx context.Context, m models.MerchantID, store models.ID, settings models.StoreSettings, actor models.Actor) error {
 	if !database.ValidID(string(store)) {
@@ -35,7 +45,11 @@ func (s *Service) DecideStore(ctx context.Context, m models.MerchantID, store mo
 func (s *Service) reroll(ctx context.Context, a RerollArgs) error {
 	return s.eachOrder(ctx, `SELECT id FROM orders WHERE merchant_id = @m AND id > @after AND NOT final AND (@store = '' OR store_id::text = @store) ORDER BY id LIMIT @page`,
 		map[string]any{"m": a.MerchantID, "store": a.StoreID}, func(id models.ID) error {
-			_, err := s.apply(ctx, a.MerchantID, id, orders.By{Actor: a.Actor, Source: models.SourcePerson})
+			by := orders.By{Actor: a.Actor, Source: models.SourcePerson}
+			if a.Actor == models.ActorSystem {
+				by.Source = models.SourceEngine
+			}
+			_, err := s.apply(ctx, a.MerchantID, id, by)
 			return err
 		})
 }

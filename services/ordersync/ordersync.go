@@ -37,6 +37,12 @@ type Supplier interface {
 	Tracking(ctx context.Context, a models.Access, number string) ([]models.TrackedParcel, error)
 	Product(ctx context.Context, a models.Access, productID, shipTo string) (models.SupplierProduct, error)
 	Freight(ctx context.Context, a models.Access, q models.FreightQuery) ([]models.FreightOption, error)
+	// CheckAddress lists what the platform is known not to accept; pointers are into the address.
+	CheckAddress(a models.Address) []models.FieldError
+	// CheckNote says why a note to the seller cannot be sent; nil when it can.
+	CheckNote(note string) error
+	// OrderPage is where a person pays or cancels an order.
+	OrderPage(number string) string
 	Place(ctx context.Context, a models.Access, req models.PurchaseRequest, beforeSend func() bool) models.PlaceResult
 	ParsePush(app models.App, authorization string, body []byte) (models.SupplierEvent, error)
 	PushAccount(body []byte) string
@@ -103,6 +109,9 @@ func (s *Service) lag(m models.MerchantID, connection models.ID, hop models.Hop,
 func (s *Service) change(ctx context.Context, let func(database.Tx) (orders.Changes, error)) (c orders.Changes, err error) {
 	err = s.db.InTx(ctx, func(tx database.Tx) error {
 		if c, err = let(tx); err != nil {
+			return err
+		}
+		if err := s.follow(tx, &c); err != nil {
 			return err
 		}
 		var jobs []river.JobArgs

@@ -11,6 +11,8 @@ import (
 	"sort"
 	"time"
 
+	"gorm.io/gorm"
+
 	"waybill/models"
 	"waybill/services/database"
 	"waybill/services/orders"
@@ -34,38 +36,54 @@ type LineQuantity struct {
 // Asking again for what is being bought already gives the placements that are under way. Errors: order_not_paid,
 // order_not_wanted, no_supplier, already_being_placed, account_needed.
 func (s *Service) Plan(ctx context.Context, m models.MerchantID, orderID models.ID, r PlanRequest, by orders.By) ([]models.SupplierOrder, error) {
+	planned, _, err := s.plan(ctx, m, orderID, r, by)
+	return planned, err
+}
+
+// plan also says whether the placements are new.
+func (s *Service) plan(ctx context.Context, m models.MerchantID, orderID models.ID, r PlanRequest, by orders.By) (placements []models.SupplierOrder, isNew bool, err error) {
 	d, err := s.orders.Detail(ctx, m, orderID)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	account, err := s.supplierAccount(ctx, m, r.AccountID)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	lines := r.Lines
 	if len(lines) == 0 {
 		if lines = unbought(d.Facts); len(lines) == 0 {
 			if under := underWay(d.Facts); len(under) > 0 {
-				return under, nil
+				return under, false, nil
 			}
-			return nil, models.Errorf(models.Conflict, "nothing_to_buy", "Nothing of this order is left to be bought.")
+			return nil, false, models.Errorf(models.Conflict, "nothing_to_buy", "Nothing of this order is left to be bought.")
 		}
 	}
-	groups, err := s.group(ctx, m, d, merged(lines))
+	sup, err := suppliersOf(s.db.Read(ctx), d.Facts)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	if _, err := s.apply(ctx, m, orderID, by, orders.PlacementPlanned{AccountID: account.ID, Groups: groups, Note: r.Note, NotBefore: r.NotBefore}); err != nil {
+	groups, err := group(d.Facts, sup, merged(lines))
+	if err != nil {
+		return nil, false, err
+	}
+	var ids []models.ID
+	if _, err := s.apply(ctx, m, orderID, by, orders.PlacementPlanned{AccountID: account.ID, Groups: groups, Note: r.Note, NotBefore: r.NotBefore, IDs: &ids}); err != nil {
 		if again := s.sameAgain(ctx, m, orderID, r, err); again != nil {
-			return again, nil
+			return again, false, nil
 		}
-		return nil, err
+		return nil, false, err
 	}
 	after, err := s.orders.Detail(ctx, m, orderID)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return fresh(d.SupplierOrders, after.SupplierOrders), nil
+	for _, id := range ids {
+		if so, ok := supplierOrderIn(after, id); ok {
+			placements = append(placements, so)
+		}
+	}
+	return placements, true, nil
 }
 
 // merged sums what is named twice.
@@ -93,16 +111,6 @@ func (s *Service) sameAgain(ctx context.Context, m models.MerchantID, orderID mo
 	return underWay(d.Facts)
 }
 
-func fresh(before, after []models.SupplierOrder) []models.SupplierOrder {
-	var out []models.SupplierOrder
-	for _, a := range after {
-		if !slices.ContainsFunc(before, func(b models.SupplierOrder) bool { return b.ID == a.ID }) {
-			out = append(out, a)
-		}
-	}
-	return out
-}
-
 func underWay(f models.Facts) []models.SupplierOrder {
 	var out []models.SupplierOrder
 	for _, so := range f.SupplierOrders {
@@ -117,15 +125,7 @@ func underWay(f models.Facts) []models.SupplierOrder {
 func unbought(f models.Facts) []LineQuantity {
 	var out []LineQuantity
 	for _, l := range f.Lines {
-		n := l.Live()
-		for _, so := range f.SupplierOrders {
-			for _, sl := range so.Lines {
-				if sl.LineID == l.LineID && sl.Live {
-					n -= sl.Quantity
-				}
-			}
-		}
-		if n > 0 {
+		if n := f.Unbought(l); n > 0 {
 			out = append(out, LineQuantity{l.LineID, n})
 		}
 	}
@@ -156,20 +156,16 @@ func (s *Service) supplierAccount(ctx context.Context, m models.MerchantID, id m
 }
 
 // group sorts lines by the AliExpress store that sells them: each store gets a call of its own.
-func (s *Service) group(ctx context.Context, m models.MerchantID, d orders.Detail, lines []LineQuantity) ([]orders.PlannedGroup, error) {
-	mappings, err := s.mappings(ctx, m, d)
-	if err != nil {
-		return nil, err
-	}
+func group(f models.Facts, sup suppliers, lines []LineQuantity) ([]orders.PlannedGroup, error) {
 	var groups []orders.PlannedGroup
 	var unmapped []models.FieldError
 	for i, lq := range lines {
-		line, ok := lineIn(d, lq.LineID)
+		line, ok := lineOf(f, lq.LineID)
 		if !ok {
 			return nil, models.Errorf(models.NotFound, "line_not_found", "This order has no line %q.", lq.LineID)
 		}
-		mp, ok := mappings[line.VariantKey]
-		if !ok || mp.Role != models.RoleDropship {
+		mp, ok := sup.of(line, 0)
+		if !ok {
 			unmapped = append(unmapped, models.FieldError{Pointer: fmt.Sprintf("/lines/%d", i), Reason: fmt.Sprintf("%q has no supplier; map it first", line.Name)})
 			continue
 		}
@@ -191,8 +187,10 @@ func (s *Service) group(ctx context.Context, m models.MerchantID, d orders.Detai
 	return groups, nil
 }
 
-func lineIn(d orders.Detail, id string) (models.Line, bool) {
-	for _, l := range d.Lines {
+func lineIn(d orders.Detail, id string) (models.Line, bool) { return lineOf(d.Facts, id) }
+
+func lineOf(f models.Facts, id string) (models.Line, bool) {
+	for _, l := range f.Lines {
 		if l.LineID == id {
 			return l, true
 		}
@@ -200,24 +198,33 @@ func lineIn(d orders.Detail, id string) (models.Line, bool) {
 	return models.Line{}, false
 }
 
-// mappings reads the suppliers of an order's variants, by variant key.
-func (s *Service) mappings(ctx context.Context, m models.MerchantID, d orders.Detail) (map[string]models.ProductMapping, error) {
-	keys := make([]string, len(d.Lines))
-	for i, l := range d.Lines {
+// suppliers are the product mappings of an order's variants: of each its supplier and, where there is one, its fallback.
+type suppliers []models.ProductMapping
+
+// of finds the supplier of a line, or its fallback.
+func (sup suppliers) of(line models.Line, rank int) (models.ProductMapping, bool) {
+	for _, mp := range sup {
+		if mp.VariantKey == line.VariantKey && mp.Rank == rank && mp.Role == models.RoleDropship {
+			return mp, true
+		}
+	}
+	return models.ProductMapping{}, false
+}
+
+// suppliersOf reads where an order's variants are bought.
+func suppliersOf(db *gorm.DB, f models.Facts) (suppliers, error) {
+	keys := make([]string, len(f.Lines))
+	for i, l := range f.Lines {
 		keys[i] = l.VariantKey
 	}
-	var rows []models.ProductMapping
+	var rows suppliers
 	if len(keys) > 0 {
-		err := s.db.Read(ctx).Where("merchant_id = ? AND store_id = ? AND rank = 0 AND variant_key IN ?", m, d.Order.StoreID, keys).Find(&rows).Error
+		err := db.Where("merchant_id = ? AND store_id = ? AND variant_key IN ?", f.Order.MerchantID, f.Order.StoreID, keys).Order("rank").Find(&rows).Error
 		if err != nil {
 			return nil, fmt.Errorf("read product mappings: %w", database.Err(err))
 		}
 	}
-	out := make(map[string]models.ProductMapping, len(rows))
-	for _, r := range rows {
-		out[r.VariantKey] = r
-	}
-	return out, nil
+	return rows, nil
 }
 
 // place takes a placement as far as it can go: preflight, claim, send once, record. Each step is a state that survives the
@@ -232,11 +239,18 @@ func (s *Service) place(ctx context.Context, m models.MerchantID, id models.ID) 
 		return err
 	}
 	so, _ := supplierOrderIn(d, id)
-	if so.State != models.PlacementPlanned && so.State != models.PlacementApproved {
-		return nil
+	if so.State != models.PlacementPlanned && so.State != models.PlacementApproved || waits(d.Facts, so) {
+		return nil // the sweeper comes back when it may be sent
 	}
-	if so.NotBefore != nil && time.Until(*so.NotBefore) > 0 {
-		return nil // the sweeper comes back when the hold window ends
+	if old := so.ApprovedAt; so.State == models.PlacementApproved && old != nil && d.Now.Sub(*old) > approvedFor {
+		fresh, err := s.neverExecuted(ctx, m, so)
+		if err != nil {
+			return err
+		}
+		if fresh {
+			_, err := s.apply(ctx, m, orderID, engine, orders.PlacementRemade{SupplierOrderID: id})
+			return err // and a job follows
+		}
 	}
 	if so.State == models.PlacementPlanned {
 		approved, err := s.preflight(ctx, m, d, so)
@@ -247,14 +261,33 @@ func (s *Service) place(ctx context.Context, m models.MerchantID, id models.ID) 
 	return s.send(ctx, m, orderID, so)
 }
 
+// approvedFor is how long a check of price and stock is believed. What may have been executed once keeps its request, whatever
+// its age: its key stands for these very bytes.
+const approvedFor = 15 * time.Minute
+
+// neverExecuted reports whether it is proved that no try of a placement was executed.
+func (s *Service) neverExecuted(ctx context.Context, m models.MerchantID, so models.SupplierOrder) (bool, error) {
+	if so.Epoch == 0 {
+		return true, nil
+	}
+	var n int
+	err := s.db.Read(ctx).Raw("SELECT count(*) FROM placement_attempts WHERE merchant_id = ? AND supplier_order_id = ? AND class = ?", m, so.ID, models.ClassNotExecuted).Row().Scan(&n)
+	return n == so.Epoch, database.Err(err)
+}
+
+// waits reports whether something keeps a placement from being sent. A cancelled order has nothing to wait for.
+func waits(f models.Facts, so models.SupplierOrder) bool {
+	return f.WaitOf(so) != models.WaitNone && (f.Order.WhyNotBought() == nil || f.WaitOf(so) == models.WaitWindow)
+}
+
 var engine = orders.By{Actor: models.ActorSystem, Source: models.SourceEngine}
 
-// preflight checks stock, price and shipping with AliExpress, which buys nothing, and freezes what will be sent. A reason
-// against buying ends the placement before money; no answer leaves it planned.
+// preflight checks address, stock, price and shipping, which buys nothing, and freezes what will be sent. A reason against
+// buying ends the placement before money; no answer leaves it planned.
 func (s *Service) preflight(ctx context.Context, m models.MerchantID, d orders.Detail, so models.SupplierOrder) (approved bool, err error) {
-	request, err := s.purchase(ctx, m, d, so)
-	if errors.Is(err, models.Rejected) {
-		_, err = s.apply(ctx, m, so.OrderID, engine, orders.PlacementRefused{SupplierOrderID: so.ID, Err: models.AsError(err)})
+	request, failed, err := s.purchase(ctx, m, d, so)
+	if errors.Is(err, models.Rejected) || errors.Is(err, models.Invalid) {
+		_, err = s.apply(ctx, m, so.OrderID, engine, orders.PlacementRefused{SupplierOrderID: so.ID, Err: models.AsError(err), Failed: failed})
 		return false, unlessTaken(err)
 	}
 	if err != nil {
@@ -265,7 +298,14 @@ func (s *Service) preflight(ctx context.Context, m models.MerchantID, d orders.D
 		return false, fmt.Errorf("freeze the purchase: %w", err)
 	}
 	sum := sha256.Sum256(frozen)
-	_, err = s.apply(ctx, m, so.OrderID, engine, orders.PlacementApproved{SupplierOrderID: so.ID, Request: frozen, SHA256: hex.EncodeToString(sum[:])})
+	_, err = s.apply(ctx, m, so.OrderID, engine, orders.PlacementApproved{
+		SupplierOrderID: so.ID, Request: frozen, SHA256: hex.EncodeToString(sum[:]), DeliverTo: models.FingerprintOf(request.Address), Lines: so.Lines,
+	})
+	if models.AsError(err).Code == "order_changed" {
+		e := models.Errorf(models.Unavailable, "order_changed", "The order changed while its purchase was checked.")
+		e.RetryAfter = time.Second
+		return false, e // the job comes back and checks what is true now
+	}
 	return err == nil, unlessTaken(err)
 }
 
@@ -277,72 +317,11 @@ func unlessTaken(err error) error {
 	return err
 }
 
-func (s *Service) purchase(ctx context.Context, m models.MerchantID, d orders.Detail, so models.SupplierOrder) (models.PurchaseRequest, error) {
-	request := models.PurchaseRequest{Key: so.OutOrderID, Address: d.Recipient, Note: so.Note}
-	mappings, err := s.mappings(ctx, m, d)
-	if err != nil {
-		return request, err
-	}
-	for _, sl := range so.Lines {
-		line, _ := lineIn(d, sl.LineID)
-		item, err := s.item(ctx, m, d, so, sl, mappings[line.VariantKey])
-		if err != nil {
-			return request, err
-		}
-		// Two order lines of one variant are one item to the supplier.
-		if at := slices.IndexFunc(request.Items, func(i models.PurchaseItem) bool { return i.ProductID == item.ProductID && i.SKUID == item.SKUID }); at >= 0 {
-			request.Items[at].Quantity += item.Quantity
-			continue
-		}
-		request.Items = append(request.Items, item)
-	}
-	return request, nil
-}
-
-func (s *Service) item(ctx context.Context, m models.MerchantID, d orders.Detail, so models.SupplierOrder, sl models.SupplierLine, mp models.ProductMapping) (models.PurchaseItem, error) {
-	item := models.PurchaseItem{ProductID: sl.ProductID, SKUID: sl.SKUID, SKUAttr: sl.SKUAttr, Quantity: sl.Quantity}
-	product, err := call(ctx, s, m, so.AccountID, models.PurposePlacing, func(a models.Access) (models.SupplierProduct, error) {
-		return s.supplier.Product(ctx, a, sl.ProductID, d.Recipient.Country)
-	})
-	if err != nil {
-		return item, err
-	}
-	at := slices.IndexFunc(product.SKUs, func(k models.SupplierSKU) bool { return k.ID == sl.SKUID })
-	switch {
-	case !product.OnSale:
-		return item, models.Errorf(models.Rejected, "product_gone", "AliExpress no longer sells %q. Nothing was bought.", product.Title)
-	case at < 0:
-		return item, models.Errorf(models.Rejected, "sku_gone", "AliExpress no longer sells this variant of %q. Nothing was bought.", product.Title)
-	case product.SKUs[at].Stock < sl.Quantity:
-		return item, models.Errorf(models.Rejected, "out_of_stock", "AliExpress has %d of %q in stock, %d are needed. Nothing was bought.", product.SKUs[at].Stock, product.Title, sl.Quantity)
-	}
-	sku := product.SKUs[at]
-	item.SKUAttr, item.PriceMinor, item.PriceCurrency = sku.Attr, sku.Price.Minor, sku.Price.Currency
-	if e := orders.AboveCap(mp, item); e != nil {
-		return item, e
-	}
-	options, err := call(ctx, s, m, so.AccountID, models.PurposePlacing, func(a models.Access) ([]models.FreightOption, error) {
-		return s.supplier.Freight(ctx, a, models.FreightQuery{
-			ProductID: sl.ProductID, SKUID: sl.SKUID, Quantity: sl.Quantity,
-			Country: d.Recipient.Country, Region: d.Recipient.Region, City: d.Recipient.City, Currency: sku.Price.Currency,
-		})
-	})
-	if err != nil {
-		return item, err
-	}
-	service, ok := chooseFreight(options, mp.ShippingService)
-	if !ok {
-		return item, models.Errorf(models.Rejected, "no_shipping", "AliExpress does not ship %q to %s. Nothing was bought.", product.Title, d.Recipient.Country)
-	}
-	item.Service = service
-	return item, nil
-}
-
 // chooseFreight takes the preferred service where it is offered, else the cheapest tracked one, else the cheapest; of equals
 // the fastest (aliexpress.md 7.2).
-func chooseFreight(options []models.FreightOption, preferred string) (code string, ok bool) {
+func chooseFreight(options []models.FreightOption, preferred string) (chosen models.FreightOption, ok bool) {
 	if len(options) == 0 {
-		return "", false
+		return chosen, false
 	}
 	fee := func(o models.FreightOption) int64 {
 		if o.Free {
@@ -363,7 +342,7 @@ func chooseFreight(options []models.FreightOption, preferred string) (code strin
 		}
 		return a.MaxDays < b.MaxDays
 	})
-	return sorted[0].Code, true
+	return sorted[0], true
 }
 
 // sendWithin is how long after the claim a request may still leave. A process that was paused in between (a moved virtual
@@ -604,115 +583,4 @@ func (s *Service) resolveAbsent(ctx context.Context, m models.MerchantID, so mod
 	}
 	_, err := s.apply(ctx, m, so.OrderID, by, orders.PlacementAbsent{SupplierOrderID: so.ID})
 	return err
-}
-
-// verify asks AliExpress whether a number is an order of this account.
-func (s *Service) verify(ctx context.Context, m models.MerchantID, account models.ID, number string) (models.SupplierAnswer, error) {
-	answer, err := call(ctx, s, m, account, models.PurposePlacing, func(a models.Access) (models.SupplierAnswer, error) { return s.supplier.Order(ctx, a, number) })
-	if errors.Is(err, models.NotFound) {
-		return answer, models.Errorf(models.Conflict, "number_not_of_this_account", "AliExpress says that %s is not an order of this account. Nothing was linked.", number).Because(err)
-	}
-	return answer, err
-}
-
-// LinkRequest is the number of a supplier order that was bought by hand.
-type LinkRequest struct {
-	AccountID models.ID
-	Number    string
-	Lines     []LineQuantity // empty: found by product and SKU
-}
-
-// Link ties a supplier order that was bought by hand to an order. AliExpress is asked at once whether it is an order of
-// this account and what it holds. Errors: number_not_of_this_account, number_already_linked, lines_not_matched.
-func (s *Service) Link(ctx context.Context, m models.MerchantID, orderID models.ID, r LinkRequest, by orders.By) (models.SupplierOrder, error) {
-	d, err := s.orders.Detail(ctx, m, orderID)
-	if err != nil {
-		return models.SupplierOrder{}, err
-	}
-	account, err := s.supplierAccount(ctx, m, r.AccountID)
-	if err != nil {
-		return models.SupplierOrder{}, err
-	}
-	answer, err := s.verify(ctx, m, account.ID, r.Number)
-	if err != nil {
-		return models.SupplierOrder{}, err
-	}
-	mappings, err := s.mappings(ctx, m, d)
-	if err != nil {
-		return models.SupplierOrder{}, err
-	}
-	lines, err := matchLines(d, mappings, answer, merged(r.Lines))
-	if err != nil {
-		return models.SupplierOrder{}, err
-	}
-	var id models.ID
-	if _, err := s.apply(ctx, m, orderID, by, orders.Linked{AccountID: account.ID, Number: r.Number, Lines: lines, Answer: answer, ID: &id}); err != nil {
-		return models.SupplierOrder{}, err
-	}
-	if mayHaveParcels(answer, models.SupplierOrder{PaidAt: answer.PaidAt}) {
-		if _, err := s.readSupplier(ctx, m, orderID, id, by, models.PurposePlacing); err != nil {
-			s.log.Warn("read a supplier order that was linked", "supplier_order_id", id, "error", err) // the next check does it
-		}
-	}
-	if d, err = s.orders.Detail(ctx, m, orderID); err != nil {
-		return models.SupplierOrder{}, err
-	}
-	so, _ := supplierOrderIn(d, id)
-	return so, nil
-}
-
-// matchLines says which order lines a supplier order covers: those named, or those whose supplier it holds, or, when one
-// line is left and one item is there, these two.
-func matchLines(d orders.Detail, mappings map[string]models.ProductMapping, a models.SupplierAnswer, named []LineQuantity) ([]orders.PlannedLine, error) {
-	open := unbought(d.Facts)
-	if len(named) > 0 {
-		return matchNamed(d, mappings, a, named)
-	}
-	if len(open) == 1 && len(a.Lines) == 1 {
-		return []orders.PlannedLine{{LineID: open[0].LineID, Quantity: min(open[0].Quantity, a.Lines[0].Quantity), ProductID: a.Lines[0].ProductID, SKUID: a.Lines[0].SKUID}}, nil
-	}
-	var lines []orders.PlannedLine
-	left := slices.Clone(a.Lines)
-	for _, o := range open {
-		line, _ := lineIn(d, o.LineID)
-		mp := mappings[line.VariantKey]
-		for i := range left {
-			same := left[i].SKUID == mp.SupplierSKUID && mp.SupplierSKUID != "" || left[i].SKUID == "" && left[i].ProductID == mp.SupplierProductID
-			if n := min(o.Quantity, left[i].Quantity); same && n > 0 {
-				lines = append(lines, orders.PlannedLine{LineID: o.LineID, Quantity: n, ProductID: left[i].ProductID, SKUID: mp.SupplierSKUID, SKUAttr: mp.SupplierSKUAttr})
-				left[i].Quantity -= n
-				break
-			}
-		}
-	}
-	if len(lines) == 0 {
-		return nil, models.Errorf(models.Conflict, "lines_not_matched", "AliExpress order %s holds nothing that this order waits for. Name the lines it covers if it is the right one.", a.Number)
-	}
-	return lines, nil
-}
-
-func matchNamed(d orders.Detail, mappings map[string]models.ProductMapping, a models.SupplierAnswer, named []LineQuantity) ([]orders.PlannedLine, error) {
-	total, want := 0, 0
-	for _, l := range a.Lines {
-		total += l.Quantity
-	}
-	var lines []orders.PlannedLine
-	for _, n := range named {
-		line, ok := lineIn(d, n.LineID)
-		if !ok {
-			return nil, models.Errorf(models.NotFound, "line_not_found", "This order has no line %q.", n.LineID)
-		}
-		want += n.Quantity
-		p := orders.PlannedLine{LineID: n.LineID, Quantity: n.Quantity}
-		if len(a.Lines) == 1 {
-			p.ProductID, p.SKUID = a.Lines[0].ProductID, a.Lines[0].SKUID
-		} else if mp, ok := mappings[line.VariantKey]; ok {
-			p.ProductID, p.SKUID, p.SKUAttr = mp.SupplierProductID, mp.SupplierSKUID, mp.SupplierSKUAttr
-		}
-		lines = append(lines, p)
-	}
-	if want > total {
-		return nil, models.Errorf(models.Conflict, "lines_not_matched", "AliExpress order %s holds %d units, fewer than the %d you name.", a.Number, total, want)
-	}
-	return lines, nil
 }

@@ -15,7 +15,7 @@ import (
 	"waybill/services/wix/wixsim"
 )
 
-func TestPlacingUnderFaultsBuysAtMostOnce(t *testing.T) {
+func TestCase28_PlacingUnderFaultsBuysAtMostOnce(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		how     aliexpresssim.How
@@ -197,7 +197,7 @@ func TestTwoUnknownPurchasesOfTheSameThingAreLeftToAPerson(t *testing.T) {
 	}
 }
 
-func TestASplitPurchaseIsFollowedInAllItsParts(t *testing.T) {
+func TestCase33_ASplitPurchaseIsFollowedInAllItsParts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.stock()
@@ -242,7 +242,7 @@ func TestTwoAliExpressStoresAreTwoPurchases(t *testing.T) {
 	}
 }
 
-func TestTwoPlansAtOnceAreOnePurchase(t *testing.T) {
+func TestCase27_TwoPlansAtOnceAreOnePurchase(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.stock()
@@ -311,7 +311,7 @@ func TestPlanRefusesWhatMustNotBeBought(t *testing.T) {
 	}
 }
 
-func TestWhatPreflightFindsEndsBeforeMoney(t *testing.T) {
+func TestCase31_WhatPreflightFindsEndsBeforeMoney(t *testing.T) {
 	t.Parallel()
 	price, gone, none := "99.00", "offline", 0
 	for name, c := range map[string]struct {
@@ -510,7 +510,7 @@ func TestALateAnswerIsRecorded(t *testing.T) {
 	})
 }
 
-func TestLinkingANumberThatWasBoughtByHand(t *testing.T) {
+func TestCase35And36_LinkingANumberThatWasBoughtByHand(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.stock()
@@ -523,14 +523,14 @@ func TestLinkingANumberThatWasBoughtByHand(t *testing.T) {
 	both := []aliexpresssim.Item{{ProductID: bottle, SKUID: bottleBrown, Quantity: 2}, {ProductID: solarLamp, SKUID: solarSKU, Quantity: 1}}
 	refuse := func(name, want string, id models.ID, r ordersync.LinkRequest) {
 		t.Helper()
-		if _, err := w.sync.Link(t.Context(), w.m, id, r, person); codeOf(err) != want {
+		if _, _, err := w.sync.Link(t.Context(), w.m, id, r, person); codeOf(err) != want {
 			t.Errorf("%s: got %v, want %s", name, err, want)
 		}
 	}
 	_, first := w.ready()
 	_, second := w.ready()
 	number := buy(both...)
-	so, err := w.sync.Link(t.Context(), w.m, first, ordersync.LinkRequest{Number: number}, person)
+	so, _, err := w.sync.Link(t.Context(), w.m, first, ordersync.LinkRequest{Number: number}, person)
 	w.must(err)
 	if so.Origin != models.OriginLinked || len(so.Lines) != 2 || w.detail(first).Order.Tab != models.TabAwaitingPayment {
 		t.Errorf("%+v in %s", so, w.detail(first).Order.Tab)
@@ -546,10 +546,13 @@ func TestLinkingANumberThatWasBoughtByHand(t *testing.T) {
 	lines := w.detail(second).Lines
 	refuse("more than it holds", "lines_not_matched", second, ordersync.LinkRequest{Number: wrong, Lines: []ordersync.LineQuantity{{LineID: lines[0].LineID, Quantity: 2}}})
 	refuse("an unknown line", "line_not_found", second, ordersync.LinkRequest{Number: wrong, Lines: []ordersync.LineQuantity{{LineID: "x", Quantity: 1}}})
-	so, err = w.sync.Link(t.Context(), w.m, second, ordersync.LinkRequest{Number: wrong, Lines: []ordersync.LineQuantity{{LineID: lines[1].LineID, Quantity: 1}}}, person)
+	so, warnings, err := w.sync.Link(t.Context(), w.m, second, ordersync.LinkRequest{Number: wrong, Lines: []ordersync.LineQuantity{{LineID: lines[1].LineID, Quantity: 1}}}, person)
 	w.must(err)
 	if len(so.Lines) != 1 || so.Lines[0].LineID != lines[1].LineID || so.Lines[0].SKUID != deskWhite {
 		t.Errorf("%+v", so.Lines)
+	}
+	if len(warnings) != 2 || warnings[0].Code != "items_differ" || warnings[1].Code != "destination_unknown" {
+		t.Errorf("warned of %+v", warnings)
 	}
 	// A parcel of what was linked reaches the store like any other.
 	w.must(w.ae.Pay(number, aliexpresssim.PayOptions{}))
@@ -561,7 +564,7 @@ func TestLinkingANumberThatWasBoughtByHand(t *testing.T) {
 	_, err = w.ae.Ship(shipped, aliexpresssim.ShipOptions{MailNo: "LPDONE"})
 	w.must(err)
 	_, third := w.ready()
-	_, err = w.sync.Link(t.Context(), w.m, third, ordersync.LinkRequest{Number: shipped}, person)
+	_, _, err = w.sync.Link(t.Context(), w.m, third, ordersync.LinkRequest{Number: shipped}, person)
 	w.must(err)
 	if d := w.detail(third); d.Order.Tab != models.TabFulfilled || len(d.Parcels) != 1 {
 		t.Errorf("one that has shipped already is in %s with %d parcels", d.Order.Tab, len(d.Parcels))

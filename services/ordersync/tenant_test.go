@@ -5,10 +5,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"gorm.io/gorm"
 
 	"waybill/models"
+	"waybill/services/orders"
 	"waybill/services/ordersync"
 	"waybill/services/wix/wixsim"
 )
@@ -36,10 +38,30 @@ func TestAnotherMerchantReachesNothing(t *testing.T) {
 	for name, try := range map[string]func() error{
 		"plan": func() error { _, err := w.sync.Plan(ctx, m, id, ordersync.PlanRequest{}, person); return err },
 		"link": func() error {
-			_, err := w.sync.Link(ctx, m, id, ordersync.LinkRequest{Number: number}, person)
+			_, _, err := w.sync.Link(ctx, m, id, ordersync.LinkRequest{Number: number}, person)
 			return err
 		},
-		"resolve": func() error { _, err := w.sync.Resolve(ctx, m, so.ID, number, person); return err },
+		"resolve":   func() error { _, err := w.sync.Resolve(ctx, m, so.ID, number, person); return err },
+		"preflight": func() error { _, err := w.sync.Preflight(ctx, m, id, ordersync.PlanRequest{}); return err },
+		"place now": func() error { _, _, err := w.sync.PlaceNow(ctx, m, so.ID, person); return err },
+		"hold": func() error {
+			_, _, err := w.sync.HoldPlacement(ctx, m, so.ID, time.Now().Add(time.Hour), person)
+			return err
+		},
+		"withdraw":      func() error { _, _, err := w.sync.Withdraw(ctx, m, so.ID, person); return err },
+		"renumber":      func() error { _, err := w.sync.Renumber(ctx, m, so.ID, number, true, person); return err },
+		"unlink":        func() error { _, err := w.sync.Unlink(ctx, m, so.ID, true, person); return err },
+		"hold order":    func() error { return w.sync.HoldOrder(ctx, m, id, nil, person) },
+		"release order": func() error { return w.sync.ReleaseOrder(ctx, m, id, person) },
+		"address":       func() error { return w.sync.SetPurchaseAddress(ctx, m, id, w.detail(id).Recipient, person) },
+		"no address":    func() error { return w.sync.DropPurchaseAddress(ctx, m, id, person) },
+		"bulk": func() error {
+			r, err := w.sync.PlanMany(ctx, m, ordersync.BulkRequest{IDs: []models.ID{id}}, person)
+			if err == nil && r.Rows[0].Err != nil {
+				err = r.Rows[0].Err
+			}
+			return err
+		},
 		"check": func() error {
 			_, err := w.sync.Check(ctx, m, id, ordersync.CheckOptions{Direction: models.AllWays, By: person})
 			return err
@@ -69,8 +91,12 @@ func TestAnotherMerchantReachesNothing(t *testing.T) {
 	w.must(err)
 	foreign, _, err := w.sync.Mappings(ctx, m, "", "", "", 10)
 	w.must(err)
-	if len(jobs)+len(items)+len(foreign) != 0 {
-		t.Errorf("the other merchant sees %d jobs, %d items, %d mappings", len(jobs), len(items), len(foreign))
+	all, err := w.sync.PlanMany(ctx, m, ordersync.BulkRequest{Filter: &orders.Filter{StoreID: w.store.ID}}, person)
+	w.must(err)
+	pay, err := w.orders.PayList(ctx, m, orders.PayFilter{StoreID: w.store.ID, Limit: 10})
+	w.must(err)
+	if len(jobs)+len(items)+len(foreign)+len(all.Rows)+len(pay.Items)+len(pay.Totals) != 0 {
+		t.Errorf("the other merchant sees %d jobs, %d items, %d mappings, %d orders, %d to pay", len(jobs), len(items), len(foreign), len(all.Rows), len(pay.Items))
 	}
 	if w.detail(id).Order.Version != before {
 		t.Error("the order was changed")

@@ -206,7 +206,7 @@ func TestManyOrdersAtOnceAreAllTakenAndCounted(t *testing.T) {
 	}
 	waitFor(t, "all are in and worked", func() bool {
 		return w.wix.WebhookStats().InFlight == 0 && one[int](w, "SELECT count(*) FROM inbox WHERE done_at IS NULL") == 0 &&
-			one[int](w, "SELECT count(*) FROM orders WHERE tab = 'closed'") == 15
+			one[int](w, "SELECT count(*) FROM orders WHERE tab = 'closed'") == 15 && one[int](w, "SELECT count(*) FROM orders") == 31
 	})
 	w.stop()
 	counts, err := w.orders.Counts(t.Context(), w.m, "")

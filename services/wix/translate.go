@@ -3,6 +3,8 @@ package wix
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,6 +39,7 @@ func storeOrder(raw json.RawMessage) (order models.StoreOrder, fault string) {
 		Archived:          w.Archived,
 		Imported:          w.Imported,
 		Pickup:            w.ShippingInfo.Logistics.PickupDetails != nil,
+		Staff:             w.CreatedBy.UserID != "" || w.ChannelInfo.Type == "BACKOFFICE_MERCHANT",
 		Recipient:         w.recipient(),
 		Payload:           raw,
 	}
@@ -95,12 +98,28 @@ func (t *translator) line(i int, w wireLine, currency string) models.StoreLine {
 		SKU:        string(w.PhysicalProperties.SKU),
 		VariantKey: w.variantKey(),
 		Options:    w.options(),
+		CustomText: w.customText(),
 		Quantity:   w.Quantity,
 		Refunded:   w.RefundQuantity,
 		Shippable:  w.shippable(),
 		Price:      t.money(fmt.Sprintf("lineItems[%d].price", i), w.Price, currency),
 		ImageURL:   w.imageURL(),
 	}
+}
+
+// customText is what the buyer wrote into the product's text fields, in one order whatever Wix's is.
+func (w wireLine) customText() string {
+	if w.CatalogReference == nil {
+		return ""
+	}
+	fields := w.CatalogReference.Options.value.CustomTextFields.value
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if value := strings.TrimSpace(string(fields[name])); value != "" {
+			all = append(all, name+": "+value)
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 // zeroGUID is the variant of a product without variants, wix.md 2.6.

@@ -229,3 +229,34 @@ func TestAPageSurvivesAnUnreadableOrder(t *testing.T) {
 		})
 	}
 }
+
+func TestCase25_CustomTextOfALine(t *testing.T) {
+	t.Parallel()
+	for want, line := range map[string]string{
+		"Engraving: For Tom, Font: Serif": `{"id":"1","catalogReference":{"catalogItemId":"i","options":{"customTextFields":{"Font":" Serif ","Engraving":"For Tom"}}}}`,
+		"Year: 1984":                      `{"id":"1","catalogReference":{"catalogItemId":"i","options":{"customTextFields":{"Year":1984,"Empty":""}}}}`,
+		"":                                `{"id":"1","catalogReference":{"catalogItemId":"i","options":{"variantId":"v","customTextFields":["odd"]}}}`,
+	} {
+		if got := readLine(t, line).CustomText; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	if got := readLine(t, `{"id":"1","catalogReference":{"catalogItemId":"i","options":{"variantId":"v","customTextFields":["odd"]}}}`).VariantKey; got != "i/v" {
+		t.Errorf("text fields of an odd form hide the variant: %q", got)
+	}
+}
+
+func TestCase18_OrdersMadeByStaffAreKnown(t *testing.T) {
+	t.Parallel()
+	for order, want := range map[string]bool{
+		`{"createdBy":{"visitorId":"v"},"channelInfo":{"type":"WEB"}}`: false,
+		`{"createdBy":{"memberId":"m"},"channelInfo":{"type":"WEB"}}`:  false,
+		`{}`:                           false,
+		`{"createdBy":{"userId":"u"}}`: true,
+		`{"channelInfo":{"type":"BACKOFFICE_MERCHANT"}}`: true,
+	} {
+		if o, err := readOrder(t, order); err != nil || o.Staff != want {
+			t.Errorf("%s: staff %t, %v", order, o.Staff, err)
+		}
+	}
+}

@@ -127,7 +127,13 @@ type wireOrder struct {
 	BuyerNote         text `json:"buyerNote"`
 	Archived          bool `json:"archived"`
 	Imported          bool `json:"imported"`
-	BuyerInfo         struct {
+	ChannelInfo       struct {
+		Type text `json:"type"`
+	} `json:"channelInfo"`
+	CreatedBy struct {
+		UserID text `json:"userId"`
+	} `json:"createdBy"`
+	BuyerInfo struct {
 		Email text `json:"email"`
 	} `json:"buyerInfo"`
 	PriceSummary struct {
@@ -187,7 +193,8 @@ type wireLine struct {
 	CatalogReference *struct {
 		CatalogItemID text `json:"catalogItemId"`
 		Options       lenient[struct {
-			VariantID text `json:"variantId"`
+			VariantID        text                     `json:"variantId"`
+			CustomTextFields lenient[map[string]text] `json:"customTextFields"`
 		}] `json:"options"` // free form, each catalog's own
 	} `json:"catalogReference"`
 	Quantity         int                            `json:"quantity"`

@@ -112,6 +112,7 @@ type NewLine struct {
 	Price         json.Number       `json:"price"`
 	Digital       bool              `json:"digital"`
 	Options       map[string]string `json:"options"`
+	CustomText    map[string]string `json:"custom_text"` // what the buyer wrote into the product's text fields
 }
 
 // NewBuyer is the buyer of a NewOrder.
@@ -143,6 +144,7 @@ type NewOrder struct {
 	Buyer         NewBuyer    `json:"buyer"`
 	Address       *NewAddress `json:"address"`
 	BuyerNote     string      `json:"buyer_note"`
+	Staff         bool        `json:"staff"` // made in the dashboard by somebody of the store
 	Shipping      json.Number `json:"shipping"`
 	TaxRate       json.Number `json:"tax_rate"`       // 0.08 adds 8 % to every line; none by default
 	CouponPercent int         `json:"coupon_percent"` // taken off every line; none by default
@@ -291,6 +293,9 @@ func (s *Server) draft(site *instance, n NewOrder) (*record, error) {
 	address := n.address()
 	o.BuyerInfo = BuyerInfo{VisitorID: newGUID(), ContactID: newGUID(), Email: orDefault(n.Buyer.Email, "janedoe@example.com")}
 	o.CreatedBy = CreatedBy{VisitorID: o.BuyerInfo.VisitorID}
+	if n.Staff {
+		o.CreatedBy, o.ChannelInfo.Type = CreatedBy{UserID: newGUID()}, "BACKOFFICE_MERCHANT"
+	}
 	o.BuyerNote = n.BuyerNote
 	o.BillingInfo = party(address, contact)
 	o.RecipientInfo = party(address, contact)
@@ -372,7 +377,7 @@ func newLineItem(index int, n NewLine, currency string) (LineItem, error) {
 		ProductName: Translated{name, name},
 		CatalogReference: &CatalogReference{
 			CatalogItemID: orDefault(n.CatalogItemID, sample.CatalogItemID), AppID: catalogAppID,
-			Options: &CatalogOptions{Options: n.Options, VariantID: orDefault(n.VariantID, sample.VariantID)},
+			Options: &CatalogOptions{Options: n.Options, CustomTextFields: n.CustomText, VariantID: orDefault(n.VariantID, sample.VariantID)},
 		},
 		Quantity:         quantity,
 		DescriptionLines: describe(n.Options),
