@@ -175,7 +175,7 @@ func TestAMessageThatCannotBeReadAnyMoreIsDoneWith(t *testing.T) {
 		return one[string](w, "SELECT state FROM connections WHERE id = ?", w.store.ID) == string(models.ConnectionNeedsReauth)
 	})
 	waitFor(t, "its messages do not stay open", func() bool {
-		return one[int](w, "SELECT count(*) FROM inbox WHERE entity_id = ? AND outcome = 'ignored'", o.ID) == 3
+		return one[int](w, "SELECT count(*) FROM inbox WHERE entity_id = ? AND done_at IS NOT NULL", o.ID) == 3
 	})
 	w.wix.ClearFaults()
 	w.connectStore(w.m, w.store.ExternalID)
