@@ -430,6 +430,10 @@ func (s *Service) Failed(ctx context.Context, m models.MerchantID, id models.ID,
 	return s.db.InTx(ctx, func(tx database.Tx) error {
 		err := tx.Exec("UPDATE connections SET last_error_at = ?, last_error_code = ?, last_error_detail = ? WHERE merchant_id = ? AND id = ?",
 			tx.Now, e.Code, e.Detail, m, id).Error
+		if err == nil && e.Kind == models.Forbidden {
+			// Reading goes on; what is to be written waits for the permission.
+			return raise(tx, m, id, models.FlagPermissionMissing, e.Detail, "Connect it again and grant the permission.", nil)
+		}
 		if err != nil || e.Kind != models.Disconnected {
 			return err
 		}

@@ -143,7 +143,7 @@ func (s *Service) reach(ctx context.Context, m models.MerchantID, connection mod
 	}
 	s.health.Failed(m, connection, err)
 	switch models.KindOf(err) {
-	case models.Disconnected, models.Unavailable, models.Throttled:
+	case models.Disconnected, models.Unavailable, models.Throttled, models.Forbidden:
 		if noted := s.accounts.Failed(context.WithoutCancel(ctx), m, connection, began, err); noted != nil {
 			s.log.Error("note a connection's error", "connection_id", connection, "error", noted)
 		}

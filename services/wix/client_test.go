@@ -31,7 +31,7 @@ func readsError(t *testing.T, name string, data []byte) {
 		"error-tracking-number-exists-409.json": {models.Conflict, "wix_tracking_number_already_exists", "Tracking number already exists."},
 		"error-validation-400.json":             {models.Rejected, "wix_validation", "fulfillment.lineItems[0].quantity must be greater than or equal to 1."},
 		"error-rate-limited-429.json":           {models.Throttled, "wix_rate_limited", "Wix takes no more calls for this store at present; it is tried again in 10s."},
-		"error-permission-denied-403.json":      {models.Disconnected, "wix_permission_missing", "Wix refuses access: a permission is missing or the app was removed from the site. Connect the store again and grant what is asked for."},
+		"error-permission-denied-403.json":      {models.Forbidden, "wix_permission_missing", "Wix does not let Waybill change orders in this store: a permission is missing. Connect the store again and grant what is asked for."},
 	}[name]
 	if !ok {
 		t.Fatal("no expectation for this error")

@@ -39,6 +39,11 @@ func (c *Client) refusal(ctx context.Context, instance, operation string, a plat
 	case http.StatusUnauthorized:
 		return disconnected(operation, a, body)
 	case http.StatusForbidden:
+		if writes[operation] {
+			return models.Errorf(models.Forbidden, "wix_permission_missing",
+				"Wix does not let Waybill change orders in this store: a permission is missing. Connect the store again and grant what is asked for.").
+				Because(cause(operation, a, body))
+		}
 		return models.Errorf(models.Disconnected, "wix_permission_missing",
 			"Wix refuses access: a permission is missing or the app was removed from the site. Connect the store again and grant what is asked for.").
 			Because(cause(operation, a, body))
@@ -51,6 +56,9 @@ func (c *Client) refusal(ctx context.Context, instance, operation string, a plat
 	}
 	return inWords(models.Rejected, "wix_refused", "Wix refuses the request.", operation, a, body)
 }
+
+// writes are the operations whose 403 says that only the permission to change is missing: reading goes on.
+var writes = map[string]bool{"create_fulfillment": true, "update_fulfillment": true, "delete_fulfillment": true}
 
 // inWords is an error whose code and detail are Wix's own where it gave any.
 func inWords(kind models.Kind, code, detail, operation string, a platform.Answer, body wireError) error {
