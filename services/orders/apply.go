@@ -71,6 +71,7 @@ type Changes struct {
 	Events     []models.Event
 	Pushes     []models.ID   // pushes that the store must be told now
 	Placements []models.ID   // placements whose next step is due now
+	Facts      models.Facts  // as they are now
 	AutoPlace  *models.Facts // set when the merchant's rule is to buy what these facts owe
 	Unsure     bool          // a purchase has become unknown
 }
@@ -194,6 +195,7 @@ func (c *change) finish(before models.Facts) (Changes, error) {
 	if err := c.save(before); err != nil {
 		return Changes{}, err
 	}
+	c.result.Facts = *f
 	return c.result, c.tell()
 }
 

@@ -50,13 +50,14 @@ func (s *Service) Check(ctx context.Context, m models.MerchantID, orderID models
 			c.failed(err)
 		}
 	}
-	// Even a check that had nothing to do sets the next one.
-	changes, err := s.apply(context.WithoutCancel(ctx), m, orderID, o.By)
-	if err != nil {
-		return CheckResult{}, err
+	if c.last.OrderID == "" { // even a check that had nothing to do sets the next one
+		changes, err := s.apply(context.WithoutCancel(ctx), m, orderID, o.By)
+		if err != nil {
+			return CheckResult{}, err
+		}
+		c.note(changes)
 	}
-	c.note(changes)
-	return c.result(changes), c.err
+	return c.result(), c.err
 }
 
 type check struct {
@@ -68,11 +69,15 @@ type check struct {
 	now     time.Time
 	asked   int
 	changed bool
-	said    []string // what changed
-	err     error    // the first failure
+	said    []string       // what changed
+	last    orders.Changes // the newest that was let in
+	err     error          // the first failure
 }
 
 func (c *check) note(changes orders.Changes) {
+	if changes.OrderID != "" {
+		c.last = changes
+	}
 	c.changed = c.changed || changes.Changed
 	for _, e := range changes.Events {
 		if e.Kind != models.EventFlagOpened && e.Kind != models.EventFlagClosed && e.Kind != models.EventSyncRequested {
@@ -87,8 +92,8 @@ func (c *check) failed(err error) {
 	}
 }
 
-func (c *check) result(last orders.Changes) CheckResult {
-	r := CheckResult{Outcome: models.OutcomeUnchanged, Before: c.d.Order.Tab, After: last.After, Changes: c.said}
+func (c *check) result() CheckResult {
+	r := CheckResult{Outcome: models.OutcomeUnchanged, Before: c.d.Order.Tab, After: c.last.After, Changes: c.said}
 	if c.o.Read.OrderID != "" {
 		r.Before = c.o.Read.Before
 	}
@@ -145,7 +150,8 @@ func (c *check) fromStore(ctx context.Context) error {
 			return err
 		}
 		if swept := store.SweptAt; swept != nil && c.now.Sub(*swept) < c.s.pace.Every(time.Hour) && swept.Sub(*at) > sweepOverlap {
-			_, err := c.s.apply(ctx, c.m, c.orderID, c.o.By, orders.StoreUnchanged{At: swept.Add(-sweepOverlap)})
+			changes, err := c.s.apply(ctx, c.m, c.orderID, c.o.By, orders.StoreUnchanged{At: swept.Add(-sweepOverlap)})
+			c.note(changes)
 			return err
 		}
 	}
@@ -183,7 +189,7 @@ func (c *check) lookAfter(ctx context.Context, so models.SupplierOrder) (changes
 		if !c.o.Force && so.NextCheckAt != nil && so.NextCheckAt.After(c.now) {
 			return changes, false, nil
 		}
-		changes, err = c.s.readSupplier(ctx, c.m, c.orderID, so.ID, c.o.By, c.o.Purpose)
+		changes, err = c.s.askSupplier(ctx, c.m, so, c.o.By, c.o.Purpose)
 		return changes, true, err
 	case so.State == models.PlacementSending:
 		changes, err = c.s.apply(ctx, c.m, c.orderID, orders.By{Actor: models.ActorSystem, Source: models.SourceEngine}, orders.PlacementExpired{SupplierOrderID: so.ID})
@@ -197,7 +203,7 @@ func (c *check) lookAfter(ctx context.Context, so models.SupplierOrder) (changes
 	return changes, false, nil
 }
 
-// readSupplier asks AliExpress about one supplier order, and about its parcels when it has shipped.
+// readSupplier asks AliExpress about one supplier order, and about its parcels when it may have shipped.
 func (s *Service) readSupplier(ctx context.Context, m models.MerchantID, orderID, supplierOrderID models.ID, by orders.By, why models.Purpose) (changes orders.Changes, err error) {
 	d, err := s.orders.Detail(ctx, m, orderID)
 	if err != nil {
@@ -207,6 +213,11 @@ func (s *Service) readSupplier(ctx context.Context, m models.MerchantID, orderID
 	if !ok || so.ExternalID == "" {
 		return changes, nil
 	}
+	return s.askSupplier(ctx, m, so, by, why)
+}
+
+// askSupplier asks about a supplier order that has just been read here.
+func (s *Service) askSupplier(ctx context.Context, m models.MerchantID, so models.SupplierOrder, by orders.By, why models.Purpose) (changes orders.Changes, err error) {
 	seq, err := s.orders.NextFetch(ctx, m, so.ID)
 	if err != nil {
 		return changes, err
@@ -230,7 +241,7 @@ func (s *Service) readSupplier(ctx context.Context, m models.MerchantID, orderID
 	case trackErr != nil:
 		facts, err = append(facts, orders.SupplierSilent{SupplierOrderID: so.ID}), trackErr
 	}
-	changes, noted := s.apply(context.WithoutCancel(ctx), m, orderID, by, facts...)
+	changes, noted := s.apply(context.WithoutCancel(ctx), m, so.OrderID, by, facts...)
 	if noted != nil {
 		return changes, noted
 	}
@@ -262,9 +273,9 @@ func mayHaveParcels(a models.SupplierAnswer, so models.SupplierOrder) bool {
 
 // toStore tells the store about every parcel that it has not confirmed.
 func (c *check) toStore(ctx context.Context) error {
-	d, err := c.s.orders.Detail(ctx, c.m, c.orderID) // the hops before may have found parcels
-	if err != nil {
-		return err
+	d := c.d.Facts
+	if c.last.OrderID != "" { // the hops before may have found parcels
+		d = c.last.Facts
 	}
 	var first error
 	for _, p := range d.Pushes {
