@@ -222,7 +222,7 @@ func (a *app) wire(ctx context.Context, terminal io.Writer) (http.Handler, error
 	truth := orders.New(a.db, pace)
 	a.sync = ordersync.New(ordersync.Options{
 		DB: a.db, Orders: truth, Accounts: a.accounts, Store: store, Supplier: supplier, Pace: pace, BackFill: cfg.BackFill,
-		Log: a.log, Count: a.metrics.count, Lag: a.metrics.lag,
+		Log: a.log, Count: a.metrics.count, Lag: a.metrics.lag, SupplierPage: aliexpress.DeepLink,
 	})
 	if cfg.WixAppID == "" || cfg.AliExpressAppKey == "" {
 		a.log.Warn("a platform is not set up: see waybill serve --help", "wix", cfg.WixAppID != "", "aliexpress", cfg.AliExpressAppKey != "")

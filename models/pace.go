@@ -23,7 +23,7 @@ func (p Pace) Every(d time.Duration) time.Duration {
 
 // NextSupplierCheck says when AliExpress is asked about s again; nil when it has no more news to give.
 func (p Pace) NextSupplierCheck(s SupplierOrder, now time.Time) *time.Time {
-	if !s.Open() {
+	if !s.Asked() {
 		return nil
 	}
 	every := 60 * time.Minute
@@ -45,6 +45,8 @@ func (p Pace) NextSupplierCheck(s SupplierOrder, now time.Time) *time.Time {
 		every = 6 * time.Hour
 	case s.Stage == StageShipped:
 		every = 12 * time.Hour
+	case s.NumberDue:
+		every = 24 * time.Hour
 	case age > 60*24*time.Hour:
 		every = 24 * time.Hour
 	}
@@ -88,13 +90,17 @@ func (p Pace) NextCheck(f Facts, r Rolled) *time.Time {
 	}
 	for _, s := range f.SupplierOrders {
 		switch {
-		case s.Open():
+		case s.Asked():
 			sooner(s.NextCheckAt)
 		case s.State.Live() && s.State != PlacementPlaced:
 			sooner(p.nextPlacementStep(s, f.Now))
 		}
 	}
+	sooner(NextFlagAt(f))
 	for _, push := range f.Pushes {
+		if f.Order.Gone() {
+			break // it is told nothing until it is back
+		}
 		if push.State.Owed() {
 			sooner(push.NextTryAt)
 			sooner(later(push.LeaseUntil, f.Now))

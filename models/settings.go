@@ -80,4 +80,5 @@ const (
 type Rules struct {
 	Merchant Settings
 	Store    StoreSettings
+	Carriers []Carrier // the merchant's own
 }

@@ -115,12 +115,16 @@ func (s *shelf) truth(t failer, id models.ID) orders.Detail {
 	for _, tr := range r.Troubles {
 		want = append(want, name(tr.Code, tr.Subject, tr.Detail))
 	}
-	for _, f := range d.Flags {
+	counted := 0
+	for _, f := range d.Flags { // those that a person closed have their fact still
 		open = append(open, name(f.Code, f.Subject, f.Detail))
+		if f.ClosedAt == nil && f.SnoozedUntil == nil {
+			counted++
+		}
 	}
 	slices.Sort(want)
 	slices.Sort(open)
-	if diff := gocmp.Diff(want, open); diff != "" || d.Order.OpenFlags != len(open) {
+	if diff := gocmp.Diff(want, open); diff != "" || d.Order.OpenFlags != counted {
 		t.Errorf("%d flags are counted: %s", d.Order.OpenFlags, diff)
 	}
 	if (d.Order.NextCheckAt == nil) != d.Order.Final {
@@ -314,7 +318,7 @@ func (r *script) pushing(d orders.Detail) error {
 	p := rapid.SampledFrom(d.Pushes).Draw(r.T, "push")
 	trouble := models.Errorf(models.Unavailable, "wix_unreachable", "Wix could not be reached.")
 	var f orders.Fact
-	switch pick(r, "step", "claim", "result", "result", "result", "request") {
+	switch pick(r, "step", "claim", "result", "result", "result", "request", "accept", "shown") {
 	case "claim":
 		f = orders.PushClaimed{PushID: p.ID, Until: time.Now().Add(time.Minute)}
 	case "result":
@@ -322,11 +326,61 @@ func (r *script) pushing(d orders.Detail) error {
 			PushID: p.ID, State: pick(r, "result", models.PushSent, models.PushConfirmed, models.PushConfirmed, models.PushRefused, models.PushRetrying),
 			FulfillmentID: "f-" + string(p.ID), Number: pick(r, "told", p.WantedNumber, p.WantedNumber, "old"), Lines: p.WantedLines, Err: trouble,
 		}
+	case "accept":
+		f = orders.PushAccepted{PushID: p.ID}
+	case "shown":
+		shown := []models.Fulfillment{{ID: "f-" + string(p.ID), Number: pick(r, "shown", p.SentNumber, p.SentNumber, "HAND"), Lines: p.SentLines}, {ID: "hand", Lines: p.WantedLines}}
+		f = orders.StoreShows{Seq: int64(rapid.IntRange(0, 9).Draw(r.T, "reading")), Fulfillments: shown[:rapid.IntRange(0, 2).Draw(r.T, "shown")]}
 	default:
-		f = orders.PushRequested{PushID: p.ID}
+		f = orders.PushRequested{PushID: p.ID, Overwrite: rapid.Bool().Draw(r.T, "overwrite")}
 	}
 	_, err := r.s.apply(r.id, f)
 	return err
+}
+
+// decided draws what a person decides about flags and against the machine.
+func (r *script) decided(d orders.Detail) error {
+	var f orders.Fact
+	flag := models.Flag{ID: database.NewID()}
+	if len(d.Flags) > 0 {
+		flag = rapid.SampledFrom(d.Flags).Draw(r.T, "flag")
+	}
+	var id models.ID
+	switch pick(r, "decision", "snooze", "snooze", "dismiss", "dismiss", "reopen", "role", "close", "lose", "lift", "without number") {
+	case "snooze":
+		f = orders.FlagSnoozed{FlagID: flag.ID, Until: time.Now().Add(pick(r, "until", 20*time.Millisecond, time.Hour))}
+	case "dismiss":
+		f = orders.FlagDismissed{FlagID: flag.ID}
+	case "reopen":
+		f = orders.FlagReopened{FlagID: flag.ID}
+	case "role":
+		f = orders.OverrideSet{ID: &id, Override: models.Override{Kind: models.OverrideLineRole, Subject: pick(r, "line", "a", "b", "c"), Value: pick(r, "role", "own", "dropship", "no_shipping"), ExpiresAt: r.soon()}}
+	case "close":
+		f = orders.OverrideSet{ID: &id, Override: models.Override{Kind: models.OverrideClosed, ExpiresAt: r.soon()}}
+	case "lose":
+		if len(d.Parcels) == 0 {
+			return nil
+		}
+		f = orders.OverrideSet{ID: &id, Override: models.Override{Kind: models.OverrideParcelLost, Subject: string(rapid.SampledFrom(d.Parcels).Draw(r.T, "parcel").ID), ExpiresAt: r.soon()}}
+	case "lift":
+		if len(d.Overrides) == 0 {
+			return nil
+		}
+		f = orders.OverrideLifted{ID: rapid.SampledFrom(d.Overrides).Draw(r.T, "override").ID}
+	default:
+		f = orders.WithoutNumber{}
+	}
+	_, err := r.s.apply(r.id, f)
+	return err
+}
+
+// soon is an end that comes within the test, or never.
+func (r *script) soon() *time.Time {
+	if rapid.Bool().Draw(r.T, "for ever") {
+		return nil
+	}
+	at := time.Now().Add(20 * time.Millisecond)
+	return &at
 }
 
 func (r *script) step() error {
@@ -335,10 +389,15 @@ func (r *script) step() error {
 		return err
 	}
 	so, any := r.supplierOrder(d)
-	what := pick(r, "fact", "store", "map", "plan", "place", "place", "place", "link", "supplier", "supplier", "supplier", "push", "silent")
+	what := pick(r, "fact", "store", "map", "plan", "place", "place", "place", "link", "supplier", "supplier", "supplier", "push", "push", "decide", "decide", "gone", "silent")
 	switch {
 	case what == "store":
 		return r.storeSays()
+	case what == "decide":
+		return r.decided(d)
+	case what == "gone":
+		_, err = r.s.apply(r.id, orders.StoreGone{})
+		return err
 	case what == "map":
 		return r.remapped()
 	case what == "plan" || !any && what != "link":

@@ -93,7 +93,10 @@ func units(lines []models.SupplierLine) string {
 // mayBuy is the gate before money: captured, not cancelled, not imported, and to a buyer's address.
 func (c *change) mayBuy() error {
 	o := c.facts.Order
+	o.Gate = o.GateUnder(c.facts.Rules.Store)
 	switch {
+	case c.closedByPerson():
+		return models.Errorf(models.Conflict, "order_closed", "A person has closed this order. Reopen it first. Nothing was bought.")
 	case o.Gate.Dead():
 		return models.Errorf(models.Conflict, "order_not_wanted", "The store no longer wants this order (%s). Nothing was bought.", o.Gate)
 	case o.Gate != models.GateOpen:
@@ -139,7 +142,7 @@ func (c *change) taken(lineID string) int {
 			}
 		}
 	}
-	return n
+	return n - c.lost(lineID)
 }
 
 // freePart is 0 unless a living supplier order covers a part of the line already.

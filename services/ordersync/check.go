@@ -139,7 +139,7 @@ func (c *check) fromSupplier(ctx context.Context) error {
 
 func (c *check) lookAfter(ctx context.Context, so models.SupplierOrder) (changes orders.Changes, asked bool, err error) {
 	switch {
-	case so.Open():
+	case so.Asked():
 		if !c.o.Force && so.NextCheckAt != nil && so.NextCheckAt.After(c.now) {
 			return changes, false, nil
 		}
@@ -225,7 +225,7 @@ func (c *check) toStore(ctx context.Context) error {
 	var first error
 	for _, p := range d.Pushes {
 		inHand := p.LeaseUntil != nil && p.LeaseUntil.After(c.now)
-		if !p.State.Owed() || inHand || !c.o.Force && p.NextTryAt != nil && p.NextTryAt.After(c.now) {
+		if !p.State.Owed() || d.Order.Gone() || inHand || !c.o.Force && p.NextTryAt != nil && p.NextTryAt.After(c.now) {
 			continue
 		}
 		c.asked++

@@ -50,6 +50,8 @@ type Options struct {
 	Log      *slog.Logger                      // of the sweeper, which answers to nobody
 	Count    func(what, how string)            // metrics; may be nil
 	Lag      func(hop string, d time.Duration) // metrics; may be nil
+	// SupplierPage is where a person pays or cancels a supplier order of this number; may be nil.
+	SupplierPage func(number string) string
 }
 
 // Service moves orders.
@@ -64,16 +66,20 @@ type Service struct {
 	log      *slog.Logger
 	count    func(what, how string)
 	lag      func(hop string, d time.Duration)
+	page     func(number string) string
 }
 
 // New makes the service.
 func New(o Options) *Service {
 	s := &Service{
 		db: o.DB, orders: o.Orders, accounts: o.Accounts, store: o.Store, supplier: o.Supplier, pace: o.Pace,
-		backFill: o.BackFill, log: o.Log, count: o.Count, lag: o.Lag,
+		backFill: o.BackFill, log: o.Log, count: o.Count, lag: o.Lag, page: o.SupplierPage,
 	}
 	if s.count == nil {
 		s.count = func(string, string) {}
+	}
+	if s.page == nil {
+		s.page = func(string) string { return "" }
 	}
 	if s.lag == nil {
 		s.lag = func(string, time.Duration) {}
