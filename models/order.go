@@ -71,7 +71,7 @@ type Order struct {
 	Pickup            bool
 	GoneSince         *time.Time // the store no longer has it
 	StoreEdits        []string   `gorm:"serializer:json"` // changed in the store after goods were bought, and not seen by a person yet
-	ShownAt           *time.Time // when the store's fulfillments were last read
+	ShownAt           *time.Time // what its fulfillments were at this time is known
 	ShownVersion      *time.Time // the order's SourceUpdatedAt then
 	ShownSeq          int64      // the number of that reading
 

@@ -58,6 +58,30 @@ func (r Role) words() string {
 	return "bought from a supplier"
 }
 
+// Lost is how many living units of a line are in parcels that a person has given up: bought, and owed nevertheless.
+func (f Facts) Lost(lineID string) int {
+	n := 0
+	for _, p := range f.Parcels {
+		for _, it := range p.Items {
+			if p.LostAt != nil && it.LineID == lineID && f.living(it) {
+				n += it.Quantity
+			}
+		}
+	}
+	return n
+}
+
+func (f Facts) living(it ParcelItem) bool {
+	for _, s := range f.SupplierOrders {
+		for _, l := range s.Lines {
+			if s.ID == it.SupplierOrderID && l.LineID == it.LineID && l.Part == it.Part {
+				return l.Live
+			}
+		}
+	}
+	return false
+}
+
 func (r *roller) closedByPerson() *Override {
 	for i, o := range r.Overrides {
 		if o.Kind == OverrideClosed {

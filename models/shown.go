@@ -21,42 +21,33 @@ type StoreFulfillment struct {
 // PushShownOtherwise is the code of a push that was refused because the store shows the goods under another number.
 const PushShownOtherwise = "store_fulfilled_otherwise"
 
-// How often the store's fulfillments are read beyond the read-back of each push.
-const (
-	shownAgainAfter = 24 * time.Hour
-	// An order that changed so shortly before or after we wrote to it changed because of us. It allows for clocks that differ.
-	echoSlack = 5 * time.Second
-)
+// shownAgainAfter is how long after a confirmation the store's fulfillments are read once more although nothing has changed.
+const shownAgainAfter = 24 * time.Hour
 
-// WantShown says whether the store's fulfillments of an order are to be read: it changed since they last were, and not by our
-// own hand, or a day has gone by since we last told it something. every scales the day.
+// WantShown says whether the store's fulfillments of an order are to be read: it changed since they last were, or a day has
+// gone by since it last confirmed something. A change that was there when they were read, as that of our own write is, needs
+// no other reading; while a push is in hand, its own is to come. every scales the day.
 func WantShown(f Facts, now time.Time, every func(time.Duration) time.Duration) bool {
 	o := f.Order
 	told := false
 	for _, p := range f.Pushes {
 		told = told || p.FulfillmentID != ""
-		again := p.ConfirmedAt != nil && o.ShownAt != nil && o.ShownAt.Before(p.ConfirmedAt.Add(every(shownAgainAfter))) && !now.Before(p.ConfirmedAt.Add(every(shownAgainAfter)))
-		if again && p.State == PushConfirmed {
+		if p.LeaseUntil != nil && p.LeaseUntil.After(now) {
+			return false
+		}
+	}
+	for _, p := range f.Pushes {
+		if p.State != PushConfirmed || p.ConfirmedAt == nil {
+			continue
+		}
+		if again := p.ConfirmedAt.Add(every(shownAgainAfter)); !now.Before(again) && (o.ShownAt == nil || o.ShownAt.Before(again)) {
 			return true
 		}
 	}
 	if !told && (o.FulfillmentStatus == "NOT_FULFILLED" || o.FulfillmentStatus == "") && len(f.Shown) == 0 {
 		return false
 	}
-	return (o.ShownVersion == nil || !o.ShownVersion.Equal(o.SourceUpdatedAt)) && !f.echo()
-}
-
-// echo says that the newest change of the order in its store came of our own write, after which we read what it shows.
-func (f Facts) echo() bool {
-	for _, p := range f.Pushes {
-		if p.SentAt == nil || f.Order.ShownAt == nil || f.Order.ShownAt.Before(*p.SentAt) {
-			continue
-		}
-		if f.Order.SourceUpdatedAt.After(p.SentAt.Add(-2*echoSlack)) && f.Order.SourceUpdatedAt.Before(p.SentAt.Add(echoSlack)) {
-			return true
-		}
-	}
-	return false
+	return o.ShownAt == nil || o.SourceUpdatedAt.After(*o.ShownAt) && (o.ShownVersion == nil || !o.ShownVersion.Equal(o.SourceUpdatedAt))
 }
 
 // ours says that a fulfillment stands for one of our parcels.

@@ -330,7 +330,7 @@ func (r *script) pushing(d orders.Detail) error {
 		f = orders.PushAccepted{PushID: p.ID}
 	case "shown":
 		shown := []models.Fulfillment{{ID: "f-" + string(p.ID), Number: pick(r, "shown", p.SentNumber, p.SentNumber, "HAND"), Lines: p.SentLines}, {ID: "hand", Lines: p.WantedLines}}
-		f = orders.StoreShows{Seq: int64(rapid.IntRange(0, 9).Draw(r.T, "reading")), Fulfillments: shown[:rapid.IntRange(0, 2).Draw(r.T, "shown")]}
+		f = orders.StoreShows{At: time.Now(), Seq: int64(rapid.IntRange(0, 9).Draw(r.T, "reading")), Fulfillments: shown[:rapid.IntRange(0, 2).Draw(r.T, "shown")]}
 	default:
 		f = orders.PushRequested{PushID: p.ID, Overwrite: rapid.Bool().Draw(r.T, "overwrite")}
 	}

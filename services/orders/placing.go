@@ -142,7 +142,7 @@ func (c *change) taken(lineID string) int {
 			}
 		}
 	}
-	return n - c.lost(lineID)
+	return n - c.facts.Lost(lineID)
 }
 
 // freePart is 0 unless a living supplier order covers a part of the line already.

@@ -7,24 +7,26 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"waybill/models"
 	"waybill/services/database"
 )
 
-// NextShown takes the number that fences a reading of an order's fulfillments in its store: they carry no version, so an
-// earlier reading never overwrites a later one.
-func (s *Service) NextShown(ctx context.Context, m models.MerchantID, orderID models.ID) (seq int64, err error) {
-	row := s.db.Read(ctx).Raw("UPDATE orders SET shown_fetch_seq = shown_fetch_seq + 1 WHERE merchant_id = ? AND id = ? RETURNING shown_fetch_seq", m, orderID).Row()
-	if err := row.Scan(&seq); err != nil {
-		return 0, fmt.Errorf("number a reading of order %s: %w", orderID, database.Err(err))
+// NextShown begins a reading of an order's fulfillments in its store and takes the number that fences it: they carry no
+// version, so an earlier reading never overwrites a later one.
+func (s *Service) NextShown(ctx context.Context, m models.MerchantID, orderID models.ID) (next StoreShows, err error) {
+	row := s.db.Read(ctx).Raw("UPDATE orders SET shown_fetch_seq = shown_fetch_seq + 1 WHERE merchant_id = ? AND id = ? RETURNING shown_fetch_seq, clock_timestamp()", m, orderID).Row()
+	if err := row.Scan(&next.Seq, &next.At); err != nil {
+		return next, fmt.Errorf("number a reading of order %s: %w", orderID, database.Err(err))
 	}
-	return seq, nil
+	return next, nil
 }
 
 // StoreShows is what the store shows as shipped.
 type StoreShows struct {
 	Seq          int64 // from NextShown, taken before the call
+	At           time.Time
 	Fulfillments []models.Fulfillment
 }
 
@@ -34,7 +36,8 @@ func (f StoreShows) apply(c *change) error {
 		return nil
 	}
 	version := o.SourceUpdatedAt
-	o.ShownSeq, o.ShownAt, o.ShownVersion = f.Seq, &c.tx.Now, &version
+	at := f.At.UTC()
+	o.ShownSeq, o.ShownAt, o.ShownVersion = f.Seq, &at, &version
 	var shown []models.StoreFulfillment
 	for _, s := range f.Fulfillments {
 		row := models.StoreFulfillment{
@@ -380,31 +383,4 @@ func (c *change) endOverrides() {
 
 func (c *change) closedByPerson() bool {
 	return slices.ContainsFunc(c.facts.Overrides, func(o models.Override) bool { return o.Kind == models.OverrideClosed && o.LiftedAt == nil })
-}
-
-// lost is how many living units of a line are in parcels that were given up.
-func (c *change) lost(lineID string) int {
-	n := 0
-	for _, p := range c.facts.Parcels {
-		if p.LostAt == nil {
-			continue
-		}
-		for _, it := range p.Items {
-			if it.LineID == lineID && c.living(it) {
-				n += it.Quantity
-			}
-		}
-	}
-	return n
-}
-
-func (c *change) living(it models.ParcelItem) bool {
-	for _, s := range c.facts.SupplierOrders {
-		for _, l := range s.Lines {
-			if s.ID == it.SupplierOrderID && l.LineID == it.LineID && l.Part == it.Part {
-				return l.Live
-			}
-		}
-	}
-	return false
 }

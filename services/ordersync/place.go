@@ -117,7 +117,7 @@ func underWay(f models.Facts) []models.SupplierOrder {
 func unbought(f models.Facts) []LineQuantity {
 	var out []LineQuantity
 	for _, l := range f.Lines {
-		n := l.Live()
+		n := l.Live() + f.Lost(l.LineID)
 		for _, so := range f.SupplierOrders {
 			for _, sl := range so.Lines {
 				if sl.LineID == l.LineID && sl.Live {

@@ -150,11 +150,11 @@ func (t *telling) run(ctx context.Context) orders.PushResult {
 }
 
 func (t *telling) list(ctx context.Context) ([]models.Fulfillment, error) {
-	reading, list, err := t.s.readShown(ctx, t.m, t.d.Order, models.PurposeBackground)
+	reading, err := t.s.readShown(ctx, t.m, t.d.Order, models.PurposeBackground)
 	if err == nil {
 		t.readings = []orders.Fact{reading}
 	}
-	return list, err
+	return reading.Fulfillments, err
 }
 
 // settle does the least that makes the store right, and returns the id of the fulfillment that stands for the parcel. Each new

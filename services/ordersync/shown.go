@@ -11,13 +11,12 @@ import (
 )
 
 // readShown asks a store what it shows as shipped of an order.
-func (s *Service) readShown(ctx context.Context, m models.MerchantID, o models.Order, why models.Purpose) (orders.StoreShows, []models.Fulfillment, error) {
-	seq, err := s.orders.NextShown(ctx, m, o.ID)
-	if err != nil {
-		return orders.StoreShows{}, nil, err
+func (s *Service) readShown(ctx context.Context, m models.MerchantID, o models.Order, why models.Purpose) (shows orders.StoreShows, err error) {
+	if shows, err = s.orders.NextShown(ctx, m, o.ID); err != nil {
+		return shows, err
 	}
-	list, err := call(ctx, s, m, o.StoreID, why, func(a models.Access) ([]models.Fulfillment, error) { return s.store.Fulfillments(ctx, a, o.ExternalID) })
-	return orders.StoreShows{Seq: seq, Fulfillments: list}, list, err
+	shows.Fulfillments, err = call(ctx, s, m, o.StoreID, why, func(a models.Access) ([]models.Fulfillment, error) { return s.store.Fulfillments(ctx, a, o.ExternalID) })
+	return shows, err
 }
 
 // lookAtShown reads what the store shows as shipped where that may have changed: see models.WantShown.
@@ -26,7 +25,7 @@ func (s *Service) lookAtShown(ctx context.Context, m models.MerchantID, orderID 
 	if err != nil || !models.WantShown(d.Facts, time.Now(), s.pace.Every) {
 		return changes, err
 	}
-	reading, _, err := s.readShown(ctx, m, d.Order, purposeOf(by))
+	reading, err := s.readShown(ctx, m, d.Order, purposeOf(by))
 	if err != nil {
 		return changes, err
 	}
