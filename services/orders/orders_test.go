@@ -644,6 +644,68 @@ func TestEveryListIsReadAlongAnIndex(t *testing.T) {
 	}
 }
 
+func TestEveryWorklistIsReadAlongAnIndex(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	s.exec(t, `INSERT INTO orders SELECT @m, gen_random_uuid(), @store, 'e' || i, 'N' || i, now() - i * interval '1 minute', now(), 'APPROVED', 'PAID', '', 'open', now(),
+		'USD', 1, 0, '', '', '', 'US', false, false, false, 'awaiting_order', '', '', '[]', 1, false, NULL, '', NULL, now(), 0, 1, now(), now()
+		FROM generate_series(1, 5000) i`, map[string]any{"m": s.m, "store": s.store})
+	s.exec(t, `INSERT INTO flags SELECT merchant_id, gen_random_uuid(), id, NULL, '', code, 'merchant', '', '', CASE WHEN random() < 0.5 THEN now() + random() * interval '9 days' END,
+		now() - random() * interval '9 days', CASE WHEN random() < 0.5 THEN now() END, '', '' FROM orders CROSS JOIN (VALUES ('no_supplier'), ('push_refused'), ('seller_late'), ('place_failed')) k (code)`)
+	s.exec(t, "ANALYZE orders, flags")
+	var mu sync.Mutex
+	var asked []string
+	if err := s.db.Read(t.Context()).Callback().Query().After("gorm:query").Register("spy", func(q *gorm.DB) {
+		mu.Lock()
+		defer mu.Unlock()
+		asked = append(asked, q.Explain(q.Statement.SQL.String(), q.Statement.Vars...))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	first := func() string { mu.Lock(); defer mu.Unlock(); sql := asked[0]; asked = nil; return sql }
+	for name, f := range map[string]orders.FlagFilter{
+		"newest": {}, "soonest": {Soonest: true}, "of a code": {Code: models.FlagSellerLate}, "of an owner": {Owner: models.OwnerMerchant}, "of a store": {StoreID: s.store},
+	} {
+		f.Limit = 40
+		seen := map[models.ID]bool{}
+		var last orders.FlagRow
+		for range 3 {
+			page, err := s.Flags(t.Context(), s.m, f)
+			if err != nil || len(page.Flags) != 40 || page.Next == "" {
+				t.Fatalf("%s: %d flags, %v", name, len(page.Flags), err)
+			}
+			s.alongIndex(t, name, first(), 300)
+			for _, row := range page.Flags {
+				if seen[row.ID] || row.OrderNumber == "" || row.StoreID != s.store {
+					t.Fatalf("%s: twice, or not named: %+v", name, row)
+				}
+				if !f.Soonest && !last.OpenedAt.IsZero() && row.OpenedAt.After(last.OpenedAt) || f.Soonest && last.Deadline != nil && (row.Deadline == nil || row.Deadline.Before(*last.Deadline)) {
+					t.Fatalf("%s: in disorder: %+v after %+v", name, row, last)
+				}
+				seen[row.ID], last = true, row
+			}
+			f.Cursor = page.Next
+		}
+	}
+	if _, _, err := s.Mismatches(t.Context(), s.m, "", 40); err != nil {
+		t.Fatal(err)
+	}
+	s.alongIndex(t, "mismatches", first(), 300)
+}
+
+// alongIndex fails when a query reads the flags as a whole or more rows than it may.
+func (s *shelf) alongIndex(t *testing.T, name, query string, most int) {
+	t.Helper()
+	s.cheap(t, name, query, most)
+	var plan []string
+	if err := s.db.Read(context.Background()).Raw("EXPLAIN " + query).Scan(&plan).Error; err != nil {
+		t.Fatal(err)
+	}
+	if text := strings.Join(plan, "\n"); strings.Contains(text, "Seq Scan on flags") || strings.Contains(text, "Sort") {
+		t.Errorf("%s is not read along an index:\n%s", name, text)
+	}
+}
+
 // cheap fails when a query reads a whole table or more rows than it may.
 func (s *shelf) cheap(t *testing.T, name, query string, most int) {
 	t.Helper()

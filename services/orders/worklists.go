@@ -58,8 +58,7 @@ func (s *Service) Flags(ctx context.Context, m models.MerchantID, f FlagFilter) 
 		q = q.Where("flags.owner = ?", f.Owner)
 	}
 	if f.StoreID != "" {
-		q = q.Where(`(flags.connection_id = ? OR EXISTS (SELECT 1 FROM orders WHERE orders.merchant_id = flags.merchant_id AND orders.id = flags.order_id AND orders.store_id = ?))`,
-			f.StoreID, f.StoreID)
+		q = q.Where("coalesce(flags.connection_id, (SELECT store_id FROM orders WHERE orders.merchant_id = flags.merchant_id AND orders.id = flags.order_id)) = ?", f.StoreID)
 	}
 	const asleep = "(flags.snoozed_until IS NOT NULL AND (flags.order_id IS NOT NULL OR flags.snoozed_until > now()))"
 	switch f.Snoozed {
@@ -202,9 +201,11 @@ func (s *Service) Mismatches(ctx context.Context, m models.MerchantID, after str
 	var pushIDs, orderIDs []models.ID
 	for i, f := range flags {
 		rows[i].Flag = f
-		pushIDs, orderIDs = append(pushIDs, models.ID(f.Subject)), append(orderIDs, *f.OrderID)
+		if database.ValidID(f.Subject) {
+			pushIDs, orderIDs = append(pushIDs, models.ID(f.Subject)), append(orderIDs, *f.OrderID)
+		}
 	}
-	if err := s.nameSubjects(ctx, m, rows); err != nil || len(rows) == 0 {
+	if err := s.nameSubjects(ctx, m, rows); err != nil || len(pushIDs) == 0 {
 		return []Mismatch{}, next, err
 	}
 	var pushes []models.Push
