@@ -107,12 +107,18 @@ func (f FlagSnoozed) apply(c *change) error {
 		return err
 	}
 	if !f.Until.After(c.tx.Now) {
-		return models.Errorf(models.Invalid, "snooze_in_the_past", "A flag can only be put off to a time that is to come.")
+		return past("snooze_in_the_past", "/until", "A flag can only be put off to a time that is to come.")
 	}
 	until := f.Until.UTC().Truncate(time.Microsecond)
 	flag.SnoozedUntil, flag.SnoozedBy, flag.SnoozedWhy = &until, string(c.by.Actor), c.by.Reason
 	c.event(models.EventFlagSnoozed, fmt.Sprintf("Put off until %s UTC: %s", until.Format("2006-01-02 15:04"), flag.Detail), map[string]any{"code": flag.Code, "until": until})
 	return nil
+}
+
+func past(code, pointer, detail string) error {
+	e := models.Errorf(models.Invalid, code, "%s", detail)
+	e.Fields = []models.FieldError{{Pointer: pointer, Reason: "must be a time that is to come"}}
+	return e
 }
 
 // FlagDismissed is a person's decision that a flag needs nobody although its fact is there.

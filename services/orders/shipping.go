@@ -267,7 +267,7 @@ type OverrideSet struct {
 func (f OverrideSet) apply(c *change) error {
 	o := f.Override
 	if o.ExpiresAt != nil && !o.ExpiresAt.After(c.tx.Now) {
-		return models.Errorf(models.Invalid, "expiry_in_the_past", "A decision can only end at a time that is to come.")
+		return past("expiry_in_the_past", "/expires_at", "A decision can only end at a time that is to come.")
 	}
 	if err := c.mayOverride(o); err != nil {
 		return err
