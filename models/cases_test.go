@@ -143,6 +143,48 @@ func TestEveryFlagOfTimeOpensAtItsMomentAndWakesItsOrderThen(t *testing.T) {
 	}
 }
 
+func TestCase15_AnAuthorisationThatIsNotCapturedIsFlaggedBeforeItLapses(t *testing.T) {
+	t.Parallel()
+	o := order("APPROVED", "NOT_PAID")
+	o.AuthorizedMinor, o.PlacedAt = 7739, noon
+	f := models.Facts{Now: noon, Order: o, Lines: lines{line("A", 1)}}
+	if got := models.Rollup(f); got.Tab != models.TabPending || len(got.Troubles) != 0 || got.Chips[0].Code != "authorized" {
+		t.Errorf("%+v", got)
+	}
+	next := models.NextFlagAt(f)
+	if next == nil || !next.Equal(noon.Add(5*24*time.Hour)) {
+		t.Fatalf("looked at again at %v", next)
+	}
+	f.Now = *next
+	if got := models.Rollup(f); len(got.Troubles) != 1 || got.Troubles[0].Code != models.FlagAuthorizationEnding || got.Troubles[0].Deadline == nil {
+		t.Errorf("%+v", got.Troubles)
+	}
+	f.Order.Observe(models.StoreOrder{ExternalID: "wix-1", UpdatedAt: noon, PlacedAt: noon, Status: "APPROVED", PaymentStatus: "PAID"})
+	if got := models.Rollup(f); len(got.Troubles) != 0 {
+		t.Errorf("captured, and yet %+v", got.Troubles)
+	}
+}
+
+func TestCase68_AVeryOldOpenOrderIsCheckedDailyAndAsksToBeClosed(t *testing.T) {
+	t.Parallel()
+	s := bought("1", "WAIT_SELLER_SEND_GOODS", units("A", 1))
+	s.PlacedAt, s.PaidAt, s.LastCheckedAt = ago(61*24*time.Hour), ago(61*24*time.Hour), ago(time.Hour)
+	o := paid()
+	o.PlacedAt = *ago(61 * 24 * time.Hour)
+	f := models.Facts{Now: noon, Order: o, Lines: lines{line("A", 1)}, SupplierOrders: supplier{s}}
+	got := models.Rollup(f)
+	if got.Tab != models.TabAwaitingShipment || got.Final || !slices.ContainsFunc(got.Troubles, func(t models.Trouble) bool { return t.Code == models.FlagStaleOrder }) {
+		t.Errorf("%+v", got)
+	}
+	if next := (models.Pace{}).NextSupplierCheck(s, noon); next == nil || next.Sub(noon) != 24*time.Hour {
+		t.Errorf("asked next at %v", next)
+	}
+	f.Overrides = []models.Override{{ID: "d", Kind: models.OverrideClosed, Reason: "given up", CreatedAt: noon}}
+	if got := models.Rollup(f); got.Tab != models.TabClosed || len(got.Troubles) != 0 {
+		t.Errorf("closed: %+v", got)
+	}
+}
+
 func TestCase39_APaymentUnderReviewSaysMoreAfterADay(t *testing.T) {
 	t.Parallel()
 	s := bought("1", "RISK_CONTROL", units("A", 1))

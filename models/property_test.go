@@ -526,6 +526,37 @@ func checkNumbers(t *rapid.T, known map[models.ID]map[string]bool, parcels []mod
 	}
 }
 
+// What was fulfilled without a number is in no two parcels when numbers come, however they come.
+func TestNumbersThatComeLaterConserveUnits(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := bought("1", "WAIT_BUYER_ACCEPT_GOODS", units("A", rapid.IntRange(1, 3).Draw(t, "A")), units("B", rapid.IntRange(1, 3).Draw(t, "B")))
+		newID := counter()
+		bare := parcel(string(newID()), "")
+		bare.WithoutNumber = true
+		for _, l := range s.Lines {
+			bare.Items = append(bare.Items, models.ParcelItem{ParcelID: bare.ID, SupplierOrderID: s.ID, LineID: l.LineID, Quantity: l.Quantity})
+		}
+		have := []models.Parcel{bare}
+		for range rapid.IntRange(1, 5).Draw(t, "merges") {
+			seen := drawTracked(t, func(t *rapid.T) string { return rapid.SampledFrom([]string{"A", "B", "C"}).Draw(t, "item of") }, few)
+			any := slices.ContainsFunc(seen, func(p models.TrackedParcel) bool { return p.Number != "" })
+			before := len(have)
+			have, _ = models.MergeParcels(have, s, seen, noon, newID)
+			checkUnits(t, supplier{s}, have)
+			if any && have[0].TrackingNumber == "" {
+				t.Fatalf("a number came and was not the one that was waited for: %+v", have)
+			}
+			if !any && (len(have) != before) {
+				t.Fatalf("no number came: %+v", have)
+			}
+			if slices.Contains(have[0].PreviousNumbers, "") {
+				t.Fatalf("no number is no number: %+v", have[0])
+			}
+		}
+	})
+}
+
 func TestRenumberedParcelMakesNoSecondOne(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -98,6 +98,7 @@ func WantPush(p Push, w Wish, now time.Time) (Push, bool) {
 		// What is owed will be told with the new words; what a person decided, and what was never told them, stays.
 		return p, false
 	}
+	p.NumberTaken = p.NumberTaken && p.WantedNumber == w.Number
 	p.WantedNumber, p.WantedLines = w.Number, w.Lines
 	p.WantedSince, p.State, p.NextTryAt, p.Attempts = now, PushWaiting, &now, 0
 	p.ErrorCode, p.ErrorDetail, p.ConfirmedAt = "", "", nil
@@ -121,7 +122,7 @@ func (f Facts) WishFor(parcel Parcel, p Push) Wish {
 	}
 	words := TellCarrier(f.Rules.Carriers, parcel.Carrier, parcel.TrackingNumber, f.furtherNumbers(parcel))
 	w.Provider, w.Link = words.Provider, words.Link
-	if p.NumberTaken {
+	if p.NumberTaken && p.WantedNumber == parcel.TrackingNumber {
 		w.Link = words.FullLink
 	}
 	return w

@@ -99,7 +99,7 @@ func (r *roller) differs(p Push) string {
 	}
 	s := r.Shown[at]
 	switch {
-	case p.SentNumber != "" && s.Number != p.SentNumber && !(p.NumberTaken && s.Number == ""):
+	case p.SentNumber != "" && s.Number != p.SentNumber && (!p.NumberTaken || s.Number != ""):
 		return fmt.Sprintf("The store shows %s instead of %s.", numbered(s.Number), numbered(p.SentNumber))
 	case !CoversLines(s.Lines, p.SentLines) || !p.Adopted && !CoversLines(p.SentLines, s.Lines):
 		return fmt.Sprintf("The store shows other goods or quantities under %s than it had confirmed.", numbered(p.SentNumber))

@@ -40,7 +40,10 @@ func (f StoreSnapshot) apply(c *change) error {
 	if f.created {
 		c.event(models.EventOrderReceived, fmt.Sprintf("Order %s received from the store%s.", o.Number, bySource(c.by.Source)),
 			map[string]any{"status": o.StoreStatus, "payment_status": o.PaymentStatus})
-	} else if diff := append(describe(before, *o, c.facts.Lines, lines), moved...); len(diff) > 0 {
+	} else if diff := describe(before, *o, c.facts.Lines, lines); len(diff)+len(moved) > 0 {
+		if len(moved) > 0 {
+			diff = append(diff, "another delivery address") // which one stands in the order, not in what is kept for ever
+		}
 		c.event(models.EventOrderChanged, "The store changed the order: "+strings.Join(diff, "; ")+".",
 			map[string]any{"status": o.StoreStatus, "payment_status": o.PaymentStatus, "fulfillment_status": o.FulfillmentStatus})
 	}
@@ -236,7 +239,11 @@ func (c *change) mergeParcels(s models.SupplierOrder, seen []models.TrackedParce
 			c.event(models.EventParcelSeen, fmt.Sprintf("Parcel %s with %s is on its way.", p.TrackingNumber, orNone(p.Carrier)), data)
 		case models.ParcelRenumbered:
 			data["was"] = ch.WasNumb
-			c.event(models.EventParcelRenumbered, fmt.Sprintf("Parcel %s now goes by %s.", ch.WasNumb, p.TrackingNumber), data)
+			was := "Parcel " + ch.WasNumb
+			if ch.WasNumb == "" {
+				was = "The parcel without a number"
+			}
+			c.event(models.EventParcelRenumbered, fmt.Sprintf("%s now goes by %s.", was, p.TrackingNumber), data)
 		case models.ParcelMissing:
 			c.event(models.EventParcelMissing, fmt.Sprintf("AliExpress no longer lists parcel %s; its number is kept.", p.TrackingNumber), data)
 		}

@@ -165,7 +165,7 @@ func (t *telling) settle(ctx context.Context, have []models.Fulfillment) (id str
 	mine := byID(have, t.p.FulfillmentID)
 	if mine < 0 {
 		mine = slices.IndexFunc(have, func(f models.Fulfillment) bool { return t.byNumber(f) && !t.othersOwn(f.ID) })
-		adopted = mine >= 0 && t.p.SentNumber != t.p.WantedNumber && t.p.Attempts <= 1
+		adopted = mine >= 0 && have[mine].Number == t.p.WantedNumber && t.p.SentNumber != t.p.WantedNumber && t.p.Attempts <= 1
 	}
 	if mine < 0 {
 		if t.fits(have, want) {

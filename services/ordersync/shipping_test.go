@@ -319,6 +319,20 @@ func TestCase52_GoodsWithoutANumberAreFulfilledOnAPersonsWord(t *testing.T) {
 	w.counted()
 }
 
+func TestCase52_ALostAnswerFulfilsWithoutANumberOnce(t *testing.T) {
+	t.Parallel()
+	w, o, id, number := paid(t, hasty)
+	_, err := w.ae.Ship(number, aliexpresssim.ShipOptions{WithoutNumber: true})
+	w.must(err)
+	w.flagOf(id, models.FlagShippedWithoutNumber)
+	w.must(w.wix.Fail(wixsim.Fault{Op: "create_fulfillment", How: "reset_after", Times: 1}))
+	w.must(w.sync.WithoutNumber(t.Context(), w.m, id, person))
+	p := w.pushIs(id, models.PushConfirmed)
+	if w.mails(o.ID) != 1 || p.FulfillmentID != w.inStore(o.ID)[0].ID {
+		t.Errorf("%d mails, %+v", w.mails(o.ID), p)
+	}
+}
+
 func TestAReceivedOrderWithoutANumberIsAskedUntilThereIsOne(t *testing.T) {
 	t.Parallel()
 	w, _, id, number := paid(t)
