@@ -366,6 +366,7 @@ type PushResult struct {
 	FulfillmentID string
 	Number        string
 	Lines         []models.FulfillmentLine
+	Since         time.Time // the push's WantedSince when it was told: a wish that came meanwhile has its own turn
 	Adopted       bool
 	Told          bool // the store now has Provider and Link
 	Provider      string
@@ -390,7 +391,7 @@ func (f PushResult) apply(c *change) error {
 		p.SentProvider, p.SentLink = f.Provider, f.Link
 	}
 	// What is wanted may have changed meanwhile; a link that had to carry the number is no change.
-	stale := f.Number != p.WantedNumber || !slices.Equal(f.Lines, p.WantedLines) || f.Told && f.Provider != p.WantedProvider && p.WantedProvider != ""
+	stale := !f.Since.IsZero() && !f.Since.Equal(p.WantedSince) || f.Number != p.WantedNumber || !slices.Equal(f.Lines, p.WantedLines) || f.Told && f.Provider != p.WantedProvider && p.WantedProvider != ""
 	data := map[string]any{"push_id": p.ID, "parcel_id": p.ParcelID, "tracking_number": f.Number, "fulfillment_id": p.FulfillmentID}
 	switch f.State {
 	case models.PushSent, models.PushConfirmed:
@@ -467,7 +468,7 @@ func (f PushRequested) apply(c *change) error {
 		return models.Errorf(models.Conflict, "nothing_to_overwrite", "The store was not found to show another number for this parcel: there is nothing to overwrite.")
 	}
 	p.State, p.WantedSince, p.NextTryAt, p.Attempts = models.PushWaiting, c.tx.Now, &c.tx.Now, 0
-	p.ErrorCode, p.ErrorDetail, p.ConfirmedAt, p.LeaseUntil, p.Overwrite = "", "", nil, nil, f.Overwrite
+	p.ErrorCode, p.ErrorDetail, p.ConfirmedAt, p.Overwrite = "", "", nil, f.Overwrite // whoever has it in hand goes first
 	text := fmt.Sprintf("The store is told about %s again.", numbered(p.WantedNumber))
 	if f.Overwrite {
 		text = fmt.Sprintf("The store is told about %s again, whatever it shows instead.", numbered(p.WantedNumber))

@@ -123,7 +123,7 @@ type telling struct {
 }
 
 func (t *telling) run(ctx context.Context) orders.PushResult {
-	result := orders.PushResult{PushID: t.p.ID, Number: t.p.WantedNumber, Lines: t.p.WantedLines}
+	result := orders.PushResult{PushID: t.p.ID, Number: t.p.WantedNumber, Lines: t.p.WantedLines, Since: t.p.WantedSince}
 	if t.d.Order.Gate.Dead() {
 		return refused(result, models.Errorf(models.Conflict, "order_not_wanted", "the store no longer wants this order (%s)", t.d.Order.Gate))
 	}

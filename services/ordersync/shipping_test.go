@@ -237,6 +237,29 @@ func TestCase48_AReplacedNumberOrCarrierNeverMailsTwice(t *testing.T) {
 	}
 }
 
+func TestAPersonWhoAsksWhileTheStoreIsBeingToldMailsNobodyTwice(t *testing.T) {
+	t.Parallel()
+	w, o, id, number := paid(t)
+	w.must(w.wix.Fail(wixsim.Fault{Op: "create_fulfillment", How: "slow", DelayMS: 600, Times: 1}))
+	_, err := w.ae.Ship(number, aliexpresssim.ShipOptions{WithoutNumber: true})
+	w.must(err)
+	w.flagOf(id, models.FlagShippedWithoutNumber)
+	w.must(w.sync.WithoutNumber(t.Context(), w.m, id, person))
+	var push models.Push
+	waitFor(t, "it is in hand", func() bool {
+		push = w.detail(id).Pushes[0]
+		return push.LeaseUntil != nil || push.State == models.PushConfirmed
+	})
+	for range 3 {
+		w.by(w.sync.FixPush(t.Context(), w.m, push.ID, person))
+	}
+	w.pushIs(id, models.PushConfirmed)
+	w.quietly()
+	if w.mails(o.ID) != 1 || len(w.inStore(o.ID)) != 1 {
+		t.Errorf("%d mails, %d fulfillments", w.mails(o.ID), len(w.inStore(o.ID)))
+	}
+}
+
 func TestANumberThatIsReplacedWhileTheAnswerIsLostMailsOnce(t *testing.T) {
 	t.Parallel()
 	w, o, id, number := paid(t, hasty)
