@@ -266,6 +266,8 @@ type push struct {
 // orderDetail is one order with everything that hangs on it.
 type orderDetail struct {
 	orderSummary
+	// What the store has captured so far.
+	Paid           money           `json:"paid" validate:"required"`
 	BuyerEmail     string          `json:"buyer_email" validate:"required" example:"janedoe@example.com"`
 	BuyerNote      string          `json:"buyer_note" validate:"required"`
 	Recipient      address         `json:"recipient" validate:"required"`
@@ -283,7 +285,7 @@ type orderDetail struct {
 
 func toDetail(d orders.Detail) orderDetail {
 	out := orderDetail{
-		orderSummary: toSummary(d.Order), BuyerEmail: d.Order.BuyerEmail, BuyerNote: d.Order.BuyerNote, Recipient: address(d.Recipient),
+		orderSummary: toSummary(d.Order), Paid: money{d.Order.PaidMinor, d.Order.Currency}, BuyerEmail: d.Order.BuyerEmail, BuyerNote: d.Order.BuyerNote, Recipient: address(d.Recipient),
 		Lines: make([]orderLine, len(d.Lines)), SupplierOrders: make([]supplierOrder, len(d.SupplierOrders)), Parcels: make([]parcel, len(d.Parcels)),
 		Pushes: make([]push, len(d.Pushes)), Flags: []flag{},
 	}
