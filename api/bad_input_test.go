@@ -48,6 +48,7 @@ func TestBadInput(t *testing.T) {
 	ids := w.shippedOrder()
 	w.addMerchant(database)
 	w.awaitOrder(w.wix.Info().OrderID, "the store's older orders are read", func(orderView) bool { return true })
+	ids.flag = w.anyFlag()
 	w.settled(database)
 	before := rowCounts(t, database)
 
@@ -69,7 +70,7 @@ func TestBadInput(t *testing.T) {
 }
 
 // knownIDs are one id of everything that has one.
-type knownIDs struct{ order, supplierOrder, push, syncJob, mapping, store, account string }
+type knownIDs struct{ order, supplierOrder, push, syncJob, mapping, store, account, flag string }
 
 // shippedOrder takes an order all the way and asks for a sync, so that there is one of everything.
 func (w *world) shippedOrder() knownIDs {
@@ -111,6 +112,20 @@ func (w *world) shippedOrder() knownIDs {
 		}
 	}
 	return ids
+}
+
+// anyFlag is the flag of an order that nothing is known to supply.
+func (w *world) anyFlag() (id string) {
+	w.t.Helper()
+	w.await("something needs a person", func() bool {
+		var page struct{ Flags []struct{ ID string } }
+		w.do(http.MethodGet, "/flags?code=no_supplier", nil, http.StatusOK, &page)
+		if len(page.Flags) > 0 {
+			id = page.Flags[0].ID
+		}
+		return id != ""
+	})
+	return id
 }
 
 // addMerchant adds a second merchant, as support would.
@@ -286,6 +301,42 @@ func badRequests(t *testing.T, w *world, ids knownIDs) {
 		{"an instance that Wix did not sign", "POST", "/connections", `{"platform":"wix","instance":"aaaa.bbbb"}`, 422, "wix_instance_signature", ""},
 		{"a body over 1 MiB", "POST", "/sync-jobs", `{"reason":"` + strings.Repeat("x", 1<<20) + `"}`, 413, "body_too_large", ""},
 
+		{"a carrier without a name", "PUT", "/carriers", `{"provider":"usps"}`, 422, "validation_failed", "/name"},
+		{"a carrier without a link", "PUT", "/carriers", `{"name":"Some Post","provider":"Some"}`, 422, "validation_failed", "/link"},
+		{"a carrier's link without https", "PUT", "/carriers", `{"name":"Some Post","link":"http://track.example.com/{number}"}`, 422, "validation_failed", "/link"},
+		{"a carrier's link without a number", "PUT", "/carriers", `{"name":"Some Post","link":"https://track.example.com/"}`, 422, "validation_failed", "/link"},
+		{"a carrier's link to a private host", "PUT", "/carriers", `{"name":"Some Post","link":"https://10.0.0.1/{number}"}`, 422, "validation_failed", "/link"},
+		{"a carrier's link with the number as a host", "PUT", "/carriers", `{"name":"Some Post","link":"https://{number}.example.com/"}`, 422, "validation_failed", "/link"},
+		{"a script for a carrier's link", "PUT", "/carriers", `{"name":"Some Post","link":"javascript:alert('{number}')"}`, 422, "validation_failed", "/link"},
+		{"a carrier to be removed without a name", "DELETE", "/carriers", "", 422, "query_invalid", "name"},
+		{"a carrier to be removed that is not there", "DELETE", "/carriers?name=nobody", "", 404, "carrier_not_found", ""},
+		{"a carrier tried without a number", "POST", "/carriers/test", `{"name":"usps"}`, 422, "validation_failed", "/number"},
+		{"a flag put off without a time", "POST", "/flags/" + ids.flag + "/snooze", `{"reason":"x"}`, 422, "validation_failed", "/until"},
+		{"a flag put off to the past", "POST", "/flags/" + ids.flag + "/snooze", `{"reason":"x","until":"2020-01-01T00:00:00Z"}`, 422, "snooze_in_the_past", ""},
+		{"a flag put off without a reason", "POST", "/flags/" + ids.flag + "/snooze", `{"until":"2120-01-01T00:00:00Z"}`, 422, "validation_failed", "/reason"},
+		{"a flag closed without a reason", "POST", "/flags/" + ids.flag + "/close", `{}`, 422, "validation_failed", "/reason"},
+		{"a flag that is none", "POST", "/flags/42/close", `{"reason":"x"}`, 404, "flag_not_found", ""},
+		{"an owner that is none", "GET", "/flags?owner=nobody", "", 422, "query_invalid", "owner"},
+		{"a sort that is none", "GET", "/flags?sort=best", "", 422, "query_invalid", "sort"},
+		{"a flags' cursor that nobody gave", "GET", "/flags?cursor=abc", "", 422, "cursor_invalid", "cursor"},
+		{"a mismatches' cursor that nobody gave", "GET", "/mismatches?cursor=abc", "", 422, "cursor_invalid", "cursor"},
+		{"a decision that is none", "POST", "/orders/" + ids.order + "/overrides", `{"kind":"paid","reason":"x"}`, 422, "validation_failed", "/kind"},
+		{"a decision without a reason", "POST", "/orders/" + ids.order + "/overrides", `{"kind":"closed"}`, 422, "validation_failed", "/reason"},
+		{"a decision about no line", "POST", "/orders/" + ids.order + "/overrides", `{"kind":"line_role","role":"own","reason":"x"}`, 422, "validation_failed", "/line_id"},
+		{"a decision about a line that is not there", "POST", "/orders/" + ids.order + "/overrides", `{"kind":"line_role","role":"own","line_id":"x","reason":"x"}`, 404, "line_not_found", ""},
+		{"a role that is none", "POST", "/orders/" + ids.order + "/overrides", `{"kind":"line_role","role":"mine","line_id":"x","reason":"x"}`, 422, "validation_failed", "/role"},
+		{"a parcel where none belongs", "POST", "/orders/" + ids.order + "/overrides", `{"kind":"closed","parcel_id":"` + unknownID + `","reason":"x"}`, 422, "validation_failed", "/parcel_id"},
+		{"a parcel that is not there", "POST", "/orders/" + ids.order + "/overrides", `{"kind":"parcel_lost","parcel_id":"` + unknownID + `","reason":"x"}`, 404, "parcel_not_found", ""},
+		{"a decision that has ended", "POST", "/orders/" + ids.order + "/overrides", `{"kind":"closed","reason":"x","expires_at":"2020-01-01T00:00:00Z"}`, 422, "expiry_in_the_past", ""},
+		{"a decision that is not there", "DELETE", "/orders/" + ids.order + "/overrides/" + unknownID, "", 404, "override_not_found", ""},
+		{"a decision's id that is none", "DELETE", "/orders/" + ids.order + "/overrides/%00", "", 404, "override_not_found", ""},
+		{"an order's id that is none", "POST", "/orders/42/fulfil-without-number", `{"reason":"x"}`, 404, "order_not_found", ""},
+		{"nothing shipped without a number", "POST", "/orders/" + ids.order + "/fulfil-without-number", `{"reason":"x"}`, 409, "nothing_without_number", ""},
+		{"fulfilled without a reason", "POST", "/orders/" + ids.order + "/fulfil-without-number", `{}`, 422, "validation_failed", "/reason"},
+		{"nothing to overwrite", "POST", "/pushes/" + ids.push + "/overwrite", `{}`, 409, "nothing_to_overwrite", ""},
+		{"accepted without a reason", "POST", "/pushes/" + ids.push + "/accept", `{}`, 422, "validation_failed", "/reason"},
+		{"a push that is none", "POST", "/pushes/42/fix", `{}`, 404, "push_not_found", ""},
+
 		{"an unknown parameter", "GET", "/orders?tabs=pending", "", 422, "query_invalid", "tabs"},
 		{"a limit of nothing", "GET", "/orders?limit=0", "", 422, "query_invalid", "limit"},
 		{"a limit too large", "GET", "/orders?limit=201", "", 422, "query_invalid", "limit"},
@@ -389,6 +440,15 @@ func foreignIDs(t *testing.T, w *world, ids knownIDs) {
 		{"POST", "/supplier-orders/{}/resolve", `{"outcome":"found","number":"8198352049851315"}`, ids.supplierOrder},
 		{"POST", "/supplier-orders/{}/resolve", `{"outcome":"absent"}`, ids.supplierOrder},
 		{"POST", "/pushes/{}/retry", "", ids.push},
+		{"POST", "/pushes/{}/fix", "", ids.push},
+		{"POST", "/pushes/{}/overwrite", "", ids.push},
+		{"POST", "/pushes/{}/accept", `{"reason":"x"}`, ids.push},
+		{"POST", "/orders/{}/fulfil-without-number", `{"reason":"x"}`, ids.order},
+		{"POST", "/orders/{}/overrides", `{"kind":"closed","reason":"x"}`, ids.order},
+		{"DELETE", "/orders/{}/overrides/" + unknownID, "", ids.order},
+		{"POST", "/flags/{}/snooze", `{"until":"2120-01-01T00:00:00Z","reason":"x"}`, ids.flag},
+		{"POST", "/flags/{}/close", `{"reason":"x"}`, ids.flag},
+		{"POST", "/flags/{}/reopen", "", ids.flag},
 		{"GET", "/sync-jobs/{}", "", ids.syncJob},
 		{"GET", "/sync-jobs/{}/items", "", ids.syncJob},
 		{"POST", "/sync-jobs/{}/cancel", "", ids.syncJob},
@@ -412,7 +472,7 @@ func foreignIDs(t *testing.T, w *world, ids knownIDs) {
 			}
 		})
 	}
-	for _, list := range []string{"/orders", "/orders?store_id=" + ids.store, "/orders?q=jane", "/sync-jobs", "/product-mappings", "/product-mappings?store_id=" + ids.store, "/connections", "/pay-list", "/pay-list?store_id=" + ids.store} {
+	for _, list := range []string{"/orders", "/orders?store_id=" + ids.store, "/orders?q=jane", "/sync-jobs", "/product-mappings", "/product-mappings?store_id=" + ids.store, "/connections", "/pay-list", "/pay-list?store_id=" + ids.store, "/flags", "/flags?store_id=" + ids.store, "/mismatches"} {
 		a := w.on(t).send(http.MethodGet, list, "Bearer "+otherKey, "", nil)
 		if a.status != http.StatusOK || !bytes.Contains(a.body, []byte(`":[]`)) {
 			t.Errorf("%s shows the other merchant %d %s", list, a.status, a.body)

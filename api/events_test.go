@@ -118,7 +118,9 @@ func TestChangesAreStreamedAndResumed(t *testing.T) {
 	if _, err := w.wix.PayOrder(first); err != nil {
 		t.Fatal(err)
 	}
-	w.await("its move is told", func() bool { return s.has("order", o.ID, `"before":"pending"`, `"tab":"awaiting_order"`, "tab_changed") })
+	w.await("its move is told", func() bool {
+		return s.has("order", o.ID, `"before":"pending"`, `"tab":"awaiting_order"`, "tab_changed")
+	})
 	var job struct{ ID string }
 	w.do(http.MethodPost, "/orders/"+o.ID+"/sync", nil, http.StatusAccepted, &job)
 	w.await("the end of the sync is told", func() bool { return s.has("sync_job", job.ID, `"state":"done"`) })
@@ -216,7 +218,9 @@ func TestConsentIsFinishedInTheBrowserThatBeganIt(t *testing.T) {
 	if to := follow(strings.Replace(back, "signedInstance=", "nothing=", 1), cookies); to != "/?connect_error=install_not_confirmed" && to != "/?connected=wix" {
 		t.Errorf("an instance id alone: %s from %s", to, back)
 	}
-	var list struct{ Connections []struct{ Platform, State string } }
+	var list struct {
+		Connections []struct{ Platform, State string }
+	}
 	w.do(http.MethodGet, "/connections", nil, http.StatusOK, &list)
 	if len(list.Connections) == 0 {
 		t.Error("nothing is connected")

@@ -114,7 +114,9 @@ func TestTwoReplicasAreOneWaybill(t *testing.T) {
 		}
 	}
 	for _, id := range stores {
-		a.awaitOrder(id, "it is fulfilled", func(o orderView) bool { return o.Tab == "fulfilled" && len(o.Pushes) == 1 && o.Pushes[0].State == "confirmed" })
+		a.awaitOrder(id, "it is fulfilled", func(o orderView) bool {
+			return o.Tab == "fulfilled" && len(o.Pushes) == 1 && o.Pushes[0].State == "confirmed"
+		})
 		if _, fulfillments, err := a.wix.Order(id); err != nil || len(fulfillments) != 1 {
 			t.Errorf("%d fulfillments in the store, %v", len(fulfillments), err)
 		}

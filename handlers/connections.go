@@ -34,13 +34,18 @@ type connection struct {
 	// Stores: when it is searched next for what no webhook told.
 	NextSweepAt *time.Time `json:"next_sweep_at,omitempty"`
 	// Stores: what has been decided about it.
-	Settings  *storeSettings `json:"settings,omitempty"`
-	CreatedAt time.Time      `json:"created_at" validate:"required"`
+	Settings *storeSettings `json:"settings,omitempty"`
+	// Stores: what Waybill can do about the e-mails that the store sends to buyers.
+	BuyerMails string    `json:"buyer_mails,omitempty"`
+	CreatedAt  time.Time `json:"created_at" validate:"required"`
 } //	@name	Connection
 
 type connectionList struct {
 	Connections []connection `json:"connections" validate:"required"`
 } //	@name	ConnectionList
+
+const buyerMails = "The store's own settings decide whether buyers get an e-mail when goods are shipped: Wix's API has no switch for it. " +
+	"Waybill makes one fulfillment for each parcel and changes it in place wherever Wix allows, so that a parcel is mailed a second time only where its contents had to be corrected."
 
 func toConnection(c models.Connection) connection {
 	out := connection{
@@ -50,7 +55,7 @@ func toConnection(c models.Connection) connection {
 	}
 	if c.Platform == models.Wix {
 		settings := toStoreSettings(c.Settings)
-		out.Settings = &settings
+		out.Settings, out.BuyerMails = &settings, buyerMails
 	}
 	return out
 }

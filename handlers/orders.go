@@ -204,11 +204,12 @@ type orderLine struct {
 	VariantKey string `json:"variant_key" validate:"required"`
 	Options    string `json:"options" validate:"required" example:"Color: Black"`
 	// What the buyer wrote to be put on the goods.
-	CustomText string      `json:"custom_text,omitempty" example:"Engraving: For Tom"`
-	Role       models.Role `json:"role" validate:"required"`
-	Mapped     bool        `json:"mapped" validate:"required"`
-	Quantity   int         `json:"quantity" validate:"required" example:"2"`
-	Refunded   int         `json:"refunded" validate:"required" example:"0"`
+	CustomText string `json:"custom_text,omitempty" example:"Engraving: For Tom"`
+	// The role that counts: a person's word before the mapping's.
+	Role     models.Role `json:"role" validate:"required"`
+	Mapped   bool        `json:"mapped" validate:"required"`
+	Quantity int         `json:"quantity" validate:"required" example:"2"`
+	Refunded int         `json:"refunded" validate:"required" example:"0"`
 	// What is still owed to the buyer.
 	Live     int    `json:"live" validate:"required" example:"2"`
 	Removed  bool   `json:"removed" validate:"required"`
@@ -239,8 +240,14 @@ type parcel struct {
 	// AliExpress no longer lists it since then; the number is kept.
 	MissingSince *time.Time `json:"missing_since,omitempty"`
 	// History since then: its supplier order has gone by another number.
-	VoidedAt    *time.Time `json:"voided_at,omitempty"`
-	FirstSeenAt time.Time  `json:"first_seen_at" validate:"required"`
+	VoidedAt *time.Time `json:"voided_at,omitempty"`
+	// A person has given it up: what is in it has to be bought again.
+	LostAt *time.Time `json:"lost_at,omitempty"`
+	// Fulfilled in the store although it has no number yet.
+	WithoutNumber bool `json:"without_number" validate:"required"`
+	// Orders of other buyers that go by the same number.
+	SharedWith  []string  `json:"shared_with" validate:"required"`
+	FirstSeenAt time.Time `json:"first_seen_at" validate:"required"`
 } //	@name	Parcel
 
 type push struct {
@@ -248,8 +255,11 @@ type push struct {
 	ParcelID       models.ID        `json:"parcel_id" validate:"required"`
 	State          models.PushState `json:"state" validate:"required"`
 	TrackingNumber string           `json:"tracking_number" validate:"required" example:"LP00612345678901"`
-	Lines          []lineQuantity   `json:"lines" validate:"required"`
-	FulfillmentID  string           `json:"fulfillment_id,omitempty"`
+	// What the store is told of the carrier; without a link it builds one.
+	Carrier       string         `json:"carrier,omitempty" example:"usps"`
+	Link          string         `json:"link,omitempty" example:"https://global.cainiao.com/detail.htm?mailNoList=LP00612345678901"`
+	Lines         []lineQuantity `json:"lines" validate:"required"`
+	FulfillmentID string         `json:"fulfillment_id,omitempty"`
 	// The fulfillment was there before Waybill and has been taken over.
 	Adopted     bool       `json:"adopted" validate:"required"`
 	Attempts    int        `json:"attempts" validate:"required" example:"1"`
@@ -261,19 +271,11 @@ type push struct {
 	ErrorDetail string     `json:"error_detail,omitempty"`
 } //	@name	Push
 
-type flag struct {
-	ID         models.ID       `json:"id" validate:"required"`
-	Code       models.FlagCode `json:"code" validate:"required"`
-	Owner      string          `json:"owner" validate:"required" enums:"merchant,supplier,waybill"`
-	Detail     string          `json:"detail" validate:"required"`
-	NextAction string          `json:"next_action" validate:"required"`
-	Deadline   *time.Time      `json:"deadline,omitempty"`
-	OpenedAt   time.Time       `json:"opened_at" validate:"required"`
-} //	@name	Flag
-
 // orderDetail is one order with everything that hangs on it.
 type orderDetail struct {
 	orderSummary
+	// What the store has captured so far.
+	Paid       money   `json:"paid" validate:"required"`
 	BuyerEmail string  `json:"buyer_email" validate:"required" example:"janedoe@example.com"`
 	BuyerNote  string  `json:"buyer_note" validate:"required"`
 	Recipient  address `json:"recipient" validate:"required"`
@@ -290,6 +292,11 @@ type orderDetail struct {
 	Parcels        []parcel        `json:"parcels" validate:"required"`
 	Pushes         []push          `json:"pushes" validate:"required"`
 	Flags          []flag          `json:"flags" validate:"required"`
+	// Decisions of people that are in force.
+	Overrides []override `json:"overrides" validate:"required"`
+	// What the store itself shows as shipped, as it was last read.
+	StoreFulfillments []storeFulfillment `json:"store_fulfillments" validate:"required"`
+	StoreShownAt      *time.Time         `json:"store_shown_at,omitempty"`
 } //	@name	Order
 
 // purchaseAddress is an address for the purchase only.
@@ -330,14 +337,14 @@ func (out *orderDetail) decided(d orders.Detail) {
 
 func toDetail(d orders.Detail) orderDetail {
 	out := orderDetail{
-		orderSummary: toSummary(d.Order), BuyerEmail: d.Order.BuyerEmail, BuyerNote: d.Order.BuyerNote, Recipient: address(d.Recipient),
+		orderSummary: toSummary(d.Order), Paid: money{d.Order.PaidMinor, d.Order.Currency}, BuyerEmail: d.Order.BuyerEmail, BuyerNote: d.Order.BuyerNote, Recipient: address(d.Recipient),
 		Lines: make([]orderLine, len(d.Lines)), SupplierOrders: make([]supplierOrder, len(d.SupplierOrders)), Parcels: make([]parcel, len(d.Parcels)),
-		Pushes: make([]push, len(d.Pushes)), Flags: make([]flag, len(d.Flags)), Staff: d.Order.Staff,
+		Pushes: make([]push, len(d.Pushes)), Flags: []flag{}, Staff: d.Order.Staff,
 	}
 	out.decided(d)
 	for i, l := range d.Lines {
 		out.Lines[i] = orderLine{
-			ID: l.LineID, Name: l.Name, SKU: l.SKU, VariantKey: l.VariantKey, Options: l.Options, CustomText: l.CustomText, Role: l.Role, Mapped: l.Mapped,
+			ID: l.LineID, Name: l.Name, SKU: l.SKU, VariantKey: l.VariantKey, Options: l.Options, CustomText: l.CustomText, Role: l.As(), Mapped: l.Mapped,
 			Quantity: l.Quantity, Refunded: l.Refunded, Live: l.Live(), Removed: l.Removed, Price: money{l.PriceMinor, d.Order.Currency}, ImageURL: l.ImageURL,
 		}
 		if d.Order.Gate.Dead() {
@@ -353,9 +360,11 @@ func toDetail(d orders.Detail) orderDetail {
 	for i, p := range d.Pushes {
 		out.Pushes[i] = toPush(p)
 	}
-	for i, f := range d.Flags {
-		out.Flags[i] = flag{ID: f.ID, Code: f.Code, Owner: f.Owner, Detail: f.Detail, NextAction: f.NextAction, Deadline: utc(f.Deadline), OpenedAt: f.OpenedAt.UTC()}
+	for _, f := range d.OpenFlags() {
+		out.Flags = append(out.Flags, toFlag(f))
 	}
+	out.Overrides, out.StoreFulfillments = toOverrides(d.Overrides), toStoreFulfillments(d.Shown)
+	out.StoreShownAt = utc(d.Order.ShownAt)
 	return out
 }
 
@@ -363,6 +372,7 @@ func toParcel(p models.Parcel) parcel {
 	out := parcel{
 		ID: p.ID, TrackingNumber: p.TrackingNumber, PreviousNumbers: append([]string{}, p.PreviousNumbers...), Carrier: p.Carrier,
 		Items: make([]parcelItem, len(p.Items)), LastEvent: p.LastEvent, LastEventAt: utc(p.LastEventAt), MissingSince: utc(p.MissingSince), VoidedAt: utc(p.VoidedAt), FirstSeenAt: p.FirstSeenAt.UTC(),
+		LostAt: utc(p.LostAt), WithoutNumber: p.WithoutNumber, SharedWith: append([]string{}, p.SharedWith...),
 	}
 	for i, it := range p.Items {
 		out.Items[i] = parcelItem{it.SupplierOrderID, it.LineID, it.Quantity}
@@ -372,7 +382,7 @@ func toParcel(p models.Parcel) parcel {
 
 func toPush(p models.Push) push {
 	out := push{
-		ID: p.ID, ParcelID: p.ParcelID, State: p.State, TrackingNumber: p.WantedNumber, Lines: make([]lineQuantity, len(p.WantedLines)),
+		ID: p.ID, ParcelID: p.ParcelID, State: p.State, TrackingNumber: p.WantedNumber, Carrier: p.WantedProvider, Link: p.WantedLink, Lines: make([]lineQuantity, len(p.WantedLines)),
 		FulfillmentID: p.FulfillmentID, Adopted: p.Adopted, Attempts: p.Attempts, WantedSince: p.WantedSince.UTC(), SentAt: utc(p.SentAt),
 		ConfirmedAt: utc(p.ConfirmedAt), NextTryAt: utc(p.NextTryAt), ErrorCode: p.ErrorCode, ErrorDetail: p.ErrorDetail,
 	}

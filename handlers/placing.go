@@ -279,10 +279,10 @@ func toFields(in []models.FieldError) []fieldProblem {
 	return out
 }
 
-type reasonRequest struct {
+type optionalReason struct {
 	// Shown in the timeline.
 	Reason string `json:"reason" validate:"max=500"`
-} //	@name	ReasonRequest
+} //	@name	OptionalReason
 
 // placeNow ends the hold of a supplier order.
 //
@@ -293,7 +293,7 @@ type reasonRequest struct {
 //	@Accept			json
 //	@Produce		json
 //	@Param			id		path		string			true	"Supplier order id"
-//	@Param			request	body		reasonRequest	false	"Reason"
+//	@Param			request	body		optionalReason	false	"Reason"
 //	@Success		202		{object}	supplierOrder
 //	@Failure		401		{object}	problem
 //	@Failure		404		{object}	problem
@@ -303,7 +303,7 @@ type reasonRequest struct {
 //	@Security		BearerAuth
 //	@Router			/supplier-orders/{id}/place-now [post]
 func (s *server) placeNow(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
-	in, err := decode[reasonRequest](s, w, r, true)
+	in, err := decode[optionalReason](s, w, r, true)
 	if err != nil {
 		return err
 	}
@@ -359,7 +359,7 @@ func (s *server) holdSupplierOrder(w http.ResponseWriter, r *http.Request, calle
 //	@Accept			json
 //	@Produce		json
 //	@Param			id		path		string			true	"Supplier order id"
-//	@Param			request	body		reasonRequest	false	"Reason"
+//	@Param			request	body		optionalReason	false	"Reason"
 //	@Success		200		{object}	supplierOrder
 //	@Failure		401		{object}	problem
 //	@Failure		404		{object}	problem
@@ -369,7 +369,7 @@ func (s *server) holdSupplierOrder(w http.ResponseWriter, r *http.Request, calle
 //	@Security		BearerAuth
 //	@Router			/supplier-orders/{id}/withdraw [post]
 func (s *server) withdrawSupplierOrder(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
-	in, err := decode[reasonRequest](s, w, r, true)
+	in, err := decode[optionalReason](s, w, r, true)
 	if err != nil {
 		return err
 	}
@@ -497,7 +497,7 @@ func (s *server) holdOrder(w http.ResponseWriter, r *http.Request, caller accoun
 //	@Accept			json
 //	@Produce		json
 //	@Param			id		path		string			true	"Order id"
-//	@Param			request	body		reasonRequest	false	"Reason"
+//	@Param			request	body		optionalReason	false	"Reason"
 //	@Success		200		{object}	orderDetail
 //	@Failure		401		{object}	problem
 //	@Failure		404		{object}	problem
@@ -507,7 +507,7 @@ func (s *server) holdOrder(w http.ResponseWriter, r *http.Request, caller accoun
 //	@Security		BearerAuth
 //	@Router			/orders/{id}/release [post]
 func (s *server) releaseOrder(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
-	in, err := decode[reasonRequest](s, w, r, true)
+	in, err := decode[optionalReason](s, w, r, true)
 	if err != nil {
 		return err
 	}

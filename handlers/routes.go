@@ -49,7 +49,11 @@ type server struct {
 //	@tag.name					supplier orders
 //	@tag.description			Buying from AliExpress: place, link what was bought by hand, resolve what is unknown.
 //	@tag.name					pushes
-//	@tag.description			Telling the store about parcels.
+//	@tag.description			Telling the store about parcels. Wix's API has no switch for the e-mail that buyers get when goods are shipped: the site's settings decide. Waybill makes one fulfillment for each parcel and changes it in place wherever Wix allows, so that a parcel is mailed once; only where its contents were wrong it has to be made anew.
+//	@tag.name					flags
+//	@tag.description			What needs a person: list it, put it off, close it.
+//	@tag.name					carriers
+//	@tag.description			How stores are told of the carriers that AliExpress names.
 //	@tag.name					sync
 //	@tag.description			Sync now, for one order or many, and what it changed.
 //	@tag.name					product mappings
@@ -142,6 +146,21 @@ func (s *server) routes() chi.Router {
 		r.Get("/sync-health", s.authed(s.getSyncHealth))
 		r.Get("/dead-letters", s.authed(s.listDeadLetters))
 		r.Post("/dead-letters/replay", s.authed(s.replayDeadLetters))
+		r.Get("/flags", s.authed(s.listFlags))
+		r.Post("/flags/{id}/snooze", s.authed(s.snoozeFlag))
+		r.Post("/flags/{id}/close", s.authed(s.closeFlag))
+		r.Post("/flags/{id}/reopen", s.authed(s.reopenFlag))
+		r.Get("/mismatches", s.authed(s.listMismatches))
+		r.Post("/pushes/{id}/fix", s.authed(s.fixPush))
+		r.Post("/pushes/{id}/overwrite", s.authed(s.overwritePush))
+		r.Post("/pushes/{id}/accept", s.authed(s.acceptPush))
+		r.Post("/orders/{id}/fulfil-without-number", s.authed(s.fulfilWithoutNumber))
+		r.Post("/orders/{id}/overrides", s.authed(s.createOverride))
+		r.Delete("/orders/{id}/overrides/{oid}", s.authed(s.deleteOverride))
+		r.Get("/carriers", s.authed(s.listCarriers))
+		r.Put("/carriers", s.authed(s.putCarrier))
+		r.Delete("/carriers", s.authed(s.deleteCarrier))
+		r.Post("/carriers/test", s.authed(s.testCarrier))
 
 		r.Get("/settings", s.authed(s.getSettings))
 		r.Put("/settings", s.authed(s.replaceSettings))

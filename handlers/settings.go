@@ -23,7 +23,7 @@ type settings struct {
 	PlacingStopped bool `json:"placing_stopped"`
 	// Placing has stopped by itself; POST /settings/resume-placing lets it go on. Ignored when sent.
 	PlacingTripped *placingTripped `json:"placing_tripped,omitempty"`
-	// An unpaid supplier order is flagged so long before AliExpress closes it; 24 when left out.
+	// An unpaid supplier order is flagged so long before AliExpress closes it, but not in the first half of its time; 24 when left out.
 	PayWarningHours *int `json:"pay_warning_hours" validate:"omitempty,min=1,max=720" example:"24"`
 	// A paid supplier order without a number is flagged after so many days; 7 when left out.
 	SellerLateDays *int `json:"seller_late_days" validate:"omitempty,min=1,max=90" example:"7"`

@@ -60,6 +60,8 @@ type Order struct {
 	Currency          string
 	TotalMinor        int64
 	AuthorizedMinor   int64
+	PaidMinor         int64
+	PartlyPaid        bool // the gate is shut for no other reason than that a part is missing
 	BuyerName         string
 	BuyerEmail        string
 	BuyerNote         string
@@ -78,10 +80,15 @@ type Order struct {
 	PurchaseAddressWhy    string
 
 	// A hold: nothing of it is sent to a supplier.
-	HeldAt    *time.Time
-	HeldUntil *time.Time // nil: until somebody releases it
-	HeldBy    Actor
-	HeldWhy   string
+	HeldAt       *time.Time
+	HeldUntil    *time.Time // nil: until somebody releases it
+	HeldBy       Actor
+	HeldWhy      string
+	GoneSince    *time.Time // the store no longer has it
+	StoreEdits   []string   `gorm:"serializer:json"` // changed in the store after goods were bought, and not seen by a person yet
+	ShownAt      *time.Time // what its fulfillments were at this time is known
+	ShownVersion *time.Time // the order's SourceUpdatedAt then
+	ShownSeq     int64      // the number of that reading
 
 	// What Rollup made of the facts, stored to be indexed and listed.
 	Tab          Tab
@@ -106,6 +113,7 @@ type Order struct {
 func (o *Order) Observe(s StoreOrder) (applied bool) {
 	if gate, known := GateOf(s.Status, s.PaymentStatus); known && !s.UpdatedAt.Before(o.GateAt) {
 		o.Gate, o.GateAt = gate, s.UpdatedAt
+		o.PartlyPaid = gate == GateShut && s.Status == "APPROVED" && s.PaymentStatus == "PARTIALLY_PAID"
 	}
 	if o.Gate == "" {
 		o.Gate = GateShut
@@ -116,12 +124,23 @@ func (o *Order) Observe(s StoreOrder) (applied bool) {
 	o.SourceUpdatedAt = s.UpdatedAt
 	o.ExternalID, o.Number, o.PlacedAt = s.ExternalID, s.Number, s.PlacedAt
 	o.StoreStatus, o.PaymentStatus, o.FulfillmentStatus = s.Status, s.PaymentStatus, s.FulfillmentStatus
-	o.Currency, o.TotalMinor, o.AuthorizedMinor = s.Currency, s.Total.Minor, s.Authorized.Minor
+	o.Currency, o.TotalMinor, o.AuthorizedMinor, o.PaidMinor = s.Currency, s.Total.Minor, s.Authorized.Minor, s.Paid.Minor
 	o.BuyerName, o.BuyerEmail, o.BuyerNote, o.Country = s.BuyerName, s.BuyerEmail, s.BuyerNote, s.Recipient.Country
 	o.Archived, o.Imported, o.Pickup, o.Staff = s.Archived, s.Imported, s.Pickup, s.Staff
 	o.RecipientSHA256 = FingerprintOf(s.Recipient)
 	return true
 }
+
+// GateUnder is the gate under what the merchant has decided about the store: a part of the money may be enough.
+func (o Order) GateUnder(s StoreSettings) Gate {
+	if o.Gate == GateShut && o.PartlyPaid && s.PartialPaymentOpens {
+		return GateOpen
+	}
+	return o.Gate
+}
+
+// Gone reports whether the store has put the order away, so that it is told nothing more.
+func (o Order) Gone() bool { return o.Archived || o.GoneSince != nil }
 
 // Role says whether a line is ours to buy.
 type Role string
@@ -145,6 +164,7 @@ type Line struct {
 	Options    string
 	CustomText string // what the buyer wrote to be put on the goods
 	Role       Role
+	Override   Role `gorm:"column:role_override"` // a person's word for this order; empty: none
 	Mapped     bool // a product mapping names its supplier
 	Quantity   int
 	Refunded   int
@@ -156,9 +176,17 @@ type Line struct {
 // TableName names the table: "lines" alone would say too little.
 func (Line) TableName() string { return "order_lines" }
 
+// As is the role that counts: a person's word before the product mapping's.
+func (l Line) As() Role {
+	if l.Override != "" {
+		return l.Override
+	}
+	return l.Role
+}
+
 // Live is the quantity that is still owed to the buyer, whatever became of the order as a whole.
 func (l Line) Live() int {
-	if l.Removed || l.Role != RoleDropship {
+	if l.Removed || l.As() != RoleDropship {
 		return 0
 	}
 	return max(0, l.Quantity-l.Refunded)

@@ -26,7 +26,7 @@ func (p Pace) Every(d time.Duration) time.Duration {
 // NextSupplierCheck says when AliExpress is asked about s again; nil when it has no more news to give. The budget may stretch
 // the wished interval, but neither the first look at a new order nor the end of its time to pay.
 func (p Pace) NextSupplierCheck(s SupplierOrder, now time.Time) *time.Time {
-	if !s.Open() {
+	if !s.Asked() {
 		return nil
 	}
 	every := p.Every(WishedCheckEvery(s, now))
@@ -53,7 +53,7 @@ func WishedCheckEvery(s SupplierOrder, now time.Time) time.Duration {
 		since = *s.PlacedAt
 	}
 	age := now.Sub(since)
-	if age > 60*24*time.Hour {
+	if age > 60*24*time.Hour || s.NumberDue {
 		return 24 * time.Hour
 	}
 	switch s.Stage {
@@ -142,13 +142,17 @@ func (p Pace) NextCheck(f Facts, r Rolled) *time.Time {
 	sooner(later(f.Order.HeldUntil, f.Now))
 	for _, s := range f.SupplierOrders {
 		switch {
-		case s.Open():
+		case s.Asked():
 			sooner(s.NextCheckAt)
 		case s.State.Live() && s.State != PlacementPlaced:
 			sooner(p.placementDue(f, s))
 		}
 	}
+	sooner(NextFlagAt(f))
 	for _, push := range f.Pushes {
+		if f.Order.Gone() {
+			break // it is told nothing until it is back
+		}
 		if push.State.Owed() {
 			sooner(push.NextTryAt)
 			sooner(later(push.LeaseUntil, f.Now))

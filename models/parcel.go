@@ -17,6 +17,11 @@ type Parcel struct {
 	LastEvent       string
 	LastEventAt     *time.Time
 	MissingSince    *time.Time // AliExpress no longer lists it; the number is kept
+	MissingChecks   int        // how often in a row it was not listed
+	WithoutNumber   bool       // a person wants it fulfilled although it has no number
+	LostAt          *time.Time // a person has given it up: what is in it has to be bought again
+	ListedBy        *ID        // the supplier order that listed it first
+	SharedWith      []string   `gorm:"serializer:json"` // orders of other buyers that go by the same number
 	FirstSeenAt     time.Time
 	VoidedAt        *time.Time // its supplier order has gone by another number since: history, and nothing counts
 
@@ -33,6 +38,15 @@ type ParcelItem struct {
 	OrderID         ID
 	SKUID           string `gorm:"column:sku_id"`
 	Quantity        int
+	ListedAs        string // the number under which its supplier order last listed it
+}
+
+// missingPatience is how many checks in a row must leave a parcel out before a person is told.
+const missingPatience = 3
+
+// counts reports whether what is in the parcel is shipped as far as the buyer is concerned.
+func (p Parcel) counts() bool {
+	return p.LostAt == nil && p.VoidedAt == nil && (p.TrackingNumber != "" || p.WithoutNumber)
 }
 
 // hadNumber reports whether the parcel goes or ever went by number.
@@ -119,18 +133,27 @@ func (m *parcelMerge) matchByNumber(seen []TrackedParcel) {
 	}
 }
 
-// matchByContents pairs what is left: a parcel of this supplier order that vanished with an entry that holds the same.
+// matchByContents pairs what is left: a parcel that vanished with an entry that holds the same of this supplier order, be it
+// alone in it or not; then one that had no number with any entry, for that is the number it waited for.
 func (m *parcelMerge) matchByContents(seen []TrackedParcel) {
-	for i, t := range seen {
-		if _, done := m.matched[i]; done {
-			continue
-		}
-		for j, p := range m.parcels {
-			if m.taken[j] || !m.onlyOurs(p) || !sameContents(p.Items, m.itemsFor(t, m.freeWithout(func(k int) bool { return k == j }))) {
+	same := func(j int, t TrackedParcel) bool {
+		ours, _ := m.split(m.parcels[j])
+		return len(ours) > 0 && sameContents(ours, m.itemsFor(t, m.freeWithout(func(k int) bool { return k == j })))
+	}
+	numberless := func(j int, _ TrackedParcel) bool {
+		return m.parcels[j].TrackingNumber == "" && m.onlyOurs(m.parcels[j])
+	}
+	for _, fits := range []func(int, TrackedParcel) bool{same, numberless} {
+		for i, t := range seen {
+			if _, done := m.matched[i]; done {
 				continue
 			}
-			m.matched[i], m.taken[j] = j, true
-			break
+			for j := range m.parcels {
+				if !m.taken[j] && fits(j, t) {
+					m.matched[i], m.taken[j] = j, true
+					break
+				}
+			}
 		}
 	}
 }
@@ -150,10 +173,11 @@ func (m *parcelMerge) addNew(seen []TrackedParcel) {
 		if _, known := m.matched[i]; known {
 			continue
 		}
+		by := m.supplier.ID
 		m.matched[i] = len(m.parcels)
 		m.parcels = append(m.parcels, Parcel{
 			MerchantID: m.supplier.MerchantID, ID: m.newID(), OrderID: m.supplier.OrderID,
-			TrackingNumber: t.Number, FirstSeenAt: m.now,
+			TrackingNumber: t.Number, ListedBy: &by, FirstSeenAt: m.now,
 		})
 	}
 }
@@ -162,14 +186,17 @@ func (m *parcelMerge) take(j int, t TrackedParcel, ours []ParcelItem) {
 	before := m.parcels[j]
 	p := before
 	p.PreviousNumbers = slices.Clone(before.PreviousNumbers)
-	p.MissingSince = nil
+	p.MissingSince, p.MissingChecks = nil, 0
 	kind := ParcelUpdated
 	switch {
 	case j >= m.known:
 		kind = ParcelNew
-	case p.TrackingNumber != t.Number:
+	case p.TrackingNumber != t.Number && !m.othersKnowBetter(p, t.Number):
 		kind = ParcelRenumbered
-		p.PreviousNumbers = append(slices.DeleteFunc(p.PreviousNumbers, func(n string) bool { return n == t.Number }), p.TrackingNumber)
+		p.PreviousNumbers = slices.DeleteFunc(p.PreviousNumbers, func(n string) bool { return n == t.Number })
+		if p.TrackingNumber != "" {
+			p.PreviousNumbers = append(p.PreviousNumbers, p.TrackingNumber)
+		}
 		p.TrackingNumber = t.Number
 	}
 	if t.Carrier != "" {
@@ -180,13 +207,23 @@ func (m *parcelMerge) take(j int, t TrackedParcel, ours []ParcelItem) {
 	}
 	_, others := m.split(p)
 	for i := range ours {
-		ours[i].ParcelID = p.ID
+		ours[i].ParcelID, ours[i].ListedAs = p.ID, t.Number
 	}
 	p.Items = append(others, ours...)
 	m.parcels[j] = p
 	if kind != ParcelUpdated || parcelDiffers(before, p) {
 		m.changes = append(m.changes, ParcelChange{Parcel: p, Kind: kind, WasNumb: before.TrackingNumber})
 	}
+}
+
+// othersKnowBetter says that a parcel's number is newer than the one that this supplier order still lists it under: another
+// one that shares the parcel lists it under the present number, and this one had it before.
+func (m *parcelMerge) othersKnowBetter(p Parcel, listed string) bool {
+	if !slices.Contains(p.PreviousNumbers, listed) {
+		return false
+	}
+	_, others := m.split(p)
+	return slices.ContainsFunc(others, func(it ParcelItem) bool { return it.ListedAs == p.TrackingNumber })
 }
 
 func parcelDiffers(a, b Parcel) bool {
@@ -224,8 +261,14 @@ func (m *parcelMerge) share(seen []TrackedParcel) [][]ParcelItem {
 			}
 		}
 	}
+	for i := range seen {
+		if j := m.matched[i]; !named[j] && m.parcels[j].TrackingNumber == "" {
+			ours, _ := m.split(m.parcels[j])
+			shares[i] = keep(ours, free)
+		}
+	}
 	for i, t := range seen {
-		if j := m.matched[i]; !named[j] {
+		if j := m.matched[i]; !named[j] && m.parcels[j].TrackingNumber != "" {
 			shares[i], _ = m.split(m.parcels[j])
 			if len(shares[i]) == 0 {
 				shares[i] = m.itemsFor(t, free)
@@ -255,7 +298,7 @@ func keep(items []ParcelItem, free []SupplierLine) []ParcelItem {
 func (m *parcelMerge) freeWithout(leaveOut func(j int) bool) []SupplierLine {
 	free := slices.Clone(m.supplier.Lines)
 	for j, p := range m.parcels {
-		if leaveOut(j) {
+		if leaveOut(j) || p.TrackingNumber == "" { // what has no number yet is there for those that have one
 			continue
 		}
 		for _, it := range p.Items {
@@ -313,15 +356,28 @@ func (m *parcelMerge) itemsFor(t TrackedParcel, free []SupplierLine) []ParcelIte
 	return items
 }
 
-// markMissing notes the parcels of this supplier order that AliExpress no longer lists. An empty list is no news.
+// markMissing counts how often in a row AliExpress has left out a parcel of this supplier order, and tells of it when that is
+// no accident any more. An empty list is no news. Two parcels may have been put into one: what a numberless one held may be in
+// others by now.
 func (m *parcelMerge) markMissing(any bool) {
 	for j := range m.parcels[:m.known] {
 		p := &m.parcels[j]
-		if !any || m.taken[j] || p.MissingSince != nil || !m.onlyOurs(*p) {
+		if !any || m.taken[j] || !m.onlyOurs(*p) {
 			continue
 		}
-		p.MissingSince = &m.now
-		m.changes = append(m.changes, ParcelChange{Parcel: *p, Kind: ParcelMissing})
+		if p.TrackingNumber == "" {
+			p.Items = keep(p.Items, m.freeWithout(func(int) bool { return false }))
+			continue
+		}
+		if p.MissingSince == nil {
+			p.MissingSince = &m.now
+		}
+		if p.MissingChecks >= missingPatience {
+			continue
+		}
+		if p.MissingChecks++; p.MissingChecks == missingPatience {
+			m.changes = append(m.changes, ParcelChange{Parcel: *p, Kind: ParcelMissing})
+		}
 	}
 }
 

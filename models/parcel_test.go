@@ -87,7 +87,9 @@ func TestMergeParcels(t *testing.T) {
 		"one of two replaced":                        {[]list{{"N1 A:2", "N2 B:1"}, {"N3 B:1", "N1 A:2"}}, list{"N1 A:2", "N3<N2 B:1"}, "renumbered"},
 		"both replaced":                              {[]list{{"N1 A:2", "N2 B:1"}, {"N3 B:1", "N4 A:2"}}, list{"N4<N1 A:2", "N3<N2 B:1"}, "renumbered renumbered"},
 		"one of two equal ones replaced":             {[]list{{"N1 A:1", "N2 A:1"}, {"N2 A:1", "N3 A:1"}}, list{"N3<N1 A:1", "N2 A:1"}, "renumbered"},
-		"it vanishes beside another":                 {[]list{{"N1 A:2", "N2 B:1"}, {"N1 A:2"}}, list{"N1 A:2", "N2 B:1 missing"}, "missing"},
+		"it vanishes beside another, once":           {[]list{{"N1 A:2", "N2 B:1"}, {"N1 A:2"}}, list{"N1 A:2", "N2 B:1 missing"}, ""},
+		"it vanishes beside another, three times":    {[]list{{"N1 A:2", "N2 B:1"}, {"N1 A:2"}, {"N1 A:2"}, {"N1 A:2"}}, list{"N1 A:2", "N2 B:1 missing"}, "missing"},
+		"it vanishes beside another, with a pause":   {[]list{{"N1 A:2", "N2 B:1"}, {"N1 A:2"}, {"N1 A:2"}, {"N1 A:2", "N2 B:1"}, {"N1 A:2"}}, list{"N1 A:2", "N2 B:1 missing"}, ""},
 		"it comes back":                              {[]list{{"N1 A:2", "N2 B:1"}, {"N1 A:2"}, {"N1 A:2", "N2 B:1"}}, list{"N1 A:2", "N2 B:1"}, "updated"},
 		"a missing one comes back renumbered":        {[]list{{"N1 A:2", "N2 B:1"}, {"N1 A:2"}, {"N1 A:2", "N3 B:1"}}, list{"N1 A:2", "N3<N2 B:1"}, "renumbered"},
 		"contents no longer said":                    {[]list{{"N1 A:1"}, {"N1"}}, list{"N1 A:1"}, ""},
@@ -145,6 +147,45 @@ func TestCombinedParcelKeepsWhatOthersPutIn(t *testing.T) {
 	}
 }
 
+func TestACombinedParcelThatIsRenumberedStaysOneParcel(t *testing.T) {
+	t.Parallel()
+	first, second := bought("1", "WAIT_BUYER_ACCEPT_GOODS", units("A", 2)), bought("2", "WAIT_BUYER_ACCEPT_GOODS", units("B", 1))
+	for name, contents := range map[string]bool{"contents named": true, "contents not said": false} {
+		newID := counter()
+		var have []models.Parcel
+		say := func(s models.SupplierOrder, number string) string {
+			item := map[models.ID]string{"1": " A:2", "2": " B:1"}[s.ID]
+			if !contents {
+				item = ""
+			}
+			var changes []models.ParcelChange
+			have, changes = models.MergeParcels(have, s, listed(number+item), noon, newID)
+			return strings.Join(shown(have), ", ") + "; " + kindsOf(changes)
+		}
+		for _, step := range []struct {
+			s      models.SupplierOrder
+			number string
+			want   string
+		}{
+			{first, "N1", "N1 A:2; new"},
+			{second, "N1", "N1 A:2 B:1@2; updated"},
+			{first, "N2", "N2<N1 A:2 B:1@2; renumbered"},
+			{second, "N1", "N2<N1 A:2 B:1@2; "}, // it has not heard of it yet
+			{first, "N2", "N2<N1 A:2 B:1@2; "},
+			{second, "N2", "N2<N1 A:2 B:1@2; "},
+			{second, "N3", "N3<N1<N2 A:2 B:1@2; renumbered"},
+			{first, "N2", "N3<N1<N2 A:2 B:1@2; "},
+			{first, "N3", "N3<N1<N2 A:2 B:1@2; "},
+		} {
+			// The items stand in the order in which they came.
+			got := strings.NewReplacer("B:1@2 A:2", "A:2 B:1@2").Replace(say(step.s, step.number))
+			if got != step.want {
+				t.Errorf("%s, %s of %s: %s, want %s", name, step.number, step.s.ID, got, step.want)
+			}
+		}
+	}
+}
+
 func TestParcelKeepsItsNewestMovementAndItsCarrier(t *testing.T) {
 	t.Parallel()
 	s := bought("1", "WAIT_BUYER_ACCEPT_GOODS", units("A", 1))
@@ -180,6 +221,13 @@ func TestMissingParcelIsToldOnceAndKeepsItsTime(t *testing.T) {
 	have, changes := models.MergeParcels(have, s, listed("N1 A:1"), noon.Add(time.Hour), newID)
 	if len(changes) != 0 || !have[1].MissingSince.Equal(noon) || have[1].TrackingNumber != "N2" {
 		t.Errorf("%+v, changes %q", have[1], kindsOf(changes))
+	}
+	have, changes = models.MergeParcels(have, s, listed("N1 A:1"), noon.Add(2*time.Hour), newID)
+	if kindsOf(changes) != "missing" || !have[1].MissingSince.Equal(noon) {
+		t.Errorf("%+v, changes %q", have[1], kindsOf(changes))
+	}
+	if _, changes = models.MergeParcels(have, s, listed("N1 A:1"), noon.Add(3*time.Hour), newID); len(changes) != 0 {
+		t.Errorf("told again: %q", kindsOf(changes))
 	}
 }
 

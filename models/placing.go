@@ -43,11 +43,14 @@ func (o Order) Held(now time.Time) bool {
 
 // WhyNotBought is the gate before money: captured, not cancelled, not imported, and to a buyer's address. It is nil when
 // the order may be bought.
-func (o Order) WhyNotBought() *Error {
+func (f Facts) WhyNotBought() *Error {
+	o, gate := f.Order, f.Order.GateUnder(f.Rules.Store)
 	switch {
-	case o.Gate.Dead():
-		return Errorf(Conflict, "order_not_wanted", "The store no longer wants this order (%s). Nothing was bought.", o.Gate)
-	case o.Gate != GateOpen:
+	case f.ClosedByPerson() != nil:
+		return Errorf(Conflict, "order_closed", "A person has closed this order. Reopen it first. Nothing was bought.")
+	case gate.Dead():
+		return Errorf(Conflict, "order_not_wanted", "The store no longer wants this order (%s). Nothing was bought.", gate)
+	case gate != GateOpen:
 		return Errorf(Conflict, "order_not_paid", "The store has not captured the payment (%s). Nothing was bought.", orNone(o.PaymentStatus))
 	case o.Imported:
 		return Errorf(Conflict, "order_imported", "The store imported this order from elsewhere. Nothing was bought.")
@@ -58,7 +61,7 @@ func (o Order) WhyNotBought() *Error {
 }
 
 // MayBeBought reports whether nothing stands against buying the order.
-func (o Order) MayBeBought() bool { return o.WhyNotBought() == nil }
+func (f Facts) MayBeBought() bool { return f.WhyNotBought() == nil }
 
 func orNone(word string) string {
 	if word == "" {
@@ -136,7 +139,7 @@ func (f Facts) Attempted(lineID string) bool {
 
 // Unbought is what of a line is owed and has no live placement.
 func (f Facts) Unbought(l Line) int {
-	n := l.Live()
+	n := l.Live() + f.Lost(l.LineID)
 	for _, s := range f.SupplierOrders {
 		for _, sl := range s.Lines {
 			if sl.LineID == l.LineID && sl.Live {
@@ -172,7 +175,7 @@ func WhyNotAutoPlaced(f Facts) []Chip {
 		limit := Money{*rule.MaxTotalMinor, rule.MaxTotalCurrency}
 		not(o.Currency != limit.Currency || o.TotalMinor > limit.Minor, "above_total", "The order's total of %s is not within the rule's %s.", Money{o.TotalMinor, o.Currency}, limit)
 	}
-	if e := o.WhyNotBought(); e != nil {
+	if e := f.WhyNotBought(); e != nil {
 		not(true, e.Code, "%s", e.Detail)
 	}
 	not(o.Staff, "made_by_staff", "Somebody of the store made this order, perhaps as a test.")

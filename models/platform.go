@@ -16,6 +16,7 @@ type StoreOrder struct {
 	Currency          string
 	Total             Money
 	Authorized        Money // held on the card, not captured
+	Paid              Money // captured so far
 	BuyerName         string
 	BuyerEmail        string
 	BuyerNote         string

@@ -134,6 +134,14 @@ const (
 	EventMappingChanged      = "mapping_changed"
 	EventSyncRequested       = "sync_requested"
 	EventSupplierOrderNoData = "supplier_order_no_data"
+	EventFlagSnoozed         = "flag_snoozed"
+	EventFlagReopened        = "flag_reopened"
+	EventOverrideSet         = "override_set"
+	EventOverrideLifted      = "override_lifted"
+	EventPushAccepted        = "push_accepted"
+	EventWithoutNumber       = "fulfilled_without_number"
+	EventStoreFulfilled      = "store_fulfilled"
+	EventGoneFromStore       = "gone_from_store"
 )
 
 // Flag is something that needs a person.

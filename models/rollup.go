@@ -2,6 +2,7 @@ package models
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -16,13 +17,16 @@ type Facts struct {
 	SupplierOrders []SupplierOrder // with their lines, oldest first
 	Parcels        []Parcel        // with their items
 	Pushes         []Push
+	Shown          []StoreFulfillment // what the store shows as shipped, as last read
+	Overrides      []Override         // not lifted
+	Flags          []Flag             // open, or closed by a person while their fact was there
 }
 
 // Rolled is what the facts amount to.
 type Rolled struct {
 	Tab          Tab
 	Why          string // one sentence that explains the tab
-	ClosedReason string // with TabClosed: cancelled, rejected, refunded, imported, removed, nothing_to_ship
+	ClosedReason string // with TabClosed: cancelled, rejected, refunded, imported, removed, nothing_to_ship, closed_by_person
 	Chips        []Chip
 	Troubles     []Trouble
 	Final        bool // nothing more can happen without news from outside
@@ -35,9 +39,7 @@ const pushPatience = 10 * time.Minute
 // Only live dropship lines count, and the least advanced of them names the tab (design.md section 3). It is pure and total:
 // any facts give exactly one tab or Closed.
 func Rollup(f Facts) Rolled {
-	r := roller{Facts: f, parcelled: map[lineRef]int{}}
-	r.measure()
-	r.decide()
+	r := newRoller(f)
 	r.remark()
 	r.raise()
 	sort.SliceStable(r.out.Troubles, func(i, j int) bool {
@@ -48,6 +50,16 @@ func Rollup(f Facts) Rolled {
 		return a.Subject < b.Subject
 	})
 	return r.out
+}
+
+// newRoller has measured and decided: the tab is there.
+func newRoller(f Facts) *roller {
+	r := &roller{Facts: f, parcelled: map[lineRef]int{}, lost: map[lineRef]int{}}
+	r.Order.Gate = f.Order.GateUnder(f.Rules.Store)
+	r.Overrides = slices.DeleteFunc(slices.Clone(f.Overrides), func(o Override) bool { return o.LiftedAt != nil })
+	r.measure()
+	r.decide()
+	return r
 }
 
 type lineRef struct {
@@ -61,6 +73,7 @@ type progress struct {
 	line                           Line
 	live, covered, paid, delivered int // units: owed, ordered, paid, shipped with a number
 	inPlacing                      int // units in a placement that has no number yet
+	lost                           int // units that were bought and given up
 }
 
 type roller struct {
@@ -68,6 +81,7 @@ type roller struct {
 	out       Rolled
 	lines     []progress
 	parcelled map[lineRef]int // units shipped with a number
+	lost      map[lineRef]int // units in parcels that were given up
 	live      int             // units owed in all
 	shipped   int
 	covering  []SupplierOrder // placed and living, for a line that still counts
@@ -76,11 +90,15 @@ type roller struct {
 // measure counts units. More than is owed never counts as progress of another line.
 func (r *roller) measure() {
 	for _, p := range r.Parcels {
-		if p.TrackingNumber == "" {
+		units := r.parcelled
+		switch {
+		case p.LostAt != nil:
+			units = r.lost
+		case !p.counts():
 			continue
 		}
 		for _, it := range p.Items {
-			r.parcelled[lineRef{it.SupplierOrderID, it.LineID, it.Part}] += it.Quantity
+			units[lineRef{it.SupplierOrderID, it.LineID, it.Part}] += it.Quantity
 		}
 	}
 	counts := map[ID]bool{}
@@ -94,13 +112,16 @@ func (r *roller) measure() {
 				if sl.LineID != l.LineID || !sl.Live {
 					continue
 				}
+				ref := lineRef{s.ID, sl.LineID, sl.Part}
+				good := max(0, sl.Quantity-max(0, r.lost[ref]))
 				switch {
 				case s.State == PlacementPlaced:
-					p.covered += sl.Quantity
+					p.covered += good
 					if s.Stage.Paid() {
-						p.paid += sl.Quantity
+						p.paid += good
 					}
-					p.delivered += min(sl.Quantity, r.parcelled[lineRef{s.ID, sl.LineID, sl.Part}])
+					p.delivered += min(good, r.parcelled[ref])
+					p.lost += sl.Quantity - good
 					counts[s.ID] = counts[s.ID] || p.live > 0
 				case s.State.Live():
 					p.inPlacing += sl.Quantity
@@ -123,6 +144,9 @@ func (r *roller) decide() {
 	switch {
 	case r.live == 0:
 		r.closed()
+	case r.ClosedByPerson() != nil:
+		r.out.Tab, r.out.ClosedReason = TabClosed, ClosedByPerson
+		r.out.Why = "Closed by a person: " + sentence(r.ClosedByPerson().Reason)
 	case r.Order.Gate != GateOpen:
 		r.out.Tab, r.out.Why = TabPending, pendingWhy(r.Order)
 	case r.missing() > 0:
@@ -139,16 +163,18 @@ func (r *roller) decide() {
 
 func (r *roller) somethingOpen() bool {
 	for _, s := range r.SupplierOrders {
-		if s.Open() || s.State.Live() && s.State != PlacementPlaced {
+		if s.Open() || s.NumberDue && r.out.Tab != TabClosed || s.State.Live() && s.State != PlacementPlaced {
 			return true
 		}
 	}
 	for _, p := range r.Pushes {
-		if p.State.Owed() {
+		if p.State.Owed() && !r.Order.Gone() {
 			return true
 		}
 	}
-	return false
+	// A person's decision ends by itself.
+	return slices.ContainsFunc(r.Overrides, func(o Override) bool { return o.ExpiresAt != nil }) ||
+		slices.ContainsFunc(r.Flags, func(f Flag) bool { return f.SnoozedUntil != nil })
 }
 
 func (r *roller) missing() int {
@@ -173,7 +199,7 @@ func (r *roller) closed() {
 	r.out.Tab = TabClosed
 	removed := false
 	for _, l := range r.Lines {
-		removed = removed || l.Role == RoleDropship
+		removed = removed || l.As() == RoleDropship
 	}
 	switch {
 	case r.Order.Gate == GateCancelled:
@@ -200,10 +226,22 @@ func pendingWhy(o Order) string {
 		return "The store takes this payment offline and has not marked it as paid."
 	case o.PaymentStatus == "PENDING" || o.PaymentStatus == "PENDING_MERCHANT":
 		return fmt.Sprintf("The payment provider has not confirmed the payment yet: the store says %s.", payment)
+	case o.PaymentStatus == "PARTIALLY_PAID" && o.PaidMinor > 0 && o.PaidMinor < o.TotalMinor:
+		return fmt.Sprintf("Only a part has been paid: %s of %s; %s is missing.", Money{o.PaidMinor, o.Currency}, Money{o.TotalMinor, o.Currency}, Money{o.TotalMinor - o.PaidMinor, o.Currency})
 	case o.PaymentStatus == "PARTIALLY_PAID":
 		return "Only a part has been paid."
 	}
 	return fmt.Sprintf("The payment is not captured: the store says %s, payment %s.", status, payment)
+}
+
+// pushOf is the push of a parcel; the zero Push when there is none yet.
+func (f Facts) pushOf(p Parcel) Push {
+	for _, push := range f.Pushes {
+		if push.ParcelID == p.ID {
+			return push
+		}
+	}
+	return Push{}
 }
 
 func orNothing(word string) string {
@@ -214,9 +252,10 @@ func orNothing(word string) string {
 }
 
 func (r *roller) awaitingOrderWhy() string {
-	unmapped, placing := 0, 0
+	unmapped, placing, lost := 0, 0, 0
 	for _, p := range r.lines {
 		gap := max(0, p.live-p.covered)
+		lost += min(gap, p.lost)
 		placing += min(gap, p.inPlacing)
 		if !p.line.Mapped {
 			unmapped += max(0, gap-p.inPlacing)
@@ -229,6 +268,8 @@ func (r *roller) awaitingOrderWhy() string {
 	switch {
 	case placing > 0:
 		why += fmt.Sprintf("; %d %s being placed", placing, plural(placing, "is", "are"))
+	case lost > 0:
+		why += fmt.Sprintf("; %d %s lost on the way", lost, plural(lost, "was", "were"))
 	case unmapped > 0:
 		why += fmt.Sprintf("; %d %s no supplier", unmapped, plural(unmapped, "has", "have"))
 	}
@@ -350,7 +391,11 @@ func (r *roller) fulfilledWhy() string {
 			confirmed++
 		}
 	}
-	return fmt.Sprintf("Everything is shipped with tracking numbers; the store has confirmed %d of %d %s.",
+	how := "with tracking numbers"
+	if slices.ContainsFunc(r.Parcels, func(p Parcel) bool { return p.counts() && p.TrackingNumber == "" }) {
+		how = "as far as is known"
+	}
+	return fmt.Sprintf("Everything is shipped %s; the store has confirmed %d of %d %s.", how,
 		confirmed, len(r.Pushes), plural(len(r.Pushes), "parcel", "parcels"))
 }
 
@@ -397,5 +442,27 @@ func (r *roller) remark() {
 	}
 	if r.Order.Archived {
 		add("archived", "Archived in the store")
+	}
+	if r.Order.GoneSince != nil {
+		add("gone", "Gone from the store")
+	}
+	for _, p := range r.Parcels {
+		push := r.pushOf(p)
+		switch {
+		case r.waitsForScan(p, push) && p.counts() && len(p.Items) > 0:
+			add("waits_for_scan", "Waits for the first scan")
+		case p.LostAt != nil:
+			add("parcel_lost", "Parcel given up as lost")
+		case p.TrackingNumber == "" && p.WithoutNumber:
+			add("without_number", "Fulfilled without a number")
+		case len(p.Items) == 0 && p.TrackingNumber != "":
+			add("further_number", "Goes by a further number: "+p.TrackingNumber)
+		}
+	}
+	if len(r.byHand()) > 0 {
+		add("fulfilled_by_hand", "Fulfilled by hand in the store")
+	}
+	if len(r.Overrides) > 0 {
+		add("overridden", "Decided by a person")
 	}
 }

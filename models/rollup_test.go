@@ -2,6 +2,7 @@ package models_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -112,7 +113,14 @@ type rollupCase struct {
 
 func (c rollupCase) check(t *testing.T) {
 	t.Helper()
-	f := models.Facts{Order: c.order, Lines: c.lines, SupplierOrders: c.supplier, Parcels: c.parcels, Pushes: c.pushes}
+	f := models.Facts{Order: c.order, Lines: c.lines, SupplierOrders: slices.Clone(c.supplier), Parcels: c.parcels, Pushes: c.pushes}
+	for i := range f.SupplierOrders {
+		s := &f.SupplierOrders[i]
+		s.Lines = slices.Clone(s.Lines)
+		s.Settle(slices.ContainsFunc(c.parcels, func(p models.Parcel) bool {
+			return p.TrackingNumber != "" && slices.ContainsFunc(p.Items, func(it models.ParcelItem) bool { return it.SupplierOrderID == s.ID })
+		}))
+	}
 	for _, now := range []time.Time{{}, noon.AddDate(-1, 0, 0), noon.AddDate(20, 0, 0)} {
 		f.Now = now
 		if got := models.Rollup(f); got.Tab != c.tab || got.Final != c.final {
@@ -309,7 +317,7 @@ func TestRule2QuantityWithoutLivingSupplierOrderIsAwaitingOrder(t *testing.T) {
 		},
 		"archived in the store": {
 			order: func() models.Order { o := paid(); o.Archived = true; return o }(), lines: lines{line("A", 1)},
-			tab: models.TabAwaitingOrder, why: "1 of 1 units has", chips: "archived=Archived in the store",
+			tab: models.TabAwaitingOrder, why: "1 of 1 units has", chips: "archived=Archived in the store", troubles: "gone_from_store@order",
 		},
 	})
 }
@@ -329,7 +337,7 @@ func TestRule3UnpaidSupplierOrderIsAwaitingPayment(t *testing.T) {
 		"two unpaid: the earlier deadline": {
 			order: paid(), lines: lines{line("A", 1), line("B", 1)},
 			supplier: supplier{payBy(bought("1", "PLACE_ORDER_SUCCESS", a), in(48*time.Hour)), payBy(bought("2", "PLACE_ORDER_SUCCESS", units("B", 1)), in(time.Hour))},
-			tab:      models.TabAwaitingPayment, why: "AliExpress orders 801, 802 are not paid yet; pay before 2026-11-23 13:00 UTC.",
+			tab:      models.TabAwaitingPayment, why: "AliExpress orders 801, 802 are not paid yet; pay before 2026-11-23 13:00 UTC.", troubles: "pay_soon@2",
 		},
 		"one shipped, another unpaid": {
 			order: paid(), lines: lines{line("A", 1), line("B", 1)},
@@ -486,7 +494,7 @@ func TestRule5EverythingShippedWithNumbersIsFulfilled(t *testing.T) {
 		"a number that AliExpress withdrew is kept": shipped(onTheWay, rollupCase{
 			parcels: parcels{func() models.Parcel {
 				p := parcel("p", "N1", holds("1", "A", 2))
-				p.MissingSince = ago(time.Hour)
+				p.MissingSince, p.MissingChecks = ago(time.Hour), 3
 				return p
 			}()},
 			why: "Everything is shipped", troubles: "parcel_missing@p",

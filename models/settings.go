@@ -14,7 +14,7 @@ type Settings struct {
 	SellerNote string `json:"seller_note,omitempty"`
 	// PlacingStopped keeps everything from being sent to AliExpress; what is planned waits.
 	PlacingStopped bool `json:"placing_stopped,omitempty"`
-	// PayWarningHours before AliExpress closes an unpaid order it is flagged. Nil: 24.
+	// PayWarningHours before AliExpress closes an unpaid order it is flagged, but not in the first half of its time. Nil: 24.
 	PayWarningHours *int `json:"pay_warning_hours,omitempty"`
 	// SellerLateDays after payment a supplier order without a number is flagged. Nil: 7.
 	SellerLateDays *int `json:"seller_late_days,omitempty"`
@@ -81,4 +81,5 @@ type Rules struct {
 	Merchant Settings
 	Store    StoreSettings
 	Placing  PlacingSwitch
+	Carriers []Carrier // the merchant's own
 }

@@ -68,15 +68,16 @@ func TestLivePlacements(t *testing.T) {
 
 func TestPushTransitions(t *testing.T) {
 	t.Parallel()
-	columns := []models.PushState{models.PushWaiting, models.PushSent, models.PushConfirmed, models.PushRefused, models.PushRetrying, "", "odd"}
+	columns := []models.PushState{models.PushWaiting, models.PushSent, models.PushConfirmed, models.PushRefused, models.PushRetrying, models.PushAccepted, "", "odd"}
 	for from, row := range map[models.PushState]string{
-		models.PushWaiting:   "+ + + + + . .",
-		models.PushSent:      "+ . + + + . .",
-		models.PushRetrying:  "+ + + + + . .",
-		models.PushConfirmed: "+ . . . . . .",
-		models.PushRefused:   "+ . . . . . .",
-		"":                   ". . . . . . .",
-		"odd":                ". . . . . . .",
+		models.PushWaiting:   "+ + + + + . . .",
+		models.PushSent:      "+ . + + + . . .",
+		models.PushRetrying:  "+ + + + + . . .",
+		models.PushConfirmed: "+ . . . . + . .",
+		models.PushRefused:   "+ . . . . + . .",
+		models.PushAccepted:  "+ . . . . . . .",
+		"":                   ". . . . . . . .",
+		"odd":                ". . . . . . . .",
 	} {
 		for i, cell := range strings.Fields(row) {
 			if from.CanBecome(columns[i]) != (cell == "+") {
@@ -118,7 +119,8 @@ func TestWantPush(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, told := models.WantPush(c.before, c.parcel, noon)
+			wish := models.Facts{}.WishFor(c.parcel, c.before)
+			got, told := models.WantPush(c.before, wish, noon)
 			if told != c.told || got.WantedNumber != c.number {
 				t.Errorf("told %t, number %q", told, got.WantedNumber)
 			}
@@ -140,7 +142,7 @@ func TestWantPush(t *testing.T) {
 			if !c.before.State.CanBecome(got.State) {
 				t.Errorf("%s may not become %s", c.before.State, got.State)
 			}
-			if _, again := models.WantPush(got, c.parcel, noon.Add(time.Hour)); again {
+			if _, again := models.WantPush(got, models.Facts{}.WishFor(c.parcel, got), noon.Add(time.Hour)); again {
 				t.Error("wants the same twice")
 			}
 		})
@@ -149,7 +151,8 @@ func TestWantPush(t *testing.T) {
 
 func pushOf(number string, state models.PushState) models.Push {
 	return models.Push{
-		ID: "u", State: state, WantedNumber: number, WantedLines: []models.FulfillmentLine{{LineID: "A", Quantity: 1}}, WantedSince: *ago(time.Hour),
+		ID: "u", State: state, WantedNumber: number, WantedProvider: "AliExpress", WantedLink: "https://global.cainiao.com/detail.htm?mailNoList=" + number,
+		SentProvider: "AliExpress", SentLink: "https://global.cainiao.com/detail.htm?mailNoList=" + number, WantedLines: []models.FulfillmentLine{{LineID: "A", Quantity: 1}}, WantedSince: *ago(time.Hour),
 		FulfillmentID: "f", SentNumber: number, Attempts: 3, ErrorCode: "x", ErrorDetail: "y", ConfirmedAt: ago(time.Minute),
 	}
 }

@@ -170,6 +170,7 @@ type SupplierOrder struct {
 	NextCheckAt   *time.Time
 	CheckFailures int
 	NoDataSince   *time.Time // AliExpress says it has no such order
+	NumberDue     bool       // received, and yet no parcel of it ever had a number: see Settle
 	CreatedAt     time.Time  `gorm:"autoCreateTime:false;autoUpdateTime:false"`
 	UpdatedAt     time.Time  `gorm:"autoCreateTime:false;autoUpdateTime:false"`
 
@@ -247,6 +248,7 @@ func (s *SupplierOrder) Observe(a SupplierAnswer, seq int64) (applied bool) {
 // ends with its stage only.
 func (s *SupplierOrder) Settle(tracked bool) {
 	if s.State != PlacementPlaced && s.State != PlacementClosed {
+		s.NumberDue = false
 		for i := range s.Lines {
 			s.Lines[i].Live = s.State.Live()
 		}
@@ -263,6 +265,7 @@ func (s *SupplierOrder) Settle(tracked bool) {
 	if live {
 		s.State = PlacementPlaced
 	}
+	s.NumberDue = s.State == PlacementPlaced && s.Stage == StageFinished && !tracked
 }
 
 // stage reads the newest deciding word. FINISH and its kin mean "received" or "closed without goods": end reasons and
@@ -337,6 +340,9 @@ func weightierEnd(a, b string) string {
 func (s SupplierOrder) Open() bool {
 	return s.State == PlacementPlaced && s.Stage != StageFinished && s.Stage != StageClosed
 }
+
+// Asked reports whether AliExpress is still asked about it: there is news to come, or a number that is owed.
+func (s SupplierOrder) Asked() bool { return s.Open() || s.NumberDue }
 
 // Why a placed supplier order ended without goods.
 const (

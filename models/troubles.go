@@ -21,6 +21,13 @@ func (r *roller) raise() {
 		}
 	}
 	r.raisePlacing()
+	r.raiseShown()
+	r.raiseConflicts()
+	for _, d := range r.deadlines() {
+		if !d.from.After(r.Now) && (d.until.IsZero() || d.until.After(r.Now)) {
+			r.trouble(d.Trouble)
+		}
+	}
 }
 
 func (r *roller) trouble(t Trouble) { r.out.Troubles = append(r.out.Troubles, t) }
@@ -34,9 +41,26 @@ func (r *roller) raiseStore() {
 			NextAction: "Look at the order in the store.",
 		})
 	}
+	if o.Gone() && (r.out.Tab != TabClosed && r.out.Tab != TabFulfilled || slices.ContainsFunc(r.Pushes, func(p Push) bool { return p.State.Owed() })) {
+		what := "The store has archived this order."
+		if o.GoneSince != nil {
+			what = "The store no longer has this order."
+		}
+		r.trouble(Trouble{
+			Code: FlagGoneFromStore, Subject: "order", Owner: OwnerMerchant, Detail: what + " It is told nothing more about it.",
+			NextAction: "Bring it back in the store to have the buyer told, or close it here.",
+		})
+	}
 	under := r.underWay()
 	if len(under) == 0 {
 		return
+	}
+	if len(o.StoreEdits) > 0 {
+		r.trouble(Trouble{
+			Code: FlagOrderEdited, Subject: "order", Owner: OwnerMerchant,
+			Detail:     "The store changed the order after goods were bought: " + strings.Join(o.StoreEdits, "; ") + ". AliExpress cannot follow.",
+			NextAction: "Keep the purchase, cancel it on AliExpress and buy again, or write to the seller; then close this.",
+		})
 	}
 	switch {
 	case o.Gate.Dead() || r.live == 0 && !o.Imported:
@@ -157,7 +181,7 @@ func (r *roller) raiseSupplier(s SupplierOrder) {
 		r.trouble(Trouble{
 			Code: FlagShippedWithoutNumber, Subject: string(s.ID), Owner: OwnerSupplier,
 			Detail:     fmt.Sprintf("AliExpress order %s is shipped, but %d of its units have no tracking number.", number, r.unitsWithoutNumber(s)),
-			NextAction: "Wait for the number or ask the seller for it.",
+			NextAction: "Wait for the number, ask the seller for it, or fulfil it without a number.",
 		})
 	}
 }
@@ -177,7 +201,8 @@ func (r *roller) unitsWithoutNumber(s SupplierOrder) int {
 	n := 0
 	for _, sl := range s.Lines {
 		if sl.Live {
-			n += max(0, sl.Quantity-r.parcelled[lineRef{s.ID, sl.LineID, sl.Part}])
+			ref := lineRef{s.ID, sl.LineID, sl.Part}
+			n += max(0, sl.Quantity-r.parcelled[ref]-r.lost[ref])
 		}
 	}
 	return n
@@ -185,11 +210,18 @@ func (r *roller) unitsWithoutNumber(s SupplierOrder) int {
 
 func (r *roller) raiseParcels() {
 	for _, p := range r.Parcels {
-		if p.MissingSince != nil {
+		if p.MissingChecks >= missingPatience {
 			r.trouble(Trouble{
 				Code: FlagParcelMissing, Subject: string(p.ID), Owner: OwnerSupplier,
 				Detail:     fmt.Sprintf("AliExpress no longer lists parcel %s. Its number is kept.", p.TrackingNumber),
 				NextAction: "Look at the order on AliExpress: parcels may have been combined.",
+			})
+		}
+		if len(p.SharedWith) > 0 {
+			r.trouble(Trouble{
+				Code: FlagParcelShared, Subject: string(p.ID), Owner: OwnerMerchant,
+				Detail:     fmt.Sprintf("Tracking number %s also stands for goods of another buyer (order %s).", p.TrackingNumber, strings.Join(p.SharedWith, ", ")),
+				NextAction: "Ask the seller which of the buyers gets this parcel.",
 			})
 		}
 	}
@@ -198,17 +230,28 @@ func (r *roller) raiseParcels() {
 func (r *roller) raisePush(p Push) {
 	switch {
 	case p.State == PushRefused:
+		next := "Look at the order in the store, then press retry."
+		if p.ErrorCode == PushShownOtherwise {
+			next = "Overwrite what the store shows, or accept it."
+		}
 		r.trouble(Trouble{
 			Code: FlagPushRefused, Subject: string(p.ID), Owner: OwnerMerchant,
-			Detail:     fmt.Sprintf("The store refused tracking number %s: %s", p.WantedNumber, sentence(p.ErrorDetail)),
-			NextAction: "Look at the order in the store, then press retry.",
+			Detail: fmt.Sprintf("The store refused %s: %s", numbered(p.WantedNumber), sentence(p.ErrorDetail)), NextAction: next,
 		})
+	case r.Order.Gone(): // it is told nothing
 	case p.State.Owed() && r.Now.Sub(p.WantedSince) >= pushPatience:
 		deadline := p.WantedSince.Add(PushGiveUpAfter)
 		r.trouble(Trouble{
 			Code: FlagPushUnconfirmed, Subject: string(p.ID), Owner: OwnerWaybill, Deadline: &deadline,
-			Detail:     fmt.Sprintf("The store has not confirmed tracking number %s for more than 10 minutes. It is retried.", p.WantedNumber),
+			Detail:     fmt.Sprintf("The store has not confirmed %s for more than 10 minutes. It is retried.", numbered(p.WantedNumber)),
 			NextAction: "Nothing yet; look at the store's connection if this lasts.",
 		})
 	}
+}
+
+func numbered(number string) string {
+	if number == "" {
+		return "the parcel without a number"
+	}
+	return "tracking number " + number
 }

@@ -82,7 +82,6 @@ type change struct {
 	service *Service
 	by      By
 	facts   models.Facts
-	flags   []models.Flag // open ones
 	result  Changes
 	payload *models.StoreOrder // newly observed
 	attempt *attempt           // newly made
@@ -94,12 +93,12 @@ type change struct {
 // opens and closes flags, appends events, keeps the counts, sets the next check, and tells what changed. The caller turns
 // changes into jobs on the same transaction. It answers NotFound when the merchant has no such order.
 func (s *Service) Apply(tx database.Tx, m models.MerchantID, orderID models.ID, by By, facts ...Fact) (Changes, error) {
-	before, flags, err := load(tx, m, orderID)
+	before, err := load(tx, m, orderID)
 	if err != nil {
 		return Changes{}, err
 	}
 	c := &change{
-		tx: tx, service: s, by: by, facts: clone(before), flags: flags,
+		tx: tx, service: s, by: by, facts: clone(before),
 		result: Changes{MerchantID: m, OrderID: orderID, Before: before.Order.Tab},
 	}
 	c.facts.Now = tx.Now
@@ -124,7 +123,7 @@ func (s *Service) findOrMake(tx database.Tx, m models.MerchantID, storeID models
 	id = database.NewID()
 	o := models.Order{
 		MerchantID: m, ID: id, StoreID: storeID, ExternalID: snapshot.ExternalID, Gate: models.GateShut,
-		Tab: models.TabPending, Chips: []models.Chip{}, NextCheckAt: &tx.Now, CreatedAt: tx.Now, UpdatedAt: tx.Now, PlacedAt: snapshot.PlacedAt,
+		Tab: models.TabPending, Chips: []models.Chip{}, StoreEdits: []string{}, NextCheckAt: &tx.Now, CreatedAt: tx.Now, UpdatedAt: tx.Now, PlacedAt: snapshot.PlacedAt,
 	}
 	var known []models.ID
 	find := func() error {
@@ -165,22 +164,23 @@ func (c *change) event(kind, text string, data map[string]any) {
 // finish computes what the facts amount to and writes everything that differs from before.
 func (c *change) finish(before models.Facts) (Changes, error) {
 	f := &c.facts
+	f.Now = c.tx.Now
+	c.endOverrides()
 	for i := range f.SupplierOrders {
 		f.SupplierOrders[i].Settle(tracked(f.SupplierOrders[i], f.Parcels))
 		c.noteEnd(before, f.SupplierOrders[i])
 	}
 	c.wantPushes()
-	f.Now = c.tx.Now
 	r := models.Rollup(*f)
 	c.takeRollup(before.Order, r)
-	if err := c.reconcileFlags(r.Troubles); err != nil {
-		return Changes{}, err
-	}
+	c.reconcileFlags(r.Troubles)
+	r.Final = models.Rollup(*f).Final // a flag that was put off and is back no longer keeps the order open
+	f.Order.Final = r.Final
 	for i := range f.SupplierOrders {
 		s := &f.SupplierOrders[i]
-		if s.Open() && (s.NextCheckAt == nil || c.justChecked(before, *s)) {
+		if s.Asked() && (s.NextCheckAt == nil || c.justChecked(before, *s)) {
 			s.NextCheckAt = c.service.paceFor(s.AccountID).NextSupplierCheck(*s, c.tx.Now)
-		} else if !s.Open() {
+		} else if !s.Asked() {
 			s.NextCheckAt = nil
 		}
 	}
@@ -246,32 +246,31 @@ func (c *change) noteEnd(before models.Facts, s models.SupplierOrder) {
 	}
 }
 
-// wantPushes brings the pushes in step with the parcels. A store that wants nothing more is told nothing more.
+// wantPushes brings the pushes in step with the parcels. A store that wants nothing more, or has put the order away, is told
+// nothing more; what it never heard of and no longer owes is dropped.
 func (c *change) wantPushes() {
-	if c.facts.Order.Gate.Dead() {
+	f := &c.facts
+	if f.Order.Gate.Dead() || f.Order.Gone() {
 		return
 	}
-	for _, parcel := range c.facts.Parcels {
-		at := -1
-		for i, p := range c.facts.Pushes {
-			if p.ParcelID == parcel.ID {
-				at = i
-			}
-		}
+	for _, parcel := range f.Parcels {
+		at := slices.IndexFunc(f.Pushes, func(p models.Push) bool { return p.ParcelID == parcel.ID })
 		p := models.Push{
 			MerchantID: c.result.MerchantID, ID: database.NewID(), OrderID: c.result.OrderID, ParcelID: parcel.ID,
-			StoreID: c.facts.Order.StoreID, State: models.PushWaiting, SentLines: []models.FulfillmentLine{}, CreatedAt: c.tx.Now, UpdatedAt: c.tx.Now,
+			StoreID: f.Order.StoreID, State: models.PushWaiting, SentLines: []models.FulfillmentLine{}, CreatedAt: c.tx.Now, UpdatedAt: c.tx.Now,
 		}
 		if at >= 0 {
-			p = c.facts.Pushes[at]
+			p = f.Pushes[at]
 		}
-		p, wanted := models.WantPush(p, parcel, c.tx.Now)
+		wish := f.WishFor(parcel, p)
+		p, wanted := models.WantPush(p, wish, c.tx.Now)
 		switch {
-		case !wanted:
+		case at >= 0 && len(wish.Lines) == 0 && p.State == models.PushWaiting && p.FulfillmentID == "" && p.Attempts == 0:
+			f.Pushes = slices.Delete(slices.Clone(f.Pushes), at, at+1)
 		case at >= 0:
-			c.facts.Pushes[at] = p
-		default:
-			c.facts.Pushes = append(c.facts.Pushes, p)
+			f.Pushes[at] = p
+		case wanted:
+			f.Pushes = append(f.Pushes, p)
 		}
 	}
 }
@@ -286,52 +285,6 @@ func (c *change) takeRollup(before models.Order, r models.Rolled) {
 		c.event(models.EventTabChanged, fmt.Sprintf("Moved from %s to %s. %s", before.Tab.Title(), o.Tab.Title(), o.Why),
 			map[string]any{"from": before.Tab, "to": o.Tab})
 	}
-}
-
-// reconcileFlags opens the flags that the facts ask for and closes those they no longer do.
-func (c *change) reconcileFlags(troubles []models.Trouble) error {
-	type key struct {
-		code    models.FlagCode
-		subject string
-	}
-	want := map[key]models.Trouble{}
-	for _, t := range troubles {
-		want[key{t.Code, t.Subject}] = t
-	}
-	for _, f := range c.flags {
-		k := key{f.Code, f.Subject}
-		t, still := want[k]
-		delete(want, k)
-		if still && t.Detail == f.Detail && t.NextAction == f.NextAction {
-			continue
-		}
-		changes := map[string]any{"detail": t.Detail, "next_action": t.NextAction, "deadline": t.Deadline}
-		if !still {
-			changes = map[string]any{"closed_at": c.tx.Now, "closed_by": string(models.ActorSystem), "closed_why": "the fact behind it is gone"}
-			c.event(models.EventFlagClosed, "No longer needs attention: "+f.Detail, map[string]any{"code": f.Code})
-		}
-		if err := c.tx.Model(&models.Flag{}).Where("merchant_id = ? AND id = ?", f.MerchantID, f.ID).Updates(changes).Error; err != nil {
-			return fmt.Errorf("change flag %s: %w", f.ID, err)
-		}
-	}
-	for _, t := range troubles { // in their order, not the map's
-		k := key{t.Code, t.Subject}
-		if _, missing := want[k]; !missing {
-			continue
-		}
-		delete(want, k)
-		orderID := c.result.OrderID
-		f := models.Flag{
-			MerchantID: c.result.MerchantID, ID: database.NewID(), OrderID: &orderID, Subject: t.Subject, Code: t.Code,
-			Owner: t.Owner, Detail: t.Detail, NextAction: t.NextAction, Deadline: t.Deadline, OpenedAt: c.tx.Now,
-		}
-		if err := c.tx.Create(&f).Error; err != nil {
-			return fmt.Errorf("open flag %s: %w", t.Code, err)
-		}
-		c.event(models.EventFlagOpened, "Needs attention: "+t.Detail, map[string]any{"code": t.Code, "next_action": t.NextAction})
-	}
-	c.facts.Order.OpenFlags = len(troubles)
-	return nil
 }
 
 // due lists what wants a job at once.

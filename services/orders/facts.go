@@ -23,19 +23,27 @@ func (f StoreSnapshot) apply(c *change) error {
 	c.result.Created = f.created
 	applied := o.Observe(f.Order)
 	c.checked()
-	o.StoreCheckedAt, o.CheckFailures = &c.tx.Now, 0
+	o.StoreCheckedAt, o.CheckFailures, o.GoneSince = &c.tx.Now, 0, nil
 	if !applied {
 		return nil
+	}
+	moved, err := c.addressMoved(f)
+	if err != nil {
+		return err
 	}
 	mapping, err := c.mappingOf(variantKeys(f.Order))
 	if err != nil {
 		return err
 	}
 	lines := models.ObserveLines(c.facts.Lines, *o, f.Order, mapping)
+	c.noteEdits(moved, lines)
 	if f.created {
 		c.event(models.EventOrderReceived, fmt.Sprintf("Order %s received from the store%s.", o.Number, bySource(c.by.Source)),
 			map[string]any{"status": o.StoreStatus, "payment_status": o.PaymentStatus})
-	} else if diff := describe(before, *o, c.facts.Lines, lines); len(diff) > 0 {
+	} else if diff := describe(before, *o, c.facts.Lines, lines); len(diff)+len(moved) > 0 {
+		if len(moved) > 0 {
+			diff = append(diff, "another delivery address") // which one stands in the order, not in what is kept for ever
+		}
 		c.event(models.EventOrderChanged, "The store changed the order: "+strings.Join(diff, "; ")+".",
 			map[string]any{"status": o.StoreStatus, "payment_status": o.PaymentStatus, "fulfillment_status": o.FulfillmentStatus})
 	}
@@ -220,6 +228,9 @@ func (f SupplierAnswered) apply(c *change) error {
 			map[string]any{"supplier_order_id": s.ID, "from": before.Status, "to": s.Status, "logistics_status": s.LogisticsStatus})
 	}
 	c.mergeParcels(*s, f.Tracking)
+	if err := c.noteShared(); err != nil {
+		return err
+	}
 	s.Settle(tracked(*s, c.facts.Parcels))
 	if err := c.learn(s, before); err != nil {
 		return err
@@ -270,7 +281,11 @@ func (c *change) mergeParcels(s models.SupplierOrder, seen []models.TrackedParce
 			c.event(models.EventParcelSeen, fmt.Sprintf("Parcel %s with %s is on its way.", p.TrackingNumber, orNone(p.Carrier)), data)
 		case models.ParcelRenumbered:
 			data["was"] = ch.WasNumb
-			c.event(models.EventParcelRenumbered, fmt.Sprintf("Parcel %s now goes by %s.", ch.WasNumb, p.TrackingNumber), data)
+			was := "Parcel " + ch.WasNumb
+			if ch.WasNumb == "" {
+				was = "The parcel without a number"
+			}
+			c.event(models.EventParcelRenumbered, fmt.Sprintf("%s now goes by %s.", was, p.TrackingNumber), data)
 		case models.ParcelMissing:
 			c.event(models.EventParcelMissing, fmt.Sprintf("AliExpress no longer lists parcel %s; its number is kept.", p.TrackingNumber), data)
 		}
@@ -398,6 +413,9 @@ func (f PushClaimed) apply(c *change) error {
 	if !p.State.Owed() {
 		return models.Errorf(models.Conflict, "push_settled", "This parcel's push is %s: there is nothing to tell.", p.State)
 	}
+	if c.facts.Order.Gone() {
+		return models.Errorf(models.Conflict, "order_gone", "The store has put this order away: it is told nothing until it is back.")
+	}
 	if p.LeaseUntil != nil && p.LeaseUntil.After(c.tx.Now) {
 		e := models.Errorf(models.Unavailable, "push_in_hand", "This parcel is being pushed already.")
 		e.RetryAfter = p.LeaseUntil.Sub(c.tx.Now)
@@ -416,7 +434,12 @@ type PushResult struct {
 	FulfillmentID string
 	Number        string
 	Lines         []models.FulfillmentLine
+	Since         time.Time // the push's WantedSince when it was told: a wish that came meanwhile has its own turn
 	Adopted       bool
+	Told          bool // the store now has Provider and Link
+	Provider      string
+	Link          string
+	NumberTaken   bool          // the store shows the number for another order and takes it only once
 	Err           *models.Error // with refused and retrying
 }
 
@@ -429,7 +452,14 @@ func (f PushResult) apply(c *change) error {
 	if f.FulfillmentID != "" {
 		p.FulfillmentID, p.Adopted = f.FulfillmentID, p.Adopted || f.Adopted
 	}
-	stale := f.Number != p.WantedNumber || !slices.Equal(f.Lines, p.WantedLines)
+	if f.NumberTaken {
+		p.NumberTaken, p.WantedLink = true, f.Link
+	}
+	if f.Told {
+		p.SentProvider, p.SentLink = f.Provider, f.Link
+	}
+	// What is wanted may have changed meanwhile; a link that had to carry the number is no change.
+	stale := !f.Since.IsZero() && !f.Since.Equal(p.WantedSince) || f.Number != p.WantedNumber || !slices.Equal(f.Lines, p.WantedLines) || f.Told && f.Provider != p.WantedProvider && p.WantedProvider != ""
 	data := map[string]any{"push_id": p.ID, "parcel_id": p.ParcelID, "tracking_number": f.Number, "fulfillment_id": p.FulfillmentID}
 	switch f.State {
 	case models.PushSent, models.PushConfirmed:
@@ -450,36 +480,52 @@ func (f PushResult) apply(c *change) error {
 	p.State, p.ErrorCode, p.ErrorDetail, p.NextTryAt = f.State, "", "", nil
 	switch f.State {
 	case models.PushConfirmed:
-		p.ConfirmedAt = &c.tx.Now
-		c.event(models.EventPushConfirmed, fmt.Sprintf("The store shows tracking number %s: confirmed by reading back.", f.Number), data)
+		p.ConfirmedAt, p.Overwrite = &c.tx.Now, false
+		c.event(models.EventPushConfirmed, fmt.Sprintf("The store shows %s: confirmed by reading back.", numbered(f.Number)), data)
 	case models.PushSent:
 		soon := c.tx.Now.Add(c.service.pace.PushRetryIn(1))
 		p.NextTryAt = &soon
 	case models.PushRefused:
 		p.ErrorCode, p.ErrorDetail = f.Err.Code, f.Err.Detail
 		data["error"] = f.Err.Detail
-		c.event(models.EventPushRefused, fmt.Sprintf("The store refused tracking number %s: %s", f.Number, f.Err.Detail), data)
+		c.event(models.EventPushRefused, fmt.Sprintf("The store refused %s: %s", numbered(f.Number), f.Err.Detail), data)
 	case models.PushRetrying:
 		p.ErrorCode, p.ErrorDetail = f.Err.Code, f.Err.Detail
 		next := c.tx.Now.Add(max(c.service.pace.PushRetryIn(p.Attempts), f.Err.RetryAfter))
 		p.NextTryAt = &next
 		if p.Attempts <= 1 {
 			data["error"] = f.Err.Detail
-			c.event(models.EventPushRetrying, fmt.Sprintf("The store did not take tracking number %s yet: %s", f.Number, f.Err.Detail), data)
+			c.event(models.EventPushRetrying, fmt.Sprintf("The store did not take %s yet: %s", numbered(f.Number), f.Err.Detail), data)
 		}
 	}
 	return nil
 }
 
 func pushText(f PushResult) string {
-	if f.Adopted {
-		return fmt.Sprintf("The store had a fulfillment for these goods already; it now carries tracking number %s.", f.Number)
+	switch {
+	case f.Adopted:
+		return fmt.Sprintf("The store had a fulfillment for these goods already; it now carries %s.", numbered(f.Number))
+	case f.NumberTaken:
+		return fmt.Sprintf("Told the store about parcel %s by its link: it shows this number for another order and takes it only once.", f.Number)
+	case f.Number == "":
+		return "Told the store that the goods are shipped, without a number."
 	}
 	return fmt.Sprintf("Told the store about parcel %s.", f.Number)
 }
 
-// PushRequested is a person's wish to tell the store again.
-type PushRequested struct{ PushID models.ID }
+func numbered(number string) string {
+	if number == "" {
+		return "the parcel without a number"
+	}
+	return "tracking number " + number
+}
+
+// PushRequested is a person's wish to tell the store again, and to replace what it shows otherwise where Overwrite says so.
+type PushRequested struct {
+	PushID      models.ID
+	Overwrite   bool
+	OnlyRefused bool // answer Conflict unless the store was found to show another number
+}
 
 func (f PushRequested) apply(c *change) error {
 	p, err := c.push(f.PushID)
@@ -489,9 +535,16 @@ func (f PushRequested) apply(c *change) error {
 	if c.isVoid(p.ParcelID) {
 		return models.Errorf(models.Conflict, "parcel_void", "This parcel's AliExpress order no longer belongs to this order, so the store is not told about it.")
 	}
+	if f.OnlyRefused && (p.State != models.PushRefused || p.ErrorCode != models.PushShownOtherwise) {
+		return models.Errorf(models.Conflict, "nothing_to_overwrite", "The store was not found to show another number for this parcel: there is nothing to overwrite.")
+	}
 	p.State, p.WantedSince, p.NextTryAt, p.Attempts = models.PushWaiting, c.tx.Now, &c.tx.Now, 0
-	p.ErrorCode, p.ErrorDetail, p.ConfirmedAt, p.LeaseUntil = "", "", nil, nil
-	c.event(models.EventPushRequested, fmt.Sprintf("Tracking number %s is told to the store again.", p.WantedNumber), map[string]any{"push_id": p.ID})
+	p.ErrorCode, p.ErrorDetail, p.ConfirmedAt, p.Overwrite = "", "", nil, f.Overwrite // whoever has it in hand goes first
+	text := fmt.Sprintf("The store is told about %s again.", numbered(p.WantedNumber))
+	if f.Overwrite {
+		text = fmt.Sprintf("The store is told about %s again, whatever it shows instead.", numbered(p.WantedNumber))
+	}
+	c.event(models.EventPushRequested, text, map[string]any{"push_id": p.ID, "overwrite": f.Overwrite})
 	return nil
 }
 

@@ -39,7 +39,7 @@ func (c *change) suppliersOf(lines []models.SupplierLine) (map[supplierKey]model
 // the others as they were. It does nothing when one of the failed lines has no fallback, or came from it already: so each
 // line falls back once at most, under the order's lock, and only after the placement before it has ended.
 func (c *change) fallBack(refused models.SupplierOrder, failed []string) error {
-	if !models.MayFallBack(refused.ErrorCode) || len(failed) == 0 || !c.facts.Order.MayBeBought() {
+	if !models.MayFallBack(refused.ErrorCode) || len(failed) == 0 || !c.facts.MayBeBought() {
 		return nil
 	}
 	suppliers, err := c.suppliersOf(refused.Lines)

@@ -115,12 +115,16 @@ func (s *shelf) truth(t failer, id models.ID) orders.Detail {
 	for _, tr := range r.Troubles {
 		want = append(want, name(tr.Code, tr.Subject, tr.Detail))
 	}
-	for _, f := range d.Flags {
+	counted := 0
+	for _, f := range d.Flags { // those that a person closed have their fact still
 		open = append(open, name(f.Code, f.Subject, f.Detail))
+		if f.ClosedAt == nil && f.SnoozedUntil == nil {
+			counted++
+		}
 	}
 	slices.Sort(want)
 	slices.Sort(open)
-	if diff := gocmp.Diff(want, open); diff != "" || d.Order.OpenFlags != len(open) {
+	if diff := gocmp.Diff(want, open); diff != "" || d.Order.OpenFlags != counted {
 		t.Errorf("%d flags are counted: %s", d.Order.OpenFlags, diff)
 	}
 	if (d.Order.NextCheckAt == nil) != d.Order.Final {
@@ -340,7 +344,7 @@ func (r *script) pushing(d orders.Detail) error {
 	p := rapid.SampledFrom(d.Pushes).Draw(r.T, "push")
 	trouble := models.Errorf(models.Unavailable, "wix_unreachable", "Wix could not be reached.")
 	var f orders.Fact
-	switch pick(r, "step", "claim", "result", "result", "result", "request") {
+	switch pick(r, "step", "claim", "result", "result", "result", "request", "accept", "shown") {
 	case "claim":
 		f = orders.PushClaimed{PushID: p.ID, Until: time.Now().Add(time.Minute)}
 	case "result":
@@ -348,8 +352,13 @@ func (r *script) pushing(d orders.Detail) error {
 			PushID: p.ID, State: pick(r, "result", models.PushSent, models.PushConfirmed, models.PushConfirmed, models.PushRefused, models.PushRetrying),
 			FulfillmentID: "f-" + string(p.ID), Number: pick(r, "told", p.WantedNumber, p.WantedNumber, "old"), Lines: p.WantedLines, Err: trouble,
 		}
+	case "accept":
+		f = orders.PushAccepted{PushID: p.ID}
+	case "shown":
+		shown := []models.Fulfillment{{ID: "f-" + string(p.ID), Number: pick(r, "shown", p.SentNumber, p.SentNumber, "HAND"), Lines: p.SentLines}, {ID: "hand", Lines: p.WantedLines}}
+		f = orders.StoreShows{At: time.Now(), Seq: int64(rapid.IntRange(0, 9).Draw(r.T, "reading")), Fulfillments: shown[:rapid.IntRange(0, 2).Draw(r.T, "shown")]}
 	default:
-		f = orders.PushRequested{PushID: p.ID}
+		f = orders.PushRequested{PushID: p.ID, Overwrite: rapid.Bool().Draw(r.T, "overwrite")}
 	}
 	_, err := r.s.apply(r.id, f)
 	return err
@@ -375,18 +384,68 @@ func (r *script) held() error {
 	return err
 }
 
+// decided draws what a person decides about flags and against the machine.
+func (r *script) decided(d orders.Detail) error {
+	var f orders.Fact
+	flag := models.Flag{ID: database.NewID()}
+	if len(d.Flags) > 0 {
+		flag = rapid.SampledFrom(d.Flags).Draw(r.T, "flag")
+	}
+	var id models.ID
+	switch pick(r, "decision", "snooze", "snooze", "dismiss", "dismiss", "reopen", "role", "close", "lose", "lift", "without number") {
+	case "snooze":
+		f = orders.FlagSnoozed{FlagID: flag.ID, Until: time.Now().Add(pick(r, "until", 20*time.Millisecond, time.Hour))}
+	case "dismiss":
+		f = orders.FlagDismissed{FlagID: flag.ID}
+	case "reopen":
+		f = orders.FlagReopened{FlagID: flag.ID}
+	case "role":
+		f = orders.OverrideSet{ID: &id, Override: models.Override{Kind: models.OverrideLineRole, Subject: pick(r, "line", "a", "b", "c"), Value: pick(r, "role", "own", "dropship", "no_shipping"), ExpiresAt: r.soon()}}
+	case "close":
+		f = orders.OverrideSet{ID: &id, Override: models.Override{Kind: models.OverrideClosed, ExpiresAt: r.soon()}}
+	case "lose":
+		if len(d.Parcels) == 0 {
+			return nil
+		}
+		f = orders.OverrideSet{ID: &id, Override: models.Override{Kind: models.OverrideParcelLost, Subject: string(rapid.SampledFrom(d.Parcels).Draw(r.T, "parcel").ID), ExpiresAt: r.soon()}}
+	case "lift":
+		if len(d.Overrides) == 0 {
+			return nil
+		}
+		f = orders.OverrideLifted{ID: rapid.SampledFrom(d.Overrides).Draw(r.T, "override").ID}
+	default:
+		f = orders.WithoutNumber{}
+	}
+	_, err := r.s.apply(r.id, f)
+	return err
+}
+
+// soon is an end that comes within the test, or never.
+func (r *script) soon() *time.Time {
+	if rapid.Bool().Draw(r.T, "for ever") {
+		return nil
+	}
+	at := time.Now().Add(20 * time.Millisecond)
+	return &at
+}
+
 func (r *script) step() error {
 	d, err := r.s.Detail(context.Background(), r.s.m, r.id)
 	if err != nil {
 		return err
 	}
 	so, any := r.supplierOrder(d)
-	what := pick(r, "fact", "held", "store", "map", "plan", "place", "place", "place", "link", "supplier", "supplier", "supplier", "push", "silent")
+	what := pick(r, "fact", "held", "store", "map", "plan", "place", "place", "place", "link", "supplier", "supplier", "supplier", "push", "push", "decide", "decide", "gone", "silent")
 	switch {
 	case what == "held":
 		return r.held()
 	case what == "store":
 		return r.storeSays()
+	case what == "decide":
+		return r.decided(d)
+	case what == "gone":
+		_, err = r.s.apply(r.id, orders.StoreGone{})
+		return err
 	case what == "map":
 		return r.remapped()
 	case what == "plan" || !any && what != "link":
@@ -637,6 +696,68 @@ func TestEveryListIsReadAlongAnIndex(t *testing.T) {
 			t.Fatalf("%s: %d orders, %d queries, %v", name, len(page.Orders), len(asked), err)
 		}
 		s.cheap(t, name, asked[0], 600)
+	}
+}
+
+func TestEveryWorklistIsReadAlongAnIndex(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	s.exec(t, `INSERT INTO orders SELECT @m, gen_random_uuid(), @store, 'e' || i, 'N' || i, now() - i * interval '1 minute', now(), 'APPROVED', 'PAID', '', 'open', now(),
+		'USD', 1, 0, '', '', '', 'US', false, false, false, 'awaiting_order', '', '', '[]', 1, false, NULL, '', NULL, now(), 0, 1, now(), now()
+		FROM generate_series(1, 5000) i`, map[string]any{"m": s.m, "store": s.store})
+	s.exec(t, `INSERT INTO flags SELECT merchant_id, gen_random_uuid(), id, NULL, '', code, 'merchant', '', '', CASE WHEN random() < 0.5 THEN now() + random() * interval '9 days' END,
+		now() - random() * interval '9 days', CASE WHEN random() < 0.5 THEN now() END, '', '' FROM orders CROSS JOIN (VALUES ('no_supplier'), ('push_refused'), ('seller_late'), ('place_failed')) k (code)`)
+	s.exec(t, "ANALYZE orders, flags")
+	var mu sync.Mutex
+	var asked []string
+	if err := s.db.Read(t.Context()).Callback().Query().After("gorm:query").Register("spy", func(q *gorm.DB) {
+		mu.Lock()
+		defer mu.Unlock()
+		asked = append(asked, q.Explain(q.Statement.SQL.String(), q.Statement.Vars...))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	first := func() string { mu.Lock(); defer mu.Unlock(); sql := asked[0]; asked = nil; return sql }
+	for name, f := range map[string]orders.FlagFilter{
+		"newest": {}, "soonest": {Soonest: true}, "of a code": {Code: models.FlagSellerLate}, "of an owner": {Owner: models.OwnerMerchant}, "of a store": {StoreID: s.store},
+	} {
+		f.Limit = 40
+		seen := map[models.ID]bool{}
+		var last orders.FlagRow
+		for range 3 {
+			page, err := s.Flags(t.Context(), s.m, f)
+			if err != nil || len(page.Flags) != 40 || page.Next == "" {
+				t.Fatalf("%s: %d flags, %v", name, len(page.Flags), err)
+			}
+			s.alongIndex(t, name, first(), 300)
+			for _, row := range page.Flags {
+				if seen[row.ID] || row.OrderNumber == "" || row.StoreID != s.store {
+					t.Fatalf("%s: twice, or not named: %+v", name, row)
+				}
+				if !f.Soonest && !last.OpenedAt.IsZero() && row.OpenedAt.After(last.OpenedAt) || f.Soonest && last.Deadline != nil && (row.Deadline == nil || row.Deadline.Before(*last.Deadline)) {
+					t.Fatalf("%s: in disorder: %+v after %+v", name, row, last)
+				}
+				seen[row.ID], last = true, row
+			}
+			f.Cursor = page.Next
+		}
+	}
+	if _, _, err := s.Mismatches(t.Context(), s.m, "", 40); err != nil {
+		t.Fatal(err)
+	}
+	s.alongIndex(t, "mismatches", first(), 300)
+}
+
+// alongIndex fails when a query reads the flags as a whole or more rows than it may.
+func (s *shelf) alongIndex(t *testing.T, name, query string, most int) {
+	t.Helper()
+	s.cheap(t, name, query, most)
+	var plan []string
+	if err := s.db.Read(context.Background()).Raw("EXPLAIN " + query).Scan(&plan).Error; err != nil {
+		t.Fatal(err)
+	}
+	if text := strings.Join(plan, "\n"); strings.Contains(text, "Seq Scan on flags") || strings.Contains(text, "Sort") {
+		t.Errorf("%s is not read along an index:\n%s", name, text)
 	}
 }
 

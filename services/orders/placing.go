@@ -43,7 +43,7 @@ type PlannedLine struct {
 }
 
 func (f PlacementPlanned) apply(c *change) error {
-	if e := c.facts.Order.WhyNotBought(); e != nil {
+	if e := c.facts.WhyNotBought(); e != nil {
 		return e
 	}
 	if o := c.facts.Order; o.Held(c.tx.Now) {
@@ -149,7 +149,7 @@ func (c *change) taken(lineID string) int {
 			}
 		}
 	}
-	return n
+	return n - c.facts.Lost(lineID)
 }
 
 // freePart is 0 unless a living supplier order covers a part of the line already.
@@ -277,7 +277,7 @@ func (f PlacementClaimed) apply(c *change) error {
 	if s.RequestSHA256 != f.SHA256 {
 		return models.Errorf(models.Conflict, "placement_moved_on", "What was approved has been made anew meanwhile.")
 	}
-	wanted := c.facts.Order.WhyNotBought()
+	wanted := c.facts.WhyNotBought()
 	if wait := c.facts.WaitOf(*s); wanted == nil && wait != models.WaitNone {
 		return models.Errorf(models.Conflict, "placement_waits", "This placement waits (%s): it is not to be sent now.", wait)
 	}
@@ -300,7 +300,7 @@ func (f PlacementClaimed) apply(c *change) error {
 }
 
 func (c *change) stillStands(s models.SupplierOrder, request *models.PurchaseRequest) *models.Error {
-	if e := c.facts.Order.WhyNotBought(); e != nil {
+	if e := c.facts.WhyNotBought(); e != nil {
 		return e
 	}
 	if err := json.Unmarshal(s.Request, request); err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -83,7 +84,7 @@ func (s *Service) filtered(ctx context.Context, m models.MerchantID, f Filter) (
 		q = q.Where("orders.store_id = ?", f.StoreID)
 	}
 	if f.Flag != "" {
-		q = q.Where("orders.open_flags > 0 AND EXISTS (SELECT 1 FROM flags WHERE flags.merchant_id = orders.merchant_id AND flags.order_id = orders.id AND flags.code = ? AND flags.closed_at IS NULL)", f.Flag)
+		q = q.Where("orders.open_flags > 0 AND EXISTS (SELECT 1 FROM flags WHERE flags.merchant_id = orders.merchant_id AND flags.order_id = orders.id AND flags.code = ? AND flags.closed_at IS NULL AND flags.snoozed_until IS NULL)", f.Flag)
 	}
 	if f.PlacedFrom != nil {
 		q = q.Where("orders.placed_at >= ?", *f.PlacedFrom)
@@ -148,7 +149,6 @@ func (s *Service) Counts(ctx context.Context, m models.MerchantID, storeID model
 // Detail is everything about one order.
 type Detail struct {
 	models.Facts
-	Flags     []models.Flag // open ones
 	Recipient models.Address
 	// PurchaseAddress is where purchases go instead; nil: to the recipient.
 	PurchaseAddress *models.Address
@@ -160,6 +160,11 @@ func (d Detail) ShipTo() models.Address {
 		return *d.PurchaseAddress
 	}
 	return d.Recipient
+}
+
+// OpenFlags are the flags that are open, put off or not.
+func (d Detail) OpenFlags() []models.Flag {
+	return slices.DeleteFunc(slices.Clone(d.Flags), func(f models.Flag) bool { return f.ClosedAt != nil })
 }
 
 // Detail reads one order with everything that hangs on it. It answers NotFound for an order of another merchant.
@@ -174,9 +179,6 @@ func (s *Service) Detail(ctx context.Context, m models.MerchantID, id models.ID)
 	}
 	if err := readFacts(db, m, id, &d.Facts); err != nil {
 		return d, err
-	}
-	if err := db.Where("merchant_id = ? AND order_id = ? AND closed_at IS NULL", m, id).Order("opened_at, id").Find(&d.Flags).Error; err != nil {
-		return d, fmt.Errorf("read flags: %w", database.Err(err))
 	}
 	var recipient, instead string
 	err := db.Raw(`SELECT clock_timestamp(), coalesce(p.recipient::text, '{}'), coalesce(p.purchase_address::text, 'null')

@@ -18,18 +18,14 @@ import (
 // slots is over how many rows a view's count is spread.
 const slots = 8
 
-// load locks an order and reads everything that Rollup needs, and the open flags.
-func load(tx database.Tx, m models.MerchantID, orderID models.ID) (models.Facts, []models.Flag, error) {
+// load locks an order and reads everything that Rollup needs.
+func load(tx database.Tx, m models.MerchantID, orderID models.ID) (models.Facts, error) {
 	var f models.Facts
 	err := tx.Clauses(clause.Locking{Strength: "UPDATE"}).Where("merchant_id = ? AND id = ?", m, orderID).Take(&f.Order).Error
 	if err != nil {
-		return f, nil, notFound(err)
+		return f, notFound(err)
 	}
-	var flags []models.Flag
-	if err := tx.Where("merchant_id = ? AND order_id = ? AND closed_at IS NULL", m, orderID).Order("id").Find(&flags).Error; err != nil {
-		return f, nil, fmt.Errorf("read flags of order %s: %w", orderID, err)
-	}
-	return f, flags, readFacts(tx.DB, m, orderID, &f)
+	return f, readFacts(tx.DB, m, orderID, &f)
 }
 
 func notFound(err error) error {
@@ -47,17 +43,20 @@ func readFacts(db *gorm.DB, m models.MerchantID, orderID models.ID, f *models.Fa
 	var supplierLines []models.SupplierLine
 	var items []models.ParcelItem
 	for _, q := range []struct {
-		order string
-		dest  any
+		only, order string
+		dest        any
 	}{
-		{"position, line_id", &f.Lines},
-		{"id", &f.SupplierOrders},
-		{"line_id, part", &supplierLines},
-		{"id", &f.Parcels},
-		{"line_id, part", &items},
-		{"id", &f.Pushes},
+		{"", "position, line_id", &f.Lines},
+		{"", "id", &f.SupplierOrders},
+		{"", "line_id, part", &supplierLines},
+		{"", "id", &f.Parcels},
+		{"", "line_id, part", &items},
+		{"", "id", &f.Pushes},
+		{"", "fulfillment_id", &f.Shown},
+		{" AND lifted_at IS NULL", "id", &f.Overrides},
+		{" AND (closed_at IS NULL OR dismissed)", "opened_at, id", &f.Flags},
 	} {
-		if err := db.Where("merchant_id = ? AND order_id = ?", m, orderID).Order(q.order).Find(q.dest).Error; err != nil {
+		if err := db.Where("merchant_id = ? AND order_id = ?"+q.only, m, orderID).Order(q.order).Find(q.dest).Error; err != nil {
 			return fmt.Errorf("read order %s: %w", orderID, database.Err(err))
 		}
 	}
@@ -78,16 +77,18 @@ func readFacts(db *gorm.DB, m models.MerchantID, orderID models.ID, f *models.Fa
 	return nil
 }
 
-// readRules reads what the merchant has decided in general and about the order's store.
+// readRules reads what the merchant has decided in general, about the order's store and about carriers.
 func readRules(db *gorm.DB, m models.MerchantID, storeID models.ID, r *models.Rules) error {
-	var merchant, store string
-	row := db.Raw(`SELECT m.settings::text, c.settings::text, m.auto_place_since, m.placing_tripped_at, m.placing_tripped_why, m.placing_resumed_at
+	var merchant, store, carriers string
+	row := db.Raw(`SELECT m.settings::text, c.settings::text, m.auto_place_since, m.placing_tripped_at, m.placing_tripped_why, m.placing_resumed_at,
+			coalesce((SELECT json_agg(json_build_object('MerchantID', k.merchant_id, 'Key', k.key, 'Name', k.name, 'Provider', k.provider, 'Link', k.link)) FROM carriers k WHERE k.merchant_id = m.id)::text, 'null')
 		FROM merchants m JOIN connections c ON c.merchant_id = m.id WHERE m.id = ? AND c.id = ?`, m, storeID).Row()
 	p := &r.Placing
-	if err := row.Scan(&merchant, &store, &p.AutoPlaceSince, &p.PlacingTrippedAt, &p.PlacingTrippedWhy, &p.PlacingResumedAt); err != nil {
+	if err := row.Scan(&merchant, &store, &p.AutoPlaceSince, &p.PlacingTrippedAt, &p.PlacingTrippedWhy, &p.PlacingResumedAt, &carriers); err != nil {
 		return fmt.Errorf("read the settings: %w", database.Err(err))
 	}
-	if err := errors.Join(json.Unmarshal([]byte(merchant), &r.Merchant), json.Unmarshal([]byte(store), &r.Store)); err != nil {
+	err := errors.Join(json.Unmarshal([]byte(merchant), &r.Merchant), json.Unmarshal([]byte(store), &r.Store), json.Unmarshal([]byte(carriers), &r.Carriers))
+	if err != nil {
 		return fmt.Errorf("read the settings: %w", err)
 	}
 	r.Merchant = r.Merchant.OrDefaults()
@@ -98,6 +99,7 @@ func readRules(db *gorm.DB, m models.MerchantID, storeID models.ID, r *models.Ru
 func clone(f models.Facts) models.Facts {
 	c := f
 	c.Lines, c.SupplierOrders, c.Parcels, c.Pushes = slices.Clone(f.Lines), slices.Clone(f.SupplierOrders), slices.Clone(f.Parcels), slices.Clone(f.Pushes)
+	c.Shown, c.Overrides, c.Flags = slices.Clone(f.Shown), slices.Clone(f.Overrides), slices.Clone(f.Flags)
 	for i := range c.SupplierOrders {
 		c.SupplierOrders[i].Lines = slices.Clone(c.SupplierOrders[i].Lines)
 	}
@@ -120,6 +122,9 @@ func (c *change) save(before models.Facts) error {
 		func() error { return saveRows(c.tx, bareParcels(before), bareParcels(*after)) },
 		func() error { return saveRows(c.tx, parcelItems(before), parcelItems(*after)) },
 		func() error { return saveRows(c.tx, before.Pushes, after.Pushes) },
+		func() error { return saveRows(c.tx, before.Shown, after.Shown) },
+		func() error { return saveRows(c.tx, before.Overrides, after.Overrides) },
+		func() error { return saveRows(c.tx, before.Flags, after.Flags) },
 	} {
 		if err := save(); err != nil {
 			return err
@@ -221,6 +226,9 @@ func bareParcels(f models.Facts) []models.Parcel {
 		out[i].Items = nil
 		if out[i].PreviousNumbers == nil {
 			out[i].PreviousNumbers = []string{}
+		}
+		if out[i].SharedWith == nil {
+			out[i].SharedWith = []string{}
 		}
 	}
 	return out

@@ -139,7 +139,9 @@ func (c *check) fromStore(ctx context.Context) error {
 	if c.o.StoreRead {
 		c.asked++
 		c.note(c.o.Read)
-		return nil
+		changes, err := c.s.lookAtShown(ctx, c.m, c.orderID, c.o.By, c.o.Purpose)
+		c.note(changes)
+		return err
 	}
 	if !c.o.Force && at != nil && c.now.Sub(*at) < c.s.pace.StoreCheckEvery() {
 		return nil
@@ -185,7 +187,7 @@ func (c *check) fromSupplier(ctx context.Context) error {
 
 func (c *check) lookAfter(ctx context.Context, so models.SupplierOrder) (changes orders.Changes, asked bool, err error) {
 	switch {
-	case so.Open():
+	case so.Asked():
 		if !c.o.Force && so.NextCheckAt != nil && so.NextCheckAt.After(c.now) {
 			return changes, false, nil
 		}
@@ -280,7 +282,7 @@ func (c *check) toStore(ctx context.Context) error {
 	var first error
 	for _, p := range d.Pushes {
 		inHand := p.LeaseUntil != nil && p.LeaseUntil.After(c.now)
-		if !p.State.Owed() || inHand || !c.o.Force && p.NextTryAt != nil && p.NextTryAt.After(c.now) {
+		if !p.State.Owed() || d.Order.Gone() || inHand || !c.o.Force && p.NextTryAt != nil && p.NextTryAt.After(c.now) {
 			continue
 		}
 		c.asked++

@@ -277,7 +277,7 @@ func (s *Service) neverExecuted(ctx context.Context, m models.MerchantID, so mod
 
 // waits reports whether something keeps a placement from being sent. A cancelled order has nothing to wait for.
 func waits(f models.Facts, so models.SupplierOrder) bool {
-	return f.WaitOf(so) != models.WaitNone && (f.Order.WhyNotBought() == nil || f.WaitOf(so) == models.WaitWindow)
+	return f.WaitOf(so) != models.WaitNone && (f.WhyNotBought() == nil || f.WaitOf(so) == models.WaitWindow)
 }
 
 var engine = orders.By{Actor: models.ActorSystem, Source: models.SourceEngine}

@@ -145,7 +145,7 @@ func TestAnUnreachableStoreChangesNothing(t *testing.T) {
 	}
 }
 
-func TestANumberThatDisappearsIsKept(t *testing.T) {
+func TestCase49_ANumberThatDisappearsIsKeptAndFlaggedAfterThreeChecks(t *testing.T) {
 	t.Parallel()
 	w, o, id, so := unpaid(t)
 	w.must(w.ae.Pay(so.ExternalID, aliexpresssim.PayOptions{}))
@@ -155,7 +155,14 @@ func TestANumberThatDisappearsIsKept(t *testing.T) {
 	w.must(err)
 	w.inTab(id, models.TabFulfilled)
 	waitFor(t, "the store has both", func() bool { return len(w.inStore(o.ID)) == 2 })
+	w.stop()
 	w.must(w.ae.Vanish(so.ExternalID, "LP1"))
+	for n := 1; n < 3; n++ {
+		w.check(id)
+		if w.flagged(id, models.FlagParcelMissing) || w.has(id, models.EventParcelMissing) {
+			t.Errorf("flagged after %d checks", n)
+		}
+	}
 	w.check(id)
 	d := w.detail(id)
 	if d.Order.Tab != models.TabFulfilled || !w.flagged(id, models.FlagParcelMissing) || len(w.inStore(o.ID)) != 2 {

@@ -111,7 +111,7 @@ func (s *Service) Preflight(ctx context.Context, m models.MerchantID, orderID mo
 // orderProblems are those that no supplier has to be asked about.
 func (s *Service) orderProblems(d orders.Detail) []Problem {
 	var out []Problem
-	if e := d.Order.WhyNotBought(); e != nil {
+	if e := d.WhyNotBought(); e != nil {
 		out = append(out, problem(e))
 	}
 	if o := d.Order; o.Held(d.Now) {
@@ -362,7 +362,7 @@ func (in *inspector) ship(ctx context.Context, l *PreflightLine, mp models.Produ
 // purchase makes the request of a placement, or says why it is refused and which of its lines are to blame.
 func (s *Service) purchase(ctx context.Context, m models.MerchantID, d orders.Detail, so models.SupplierOrder) (request models.PurchaseRequest, failed []string, err error) {
 	request = models.PurchaseRequest{Key: so.OutOrderID, Address: d.ShipTo()}
-	if e := d.Order.WhyNotBought(); e != nil {
+	if e := d.WhyNotBought(); e != nil {
 		return request, nil, rejectedBy(e)
 	}
 	if fields := s.supplier.CheckAddress(request.Address); len(fields) > 0 {

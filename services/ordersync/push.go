@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"waybill/models"
+	"waybill/services/database"
 	"waybill/services/orders"
 )
 
@@ -25,12 +26,45 @@ func (s *Service) push(ctx context.Context, m models.MerchantID, pushID models.I
 
 // RetryPush tells the store again about a parcel, because a person asked for it.
 func (s *Service) RetryPush(ctx context.Context, m models.MerchantID, pushID models.ID, by orders.By) (models.ID, error) {
+	return s.decidePush(ctx, m, pushID, by, orders.PushRequested{PushID: pushID})
+}
+
+// FixPush tells the store again about a parcel, whatever it shows instead.
+func (s *Service) FixPush(ctx context.Context, m models.MerchantID, pushID models.ID, by orders.By) (models.ID, error) {
+	return s.decidePush(ctx, m, pushID, by, orders.PushRequested{PushID: pushID, Overwrite: true})
+}
+
+// AcceptPush lets stand what the store shows instead of what it was told.
+func (s *Service) AcceptPush(ctx context.Context, m models.MerchantID, pushID models.ID, by orders.By) (models.ID, error) {
+	return s.decidePush(ctx, m, pushID, by, orders.PushAccepted{PushID: pushID})
+}
+
+func (s *Service) decidePush(ctx context.Context, m models.MerchantID, pushID models.ID, by orders.By, f orders.Fact) (models.ID, error) {
 	orderID, err := s.orders.OrderOf(ctx, m, "pushes", pushID)
 	if err != nil {
 		return "", err
 	}
-	_, err = s.apply(ctx, m, orderID, by, orders.PushRequested{PushID: pushID})
+	_, err = s.apply(ctx, m, orderID, by, f)
 	return orderID, err
+}
+
+// OverwritePush puts the parcel's number in the place of another that a person has given the store. Only a push that the store
+// refused for that reason has something to overwrite.
+func (s *Service) OverwritePush(ctx context.Context, m models.MerchantID, pushID models.ID, by orders.By) (models.ID, error) {
+	return s.decidePush(ctx, m, pushID, by, orders.PushRequested{PushID: pushID, Overwrite: true, OnlyRefused: true})
+}
+
+// WithoutNumber has the store show as shipped what AliExpress has shipped without a number.
+func (s *Service) WithoutNumber(ctx context.Context, m models.MerchantID, orderID models.ID, by orders.By) error {
+	if !database.ValidID(string(orderID)) {
+		return noOrder()
+	}
+	_, err := s.apply(ctx, m, orderID, by, orders.WithoutNumber{})
+	return err
+}
+
+func noOrder() error {
+	return models.Errorf(models.NotFound, "order_not_found", "There is no such order.")
 }
 
 // tell makes the store's fulfillment of one parcel what it should be, and reads back whether it is: list, then adopt,
@@ -53,7 +87,8 @@ func (s *Service) tell(ctx context.Context, m models.MerchantID, orderID, pushID
 	at := slices.IndexFunc(d.Pushes, func(p models.Push) bool { return p.ID == pushID })
 	t := &telling{s: s, m: m, d: d, p: d.Pushes[at]}
 	result := t.run(ctx)
-	changes, err := s.apply(context.WithoutCancel(ctx), m, orderID, engine, result)
+	facts := append(t.readings, result)
+	changes, err := s.apply(context.WithoutCancel(ctx), m, orderID, engine, facts...)
 	if err != nil {
 		return changes, err
 	}
@@ -76,15 +111,19 @@ func later(e *models.Error, in time.Duration) error {
 	return &waiting
 }
 
+// telling is one turn of telling a store about one parcel.
 type telling struct {
-	s *Service
-	m models.MerchantID
-	d orders.Detail
-	p models.Push
+	s        *Service
+	m        models.MerchantID
+	d        orders.Detail
+	p        models.Push
+	readings []orders.Fact // what the store showed, as it was read last
+	told     *models.Fulfillment
+	taken    bool // the store shows the number for another order
 }
 
 func (t *telling) run(ctx context.Context) orders.PushResult {
-	result := orders.PushResult{PushID: t.p.ID, Number: t.p.WantedNumber, Lines: t.p.WantedLines}
+	result := orders.PushResult{PushID: t.p.ID, Number: t.p.WantedNumber, Lines: t.p.WantedLines, Since: t.p.WantedSince}
 	if t.d.Order.Gate.Dead() {
 		return refused(result, models.Errorf(models.Conflict, "order_not_wanted", "the store no longer wants this order (%s)", t.d.Order.Gate))
 	}
@@ -93,14 +132,16 @@ func (t *telling) run(ctx context.Context) orders.PushResult {
 		return t.failed(result, err)
 	}
 	id, adopted, err := t.settle(ctx, have)
-	result.FulfillmentID, result.Adopted = id, adopted
+	result.FulfillmentID, result.Adopted, result.NumberTaken = id, adopted, t.taken
+	if t.told != nil {
+		result.Told, result.Provider, result.Link = true, t.told.Carrier, t.told.Link
+	}
 	if err != nil {
 		return t.failed(result, err)
 	}
 	result.State = models.PushSent
 	if have, err = t.list(ctx); err != nil {
-		result.State = models.PushSent // the next turn reads back
-		return result
+		return result // the next turn reads back
 	}
 	if at := byID(have, id); at >= 0 && t.shows(have[at]) {
 		result.State = models.PushConfirmed
@@ -109,50 +150,102 @@ func (t *telling) run(ctx context.Context) orders.PushResult {
 }
 
 func (t *telling) list(ctx context.Context) ([]models.Fulfillment, error) {
-	return call(ctx, t.s, t.m, t.p.StoreID, models.PurposeBackground, func(a models.Access) ([]models.Fulfillment, error) {
-		return t.s.store.Fulfillments(ctx, a, t.d.Order.ExternalID)
-	})
+	reading, err := t.s.readShown(ctx, t.m, t.d.Order, models.PurposeBackground)
+	if err == nil {
+		t.readings = []orders.Fact{reading}
+	}
+	return reading.Fulfillments, err
 }
 
-// settle does the least that makes the store right, and returns the id of the fulfillment that stands for the parcel.
+// settle does the least that makes the store right, and returns the id of the fulfillment that stands for the parcel. Each new
+// fulfillment mails the buyer, and nothing can be done about that (wix.md 4.1): so one that is there is changed in place where
+// Wix allows, and is made anew only when its contents are wrong.
 func (t *telling) settle(ctx context.Context, have []models.Fulfillment) (id string, adopted bool, err error) {
 	want := t.wanted()
 	mine := byID(have, t.p.FulfillmentID)
 	if mine < 0 {
-		mine = slices.IndexFunc(have, func(f models.Fulfillment) bool { return f.Number == want.Number && !t.othersOwn(f.ID) })
-		adopted = mine >= 0 && t.p.SentNumber != want.Number && t.p.Attempts <= 1
+		mine = slices.IndexFunc(have, func(f models.Fulfillment) bool { return t.byNumber(f) && !t.othersOwn(f.ID) })
+		adopted = mine >= 0 && have[mine].Number == t.p.WantedNumber && t.p.SentNumber != t.p.WantedNumber && t.p.Attempts <= 1
 	}
-	switch {
-	case mine >= 0 && t.shows(have[mine]):
-		return have[mine].ID, adopted, nil
-	case mine >= 0 && sameLines(have[mine].Lines, want.Lines):
-		want.ID = have[mine].ID
-		return want.ID, adopted, t.do(ctx, func(a models.Access) error { return t.s.store.Amend(ctx, a, t.d.Order.ExternalID, want) })
-	case mine >= 0 && t.p.Adopted:
-		// Made by hand, with other contents: it gets the number and keeps its contents.
-		want.ID = have[mine].ID
-		return want.ID, true, t.do(ctx, func(a models.Access) error { return t.s.store.Amend(ctx, a, t.d.Order.ExternalID, want) })
-	case mine >= 0:
-		// Wix cannot change what is in a fulfillment: take it away and make it anew (wix.md 4.1).
-		if err := t.do(ctx, func(a models.Access) error { return t.s.store.Unfulfill(ctx, a, t.d.Order.ExternalID, have[mine].ID) }); err != nil {
-			return have[mine].ID, false, err
+	if mine < 0 {
+		if t.fits(have, want) {
+			id, err = t.create(ctx, want)
+			return id, false, err
 		}
-		id, err = t.create(ctx, want)
-		return id, false, err
+		return t.adopt(ctx, have, want)
 	}
-	if t.fits(have, want) {
-		id, err = t.create(ctx, want)
-		return id, false, err
+	f := have[mine]
+	want.ID = f.ID
+	switch {
+	case t.otherNumber(f) && !t.p.Overwrite:
+		return f.ID, adopted, shownOtherwise("the store shows number " + f.Number + " for this parcel by now, which is not overwritten without asking")
+	case t.shows(f) && !t.newWords(want):
+		if f.Carrier == want.Carrier && (want.Link == "" || f.Link == want.Link) {
+			t.told = &want // by a turn that did not hear the answer
+		}
+		return f.ID, adopted, nil
+	case models.SameLines(f.Lines, want.Lines), t.shows(f), t.p.Adopted: // made by hand with other contents: it keeps them
+		return f.ID, adopted, t.amend(ctx, want)
 	}
-	return t.adopt(ctx, have, want)
+	// Wix cannot change what is in a fulfillment: take it away and make it anew (wix.md 4.1).
+	if err := t.do(ctx, func(a models.Access) error { return t.s.store.Unfulfill(ctx, a, t.d.Order.ExternalID, f.ID) }); err != nil {
+		return f.ID, false, err
+	}
+	id, err = t.create(ctx, want)
+	return id, false, err
+}
+
+// byNumber recognises a fulfillment by any number that the parcel has or had; one that is to have none, by its contents.
+func (t *telling) byNumber(f models.Fulfillment) bool {
+	if f.Number == "" {
+		return t.p.WantedNumber == "" && models.SameLines(f.Lines, t.p.WantedLines)
+	}
+	return f.Number == t.p.WantedNumber || f.Number == t.p.SentNumber || slices.Contains(t.parcel().PreviousNumbers, f.Number)
+}
+
+// otherNumber says that a person has put another number into our fulfillment.
+func (t *telling) otherNumber(f models.Fulfillment) bool {
+	return f.Number != "" && t.p.WantedNumber != "" && !t.byNumber(f)
+}
+
+// newWords says that the store was told of the carrier in other words than are right now.
+func (t *telling) newWords(want models.Fulfillment) bool {
+	return t.p.SentProvider != "" && t.p.SentNumber == t.p.WantedNumber && (t.p.SentProvider != want.Carrier || t.p.SentLink != want.Link)
 }
 
 func (t *telling) create(ctx context.Context, want models.Fulfillment) (id string, err error) {
-	err = t.do(ctx, func(a models.Access) error {
-		id, err = t.s.store.Fulfill(ctx, a, t.d.Order.ExternalID, want)
+	return id, t.tellIt(ctx, want, func(a models.Access, f models.Fulfillment) error {
+		id, err = t.s.store.Fulfill(ctx, a, t.d.Order.ExternalID, f)
 		return err
 	})
-	return id, err
+}
+
+func (t *telling) amend(ctx context.Context, want models.Fulfillment) error {
+	return t.tellIt(ctx, want, func(a models.Access, f models.Fulfillment) error {
+		return t.s.store.Amend(ctx, a, t.d.Order.ExternalID, f)
+	})
+}
+
+// tellIt makes one call. A store may take a number for one order only, although one parcel holds goods of two: the other order
+// then gets the link, which carries the number. Whether that is the reason, a list decides: this order must not have it yet.
+func (t *telling) tellIt(ctx context.Context, f models.Fulfillment, tell func(models.Access, models.Fulfillment) error) error {
+	err := t.do(ctx, func(a models.Access) error { return tell(a, f) })
+	if models.AsError(err).Code == "wix_tracking_number_already_exists" && f.Number != "" {
+		have, listed := t.list(ctx)
+		if listed != nil || slices.ContainsFunc(have, func(h models.Fulfillment) bool { return h.Number == f.Number }) {
+			return err
+		}
+		f.Number, f.Link, t.taken = "", t.fullLink(), true
+		err = t.do(ctx, func(a models.Access) error { return tell(a, f) })
+	}
+	if err == nil {
+		t.told = &f
+	}
+	return err
+}
+
+func (t *telling) fullLink() string {
+	return models.TellCarrier(t.d.Rules.Carriers, t.p.WantedCarrier, t.p.WantedNumber, nil).FullLink
 }
 
 func (t *telling) do(ctx context.Context, f func(models.Access) error) error {
@@ -160,31 +253,77 @@ func (t *telling) do(ctx context.Context, f func(models.Access) error) error {
 	return err
 }
 
-// adopt takes over a fulfillment that was made by hand for these goods, if it has no number yet. One with another number is
-// never overwritten without asking.
+// adopt takes over a fulfillment that was made by hand for these goods, if it has no number yet, or that of a parcel which was
+// given up as lost. One with another number is never overwritten without asking.
 func (t *telling) adopt(ctx context.Context, have []models.Fulfillment, want models.Fulfillment) (string, bool, error) {
-	for _, f := range have {
-		if f.Number == "" && !t.othersOwn(f.ID) && covers(f.Lines, want.Lines) {
+	for _, may := range []func(models.Fulfillment) bool{
+		func(f models.Fulfillment) bool { return f.Number == "" },
+		func(f models.Fulfillment) bool { return t.ofLost(f.ID) },
+		func(models.Fulfillment) bool { return t.p.Overwrite },
+	} {
+		for _, f := range have {
+			if !may(f) || t.othersOwn(f.ID) || !models.CoversLines(f.Lines, want.Lines) {
+				continue
+			}
+			if t.ofLost(f.ID) && !models.SameLines(f.Lines, want.Lines) {
+				if err := t.do(ctx, func(a models.Access) error { return t.s.store.Unfulfill(ctx, a, t.d.Order.ExternalID, f.ID) }); err != nil {
+					return "", false, err
+				}
+				id, err := t.create(ctx, want)
+				return id, false, err
+			}
 			want.ID = f.ID
-			return f.ID, true, t.do(ctx, func(a models.Access) error { return t.s.store.Amend(ctx, a, t.d.Order.ExternalID, want) })
+			if want.Number == "" && want.Link == "" {
+				return f.ID, true, nil
+			}
+			return f.ID, true, t.amend(ctx, want)
 		}
 	}
-	return "", false, models.Errorf(models.Conflict, "store_fulfilled_otherwise",
-		"the store already shows these goods as shipped under another number, which is not overwritten without asking")
+	return "", false, shownOtherwise("the store already shows these goods as shipped under another number, which is not overwritten without asking")
 }
 
+func shownOtherwise(detail string) error {
+	return models.Errorf(models.Conflict, models.PushShownOtherwise, "%s", detail)
+}
+
+// othersOwn says that a fulfillment stands for another parcel, which is not lost.
 func (t *telling) othersOwn(fulfillmentID string) bool {
-	return slices.ContainsFunc(t.d.Pushes, func(p models.Push) bool { return p.ID != t.p.ID && p.FulfillmentID == fulfillmentID })
+	return slices.ContainsFunc(t.d.Pushes, func(p models.Push) bool {
+		return p.ID != t.p.ID && p.FulfillmentID == fulfillmentID && !t.lost(p.ParcelID)
+	})
+}
+
+func (t *telling) ofLost(fulfillmentID string) bool {
+	return slices.ContainsFunc(t.d.Pushes, func(p models.Push) bool {
+		return p.ID != t.p.ID && p.FulfillmentID == fulfillmentID && t.lost(p.ParcelID)
+	})
+}
+
+func (t *telling) lost(parcelID models.ID) bool {
+	return slices.ContainsFunc(t.d.Parcels, func(p models.Parcel) bool { return p.ID == parcelID && p.LostAt != nil })
+}
+
+func (t *telling) parcel() models.Parcel {
+	for _, p := range t.d.Parcels {
+		if p.ID == t.p.ParcelID {
+			return p
+		}
+	}
+	return models.Parcel{}
 }
 
 func (t *telling) wanted() models.Fulfillment {
-	carrier, link := carrierFor(t.p.WantedCarrier, t.p.WantedNumber)
-	return models.Fulfillment{Lines: t.p.WantedLines, Number: t.p.WantedNumber, Carrier: carrier, Link: link}
+	f := models.Fulfillment{Lines: t.p.WantedLines, Number: t.p.WantedNumber, Carrier: t.p.WantedProvider, Link: t.p.WantedLink}
+	if t.p.NumberTaken {
+		f.Number = ""
+	}
+	return f
 }
 
 // shows is the read-back: the number and at least the contents are there.
 func (t *telling) shows(f models.Fulfillment) bool {
-	return f.Number == t.p.WantedNumber && (sameLines(f.Lines, t.p.WantedLines) || (t.p.Adopted || t.p.FulfillmentID == "") && covers(f.Lines, t.p.WantedLines))
+	number := f.Number == t.p.WantedNumber || t.p.WantedNumber == "" || f.Number == "" && (t.taken || t.p.NumberTaken)
+	return number && (models.SameLines(f.Lines, t.p.WantedLines) || (t.p.Adopted || t.p.FulfillmentID == "") && models.CoversLines(f.Lines, t.p.WantedLines))
 }
 
 // fits says whether the store still has these quantities to be fulfilled.
@@ -193,7 +332,7 @@ func (t *telling) fits(have []models.Fulfillment, want models.Fulfillment) bool 
 		line, ok := lineIn(t.d, w.LineID)
 		left := line.Quantity
 		for _, f := range have {
-			left -= quantityOf(f.Lines, w.LineID)
+			left -= models.QuantityOf(f.Lines, w.LineID)
 		}
 		if !ok || left < w.Quantity {
 			return false
@@ -206,7 +345,7 @@ func (t *telling) failed(result orders.PushResult, err error) orders.PushResult 
 	e := models.AsError(err)
 	switch e.Kind {
 	case models.Rejected, models.Conflict, models.NotFound, models.Invalid, models.Forbidden:
-		if e.Code == "wix_tracking_number_already_exists" || e.Kind == models.Conflict && e.Code != "store_fulfilled_otherwise" && t.p.Attempts <= 3 {
+		if e.Kind == models.Conflict && e.Code != models.PushShownOtherwise && t.p.Attempts <= 3 {
 			break // the list was older than the truth: look again before giving up
 		}
 		return refused(result, e)
@@ -229,25 +368,3 @@ func byID(list []models.Fulfillment, id string) int {
 	}
 	return slices.IndexFunc(list, func(f models.Fulfillment) bool { return f.ID == id })
 }
-
-func quantityOf(lines []models.FulfillmentLine, lineID string) int {
-	n := 0
-	for _, l := range lines {
-		if l.LineID == lineID {
-			n += l.Quantity
-		}
-	}
-	return n
-}
-
-// covers says whether a holds everything that b holds.
-func covers(a, b []models.FulfillmentLine) bool {
-	for _, l := range b {
-		if quantityOf(a, l.LineID) < quantityOf(b, l.LineID) {
-			return false
-		}
-	}
-	return true
-}
-
-func sameLines(a, b []models.FulfillmentLine) bool { return covers(a, b) && covers(b, a) }

@@ -326,8 +326,8 @@ func (s *Service) actOnPush(ctx context.Context, m models.MerchantID, row inboxR
 // readStore reads one order from its store and lets it in.
 func (s *Service) readStore(ctx context.Context, m models.MerchantID, store models.ID, externalID string, by orders.By, why models.Purpose) (changes orders.Changes, err error) {
 	snapshot, err := call(ctx, s, m, store, why, func(a models.Access) (models.StoreOrder, error) { return s.store.Order(ctx, a, externalID) })
-	if err != nil {
-		return changes, err
+	if err == nil {
+		changes, err = s.take(ctx, m, store, by, snapshot)
 	}
-	return s.take(ctx, m, store, by, snapshot)
+	return s.afterRead(ctx, m, store, externalID, by, why, changes, err)
 }

@@ -31,6 +31,12 @@ func TestAnotherMerchantReachesNothing(t *testing.T) {
 	if len(mappings) != 2 {
 		t.Fatalf("%d mappings", len(mappings))
 	}
+	unmapped := w.sold(wixsim.NewOrder{Lines: []wixsim.NewLine{{Name: "Unmapped", CatalogItemID: "00000000-1111-2222-3333-444444444444", Quantity: 1}}})
+	noSupplier := w.flagOf(w.idOf(unmapped.ID), models.FlagNoSupplier)
+	decided, err := w.sync.Override(t.Context(), w.m, id, models.Override{Kind: models.OverrideLineRole, Subject: w.detail(id).Lines[0].LineID, Value: "dropship"}, person)
+	w.must(err)
+	_, err = w.sync.PutCarrier(t.Context(), w.m, models.Carrier{Name: "Mine", Provider: "dhl"}, "api:test")
+	w.must(err)
 	before := w.detail(id).Order.Version
 	other, _, err := w.accounts.CreateMerchant(t.Context(), "Other", "UTC", "")
 	w.must(err)
@@ -75,10 +81,27 @@ func TestAnotherMerchantReachesNothing(t *testing.T) {
 			_, _, err := w.sync.Request(ctx, m, ordersync.SyncRequest{Scope: models.SyncScope{Kind: models.ScopeStore, StoreID: w.store.ID}, Direction: models.AllWays})
 			return err
 		},
-		"job":     func() error { _, err := w.sync.Job(ctx, m, job.ID); return err },
-		"cancel":  func() error { _, err := w.sync.Cancel(ctx, m, job.ID); return err },
-		"mapping": func() error { _, err := w.sync.Mapping(ctx, m, mappings[0].ID); return err },
-		"unmap":   func() error { return w.sync.Unmap(ctx, m, mappings[0].ID, "api:other") },
+		"job":       func() error { _, err := w.sync.Job(ctx, m, job.ID); return err },
+		"cancel":    func() error { _, err := w.sync.Cancel(ctx, m, job.ID); return err },
+		"mapping":   func() error { _, err := w.sync.Mapping(ctx, m, mappings[0].ID); return err },
+		"unmap":     func() error { return w.sync.Unmap(ctx, m, mappings[0].ID, "api:other") },
+		"fix":       func() error { _, err := w.sync.FixPush(ctx, m, so.ID, person); return err },
+		"overwrite": func() error { _, err := w.sync.OverwritePush(ctx, m, so.ID, person); return err },
+		"accept":    func() error { _, err := w.sync.AcceptPush(ctx, m, so.ID, person); return err },
+		"fulfil":    func() error { return w.sync.WithoutNumber(ctx, m, id, person) },
+		"snooze": func() error {
+			_, err := w.sync.SnoozeFlag(ctx, m, noSupplier.ID, time.Now().Add(time.Hour), person)
+			return err
+		},
+		"close":  func() error { _, err := w.sync.CloseFlag(ctx, m, noSupplier.ID, person); return err },
+		"reopen": func() error { _, err := w.sync.ReopenFlag(ctx, m, noSupplier.ID, person); return err },
+		"override": func() error {
+			_, err := w.sync.Override(ctx, m, id, models.Override{Kind: models.OverrideClosed}, person)
+			return err
+		},
+		"lift":    func() error { return w.sync.LiftOverride(ctx, m, id, decided.ID, person) },
+		"carrier": func() error { return w.sync.DeleteCarrier(ctx, m, "Mine", "api:other") },
+		"shown":   func() error { _, err := w.orders.NextShown(ctx, m, id); return err },
 		"map":     func() error { mp := mappings[0]; mp.ID = ""; _, err := w.sync.Map(ctx, m, mp, "api:other"); return err },
 	} {
 		if err := try(); models.KindOf(err) != models.NotFound {
@@ -91,12 +114,21 @@ func TestAnotherMerchantReachesNothing(t *testing.T) {
 	w.must(err)
 	foreign, _, err := w.sync.Mappings(ctx, m, "", "", "", 10)
 	w.must(err)
+	flags, err := w.orders.Flags(ctx, m, orders.FlagFilter{Snoozed: orders.FlagsAll, Limit: 10})
+	w.must(err)
+	mismatches, _, err := w.orders.Mismatches(ctx, m, "", 10)
+	w.must(err)
+	carriers, err := w.sync.Carriers(ctx, m)
+	w.must(err)
 	all, err := w.sync.PlanMany(ctx, m, ordersync.BulkRequest{Filter: &orders.Filter{StoreID: w.store.ID}}, person)
 	w.must(err)
 	pay, err := w.orders.PayList(ctx, m, orders.PayFilter{StoreID: w.store.ID, Limit: 10})
 	w.must(err)
-	if len(jobs)+len(items)+len(foreign)+len(all.Rows)+len(pay.Items)+len(pay.Totals) != 0 {
-		t.Errorf("the other merchant sees %d jobs, %d items, %d mappings, %d orders, %d to pay", len(jobs), len(items), len(foreign), len(all.Rows), len(pay.Items))
+	if len(all.Rows)+len(pay.Items)+len(pay.Totals) != 0 {
+		t.Errorf("the other merchant sees %d orders, %d to pay", len(all.Rows), len(pay.Items))
+	}
+	if len(jobs)+len(items)+len(foreign)+len(flags.Flags)+len(mismatches)+len(carriers) != 0 {
+		t.Errorf("the other merchant sees %d jobs, %d items, %d mappings, %d flags, %d mismatches, %d carriers", len(jobs), len(items), len(foreign), len(flags.Flags), len(mismatches), len(carriers))
 	}
 	if w.detail(id).Order.Version != before {
 		t.Error("the order was changed")

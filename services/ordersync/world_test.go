@@ -379,7 +379,7 @@ func (w *world) has(id models.ID, kind string) bool {
 
 func (w *world) flags(id models.ID) []models.FlagCode {
 	codes := []models.FlagCode{}
-	for _, f := range w.detail(id).Flags {
+	for _, f := range w.detail(id).OpenFlags() {
 		codes = append(codes, f.Code)
 	}
 	return codes
@@ -509,7 +509,7 @@ func (w *world) counted() {
 		w.t.Error(wrong)
 	}
 	flags := one[int](w, `SELECT count(*) FROM orders o WHERE merchant_id = ? AND open_flags <>
-		(SELECT count(*) FROM flags f WHERE f.merchant_id = o.merchant_id AND f.order_id = o.id AND closed_at IS NULL)`, w.m)
+		(SELECT count(*) FROM flags f WHERE f.merchant_id = o.merchant_id AND f.order_id = o.id AND closed_at IS NULL AND snoozed_until IS NULL)`, w.m)
 	if flags != 0 {
 		w.t.Errorf("%d orders count their open flags wrongly", flags)
 	}

@@ -248,7 +248,6 @@ func TestWhatCannotBeSentIsRefusedHere(t *testing.T) {
 	for code, all := range map[string][]error{
 		"wix_fulfillment_incomplete": {
 			fulfill(orderID, with(func(f *models.Fulfillment) { f.Lines = nil })),
-			fulfill(orderID, with(func(f *models.Fulfillment) { f.Number = "" })),
 			fulfill(orderID, with(func(f *models.Fulfillment) { f.Lines = []models.FulfillmentLine{{LineID: line1}} })),
 			fulfill(orderID, with(func(f *models.Fulfillment) { f.Lines = []models.FulfillmentLine{{Quantity: 1}} })),
 			c.Amend(t.Context(), access, orderID, models.Fulfillment{ID: parcelID}),

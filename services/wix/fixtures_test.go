@@ -273,7 +273,7 @@ func TestPaidOrderInFull(t *testing.T) {
 		PlacedAt:  time.Date(2026, 3, 14, 9, 20, 41, 0, time.UTC),
 		UpdatedAt: time.Date(2026, 3, 14, 9, 21, 3, 0, time.UTC),
 		Status:    "APPROVED", PaymentStatus: "PAID", FulfillmentStatus: "NOT_FULFILLED",
-		Currency: "USD", Total: usd(7739), Authorized: usd(0),
+		Currency: "USD", Total: usd(7739), Authorized: usd(0), Paid: usd(7739),
 		BuyerName: "Jane Doe", BuyerEmail: "janedoe@example.com", BuyerNote: "Please leave at the door",
 		Recipient: models.Address{
 			FirstName: "Jane", LastName: "Doe", Company: "Doe Studio", Phone: "+12125550123",

@@ -32,7 +32,8 @@ func (c *Client) Fulfillments(ctx context.Context, a models.Access, orderID stri
 }
 
 // Fulfill tells the store about a parcel and returns the new fulfillment's id, wix.md 4.1. f.ID is not sent. Without a link,
-// Wix builds one for the providers that it knows (wix.md 4.2).
+// Wix builds one for the providers that it knows (wix.md 4.2). Without a number, carrier and link the goods are shown as
+// shipped and nothing else.
 //
 // There is no idempotency key and a second one mails the buyer again: list before calling, and list again after any error
 // but Invalid, Throttled and Disconnected. Unavailable may mean that it was created. The transport never repeats the call.
@@ -62,16 +63,16 @@ func (c *Client) Fulfill(ctx context.Context, a models.Access, orderID string, f
 	return string(got.FulfillmentID), nil
 }
 
-// Amend corrects number, carrier and link of the fulfillment f.ID, wix.md 4.1. All three are replaced: an empty carrier or
-// link clears what was there, so that no old link stands beside a new number. Lines cannot be changed this way: Unfulfill
-// and Fulfill anew. It is safe to repeat.
+// Amend corrects number, carrier and link of the fulfillment f.ID, wix.md 4.1. All three are replaced: an empty one clears
+// what was there, so that no old link stands beside a new number. Lines cannot be changed this way: Unfulfill and Fulfill
+// anew. It is safe to repeat.
 func (c *Client) Amend(ctx context.Context, a models.Access, orderID string, f models.Fulfillment) error {
-	if f.Number == "" {
-		return notShippable("A parcel without a tracking number cannot be sent to the store.")
+	if f.Number == "" && f.Link == "" {
+		return notShippable("A fulfillment can only be changed to another tracking number or link.")
 	}
 	var body wireUpdateFulfillment
 	t := &body.Fulfillment.TrackingInfo
-	t.TrackingNumber, t.ShippingProvider, t.TrackingLink = f.Number, orNull(f.Carrier), orNull(f.Link)
+	t.TrackingNumber, t.ShippingProvider, t.TrackingLink = orNull(f.Number), orNull(f.Carrier), orNull(f.Link)
 	return c.change(ctx, a, orderID, f.ID, operation{name: "update_fulfillment", method: http.MethodPatch, body: body})
 }
 
@@ -118,9 +119,6 @@ func (w wireFulfillmentsAnswer) fault(orderID string) string {
 // newFulfillment refuses what must not reach Wix: a line without a quantity would ship all that is left of it.
 func newFulfillment(f models.Fulfillment) (wireCreateFulfillment, error) {
 	var body wireCreateFulfillment
-	if f.Number == "" {
-		return body, notShippable("A parcel without a tracking number cannot be sent to the store.")
-	}
 	if len(f.Lines) == 0 {
 		return body, notShippable("A parcel without contents cannot be sent to the store.")
 	}
@@ -130,7 +128,9 @@ func newFulfillment(f models.Fulfillment) (wireCreateFulfillment, error) {
 		}
 		body.Fulfillment.LineItems = append(body.Fulfillment.LineItems, wireNewFulfillmentLine{ID: l.LineID, Quantity: l.Quantity})
 	}
-	body.Fulfillment.TrackingInfo = wireNewTracking{TrackingNumber: f.Number, ShippingProvider: f.Carrier, TrackingLink: f.Link}
+	if t := (wireNewTracking{TrackingNumber: f.Number, ShippingProvider: f.Carrier, TrackingLink: f.Link}); t != (wireNewTracking{}) {
+		body.Fulfillment.TrackingInfo = &t
+	}
 	return body, nil
 }
 

@@ -48,6 +48,7 @@ func storeOrder(raw json.RawMessage) (order models.StoreOrder, fault string) {
 	order.PlacedAt = t.time("createdDate", firstOf(w.CreatedDate, w.PurchasedDate, w.UpdatedDate))
 	order.Total = t.money("priceSummary.total", w.PriceSummary.Total, order.Currency)
 	order.Authorized = t.money("balanceSummary.authorized", w.BalanceSummary.Authorized, order.Currency)
+	order.Paid = t.money("balanceSummary.paid", w.BalanceSummary.Paid, order.Currency)
 	order.Lines = make([]models.StoreLine, 0, len(w.LineItems))
 	for i, l := range w.LineItems {
 		order.Lines = append(order.Lines, t.line(i, l, order.Currency))

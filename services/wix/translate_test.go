@@ -157,7 +157,7 @@ func TestOrderForms(t *testing.T) {
 	want := models.StoreOrder{
 		ExternalID: "o-1", Number: "10002", Status: "SOMETHING_NEW", PaymentStatus: "HELD", FulfillmentStatus: "LOST",
 		PlacedAt: time.Date(2026, 3, 14, 9, 21, 3, 0, time.UTC), UpdatedAt: time.Date(2026, 3, 14, 7, 21, 3, 123456789, time.UTC),
-		Currency: "JPY", Total: models.Money{Minor: 7739, Currency: "JPY"}, Authorized: models.Money{Minor: 13, Currency: "JPY"},
+		Currency: "JPY", Total: models.Money{Minor: 7739, Currency: "JPY"}, Authorized: models.Money{Minor: 13, Currency: "JPY"}, Paid: models.Money{Currency: "JPY"},
 		Archived: true, Imported: true, Lines: []models.StoreLine{},
 	}
 	got.Payload = nil

@@ -141,6 +141,7 @@ type wireOrder struct {
 	} `json:"priceSummary"`
 	BalanceSummary struct {
 		Authorized *wirePrice `json:"authorized"`
+		Paid       *wirePrice `json:"paid"`
 	} `json:"balanceSummary"`
 	BillingInfo   *wireParty `json:"billingInfo"`
 	RecipientInfo *wireParty `json:"recipientInfo"`
@@ -250,7 +251,7 @@ type wireFulfillment struct {
 type wireCreateFulfillment struct {
 	Fulfillment struct {
 		LineItems    []wireNewFulfillmentLine `json:"lineItems"`
-		TrackingInfo wireNewTracking          `json:"trackingInfo"`
+		TrackingInfo *wireNewTracking         `json:"trackingInfo,omitempty"`
 	} `json:"fulfillment"`
 }
 
@@ -260,7 +261,7 @@ type wireNewFulfillmentLine struct {
 }
 
 type wireNewTracking struct {
-	TrackingNumber   string `json:"trackingNumber"`
+	TrackingNumber   string `json:"trackingNumber,omitempty"`
 	ShippingProvider string `json:"shippingProvider,omitempty"`
 	TrackingLink     string `json:"trackingLink,omitempty"`
 }
@@ -273,7 +274,7 @@ type wireUpdateFulfillment struct {
 
 // wireChangedTracking names every member: what is left out would stay as it was, null clears it (wix.md 4.1).
 type wireChangedTracking struct {
-	TrackingNumber   string  `json:"trackingNumber"`
+	TrackingNumber   *string `json:"trackingNumber"`
 	ShippingProvider *string `json:"shippingProvider"`
 	TrackingLink     *string `json:"trackingLink"`
 }

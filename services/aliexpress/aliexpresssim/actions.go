@@ -132,6 +132,7 @@ type ShipOptions struct {
 	MailNo        string `json:"mail_no"`
 	Carrier       string `json:"carrier"`
 	WithoutNumber bool   `json:"without_number"`
+	Unseen        bool   `json:"unseen"` // no carrier has seen it yet
 }
 
 // Ship sends one parcel of a paid order and returns it.
@@ -216,7 +217,9 @@ func (s *Server) pack(o *order, how ShipOptions, content []packed) *parcel {
 	for _, item := range content {
 		o.lines[item.line].shipped += item.quantity
 	}
-	p.addNode(p.shippedAt, "Package shipped", "Package left the warehouse.")
+	if !how.Unseen {
+		p.addNode(p.shippedAt, "Package shipped", "Package left the warehouse.")
+	}
 	o.parcels = append(o.parcels, p)
 	return p
 }
@@ -250,6 +253,25 @@ func (s *Server) Renumber(id string, r Renumbering) error {
 			p.carrier = r.Carrier
 		}
 		s.recordOrder(KindParcelChanged, o, r.MailNo, "is now", r.NewMailNo)
+		return nil
+	})
+}
+
+// Hand lets a parcel go by a further number beside its own, as when another carrier takes over: it is listed twice, each time
+// with the same contents.
+func (s *Server) Hand(id string, r Renumbering) error {
+	return s.change(id, func(o *order) error {
+		p, err := o.parcel(r.MailNo)
+		if err != nil {
+			return err
+		}
+		further := *p
+		further.mailNo = r.NewMailNo
+		if r.Carrier != "" {
+			further.carrier = r.Carrier
+		}
+		o.parcels = append(o.parcels, &further)
+		s.recordOrder(KindParcelChanged, o, r.MailNo, "also goes by", r.NewMailNo)
 		return nil
 	})
 }

@@ -109,6 +109,7 @@ func (s *Server) orderRoutes() {
 		return err
 	})
 	act(s, "renumber", s.Renumber)
+	act(s, "hand", s.Hand)
 	act(s, "vanish", func(id string, in mailBody) error { return s.Vanish(id, in.MailNo) })
 	act(s, "event", s.AddEvent)
 	act(s, "deliver", func(id string, _ empty) error { return s.Deliver(id) })

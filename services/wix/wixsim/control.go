@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -199,6 +200,63 @@ func (s *Server) FulfillByHand(id string, lines []Quantity, tracking *TrackingIn
 	})
 }
 
+// AmendByHand changes the tracking of a fulfillment as the merchant does in the dashboard.
+func (s *Server) AmendByHand(id, fulfillmentID string, tracking TrackingInfo) (Order, error) {
+	return s.byHandChange(id, fulfillmentID, func(rec *record, i int) {
+		rec.fulfillments[i].TrackingInfo = &tracking
+		s.noteFulfillment(rec, KindFulfillmentUpdated, rec.fulfillments[i], "merchant")
+	})
+}
+
+// UnfulfillByHand takes a fulfillment away as the merchant does in the dashboard.
+func (s *Server) UnfulfillByHand(id, fulfillmentID string) (Order, error) {
+	return s.byHandChange(id, fulfillmentID, func(rec *record, i int) {
+		gone := rec.fulfillments[i]
+		rec.fulfillments = slices.Delete(rec.fulfillments, i, i+1)
+		s.noteFulfillment(rec, KindFulfillmentDeleted, gone, "merchant")
+	})
+}
+
+func (s *Server) byHandChange(id, fulfillmentID string, work func(*record, int)) (Order, error) {
+	return s.change(id, func(rec *record) error {
+		i := slices.IndexFunc(rec.fulfillments, func(f Fulfillment) bool { return f.ID == fulfillmentID })
+		if i < 0 {
+			return fmt.Errorf("no fulfillment %q", fulfillmentID)
+		}
+		before := rec.order.FulfillmentStatus
+		rec.fulfillments = slices.Clone(rec.fulfillments)
+		work(rec, i)
+		s.fulfillmentsChanged(rec, before)
+		return nil
+	})
+}
+
+// UnarchiveOrder brings an archived order back.
+func (s *Server) UnarchiveOrder(id string) (Order, error) {
+	return s.plainChange(id, "unarchived", func(rec *record) { rec.order.Archived = false })
+}
+
+// DeleteOrder makes an order unknown, without a word.
+func (s *Server) DeleteOrder(id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rec, ok := s.orders[id]
+	if !ok {
+		return errNoOrder
+	}
+	delete(s.orders, id)
+	s.orderIDs = slices.DeleteFunc(s.orderIDs, func(other string) bool { return other == id })
+	s.note(Entry{Kind: KindOrderDeleted, InstanceID: rec.site, OrderID: id})
+	return nil
+}
+
+// SetNumbersUniquePerSite decides whether a tracking number may stand once on a site or once in each order.
+func (s *Server) SetNumbersUniquePerSite(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.numbersPerSite = on
+}
+
 func byHand(lines []Quantity, tracking *TrackingInfo) (newFulfillment, error) {
 	var n newFulfillment
 	items := []map[string]any{}
@@ -290,6 +348,21 @@ func (s *Server) controlOrders(mux *http.ServeMux) {
 	control(mux, "POST /_sim/orders/{id}/pay", func(r *http.Request, _ none) (any, error) { return one(s.PayOrder(r.PathValue("id"))) })
 	control(mux, "POST /_sim/orders/{id}/cancel", func(r *http.Request, _ none) (any, error) { return one(s.CancelOrder(r.PathValue("id"))) })
 	control(mux, "POST /_sim/orders/{id}/archive", func(r *http.Request, _ none) (any, error) { return one(s.ArchiveOrder(r.PathValue("id"))) })
+	control(mux, "POST /_sim/orders/{id}/unarchive", func(r *http.Request, _ none) (any, error) { return one(s.UnarchiveOrder(r.PathValue("id"))) })
+	control(mux, "POST /_sim/orders/{id}/delete", func(r *http.Request, _ none) (any, error) { return done, s.DeleteOrder(r.PathValue("id")) })
+	control(mux, "POST /_sim/orders/{id}/fulfillments/{fulfillment}/amend", func(r *http.Request, in TrackingInfo) (any, error) {
+		return one(s.AmendByHand(r.PathValue("id"), r.PathValue("fulfillment"), in))
+	})
+	control(mux, "POST /_sim/orders/{id}/fulfillments/{fulfillment}/delete", func(r *http.Request, _ none) (any, error) {
+		return one(s.UnfulfillByHand(r.PathValue("id"), r.PathValue("fulfillment")))
+	})
+	control(mux, "POST /_sim/numbers", func(_ *http.Request, in struct {
+		UniquePerSite bool `json:"unique_per_site"`
+	},
+	) (any, error) {
+		s.SetNumbersUniquePerSite(in.UniquePerSite)
+		return done, nil
+	})
 	control(mux, "POST /_sim/orders/{id}/touch", func(r *http.Request, _ none) (any, error) { return one(s.TouchOrder(r.PathValue("id"))) })
 	control(mux, "POST /_sim/orders/{id}/edit", func(r *http.Request, e Edit) (any, error) { return one(s.EditOrder(r.PathValue("id"), e)) })
 	control(mux, "POST /_sim/orders/{id}/refund", func(r *http.Request, in struct {

@@ -115,8 +115,52 @@ func TestTheMerchantWorksByHand(t *testing.T) {
 	if len(whole.Fulfillments) != 2 || whole.Order.ID != w.info.OrderID {
 		t.Errorf("got %+v", whole.Fulfillments)
 	}
+	w.ctl("POST", path+"/unarchive", nil, &got)
+	w.ctl("POST", path+"/fulfillments/"+whole.Fulfillments[0].ID+"/amend", `{"trackingNumber":"H2"}`, &got)
+	w.ctl("POST", path+"/fulfillments/"+whole.Fulfillments[1].ID+"/delete", nil, &got)
+	w.must(400, "", "POST", "/_sim/"+path+"/fulfillments/nope/delete", nil, nil)
+	w.ctl("GET", path, nil, &whole)
+	if len(whole.Fulfillments) != 1 || whole.Fulfillments[0].TrackingInfo.TrackingNumber != "H2" || got.Order.Archived || got.Order.FulfillmentStatus != "PARTIALLY_FULFILLED" {
+		t.Errorf("got %+v, %s", whole.Fulfillments, got.Order.FulfillmentStatus)
+	}
 	w.must(404, "", "GET", "/_sim/orders/nope", nil, nil)
 	w.must(404, "", "GET", "/_sim/nope", nil, nil)
+	w.ctl("POST", path+"/delete", nil, nil)
+	w.must(404, "", "GET", "/_sim/"+path, nil, nil)
+	w.must(404, "", "POST", "/_sim/"+path+"/delete", nil, nil)
+}
+
+func TestANumberStandsOnceInAnOrderOrOnceOnASite(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, wixsim.Options{})
+	other, err := w.sim.CreateOrder(wixsim.NewOrder{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ship := func(id string) error {
+		_, err := w.sim.FulfillByHand(id, nil, &wixsim.TrackingInfo{TrackingNumber: "N1"})
+		return err
+	}
+	if err := ship(w.info.OrderID); err != nil {
+		t.Fatal(err)
+	}
+	w.ctl("POST", "numbers", `{"unique_per_site":true}`, nil)
+	if err := ship(other.ID); err == nil {
+		t.Error("a number stands twice on a site")
+	}
+	w.ctl("POST", "numbers", `{"unique_per_site":false}`, nil)
+	if err := ship(other.ID); err != nil {
+		t.Error(err)
+	}
+	mails := 0
+	for _, e := range w.sim.Journal() {
+		if e.Kind == wixsim.KindMail {
+			mails++
+		}
+	}
+	if mails != 2 {
+		t.Errorf("%d mails", mails)
+	}
 }
 
 func TestPendingAndOfflineOrdersArePaid(t *testing.T) {

@@ -11,5 +11,6 @@
 //   - Permissions and scopes: an installed app may do everything, so a 403 comes from a scripted fault only.
 //   - API keys, members, visitors, site search by text, aggregation, tags, activities added by an app, bulk update of orders.
 //   - Status codes that Wix never published (quantity too large, order not approved): they are 4xx of our own choice.
-//   - E-mails to buyers, and the consent pages of an installation, which redirect at once.
+//   - E-mails to buyers beyond a journal entry for each new fulfillment (whether Wix sends one depends on the site, and a change
+//     of a fulfillment is taken to send none), and the consent pages of an installation, which redirect at once.
 package wixsim

@@ -133,6 +133,7 @@ func (s *Server) ship(rec *record, wanted []newFulfillment, by string) ([]Fulfil
 			rec.act(s.now(), "TRACKING_NUMBER_ADDED")
 		}
 		s.noteFulfillment(rec, KindFulfillmentCreated, f, by)
+		s.note(Entry{Kind: KindMail, InstanceID: rec.site, OrderID: rec.id(), Detail: map[string]any{"fulfillment_id": f.ID}})
 	}
 	s.fulfillmentsChanged(rec, before)
 	return made, nil
@@ -193,15 +194,24 @@ func (s *Server) prepare(rec *record, n newFulfillment) (Fulfillment, error) {
 		}
 		f.TrackingInfo = &tracking
 	}
-	return f, rec.refuseKnownNumber(f)
+	return f, s.refuseKnownNumber(rec, f)
 }
 
-// refuseKnownNumber keeps tracking numbers unique within an order, wix.md 4.4.
-func (rec *record) refuseKnownNumber(f Fulfillment) error {
+// refuseKnownNumber keeps tracking numbers unique within an order or, where SetNumbersUniquePerSite says so, within its site:
+// which of the two Wix does is unknown, wix.md 4.4.
+func (s *Server) refuseKnownNumber(rec *record, f Fulfillment) error {
 	if f.TrackingInfo == nil || f.TrackingInfo.TrackingNumber == "" {
 		return nil
 	}
-	for _, other := range rec.fulfillments {
+	known := slices.Clone(rec.fulfillments)
+	if s.numbersPerSite {
+		for _, id := range s.orderIDs {
+			if other := s.orders[id]; other != rec && other.site == rec.site {
+				known = append(known, other.fulfillments...)
+			}
+		}
+	}
+	for _, other := range known {
 		if other.ID != f.ID && other.TrackingInfo != nil && other.TrackingInfo.TrackingNumber == f.TrackingInfo.TrackingNumber {
 			return applicationError(http.StatusConflict, "TRACKING_NUMBER_ALREADY_EXISTS",
 				"tracking number already exists", "Tracking number already exists", nil)
@@ -338,7 +348,7 @@ func (s *Server) updateFulfillment(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := rec.refuseKnownNumber(f); err != nil {
+	if err := s.refuseKnownNumber(rec, f); err != nil {
 		return nil, err
 	}
 	if !reflect.DeepEqual(rec.fulfillments[i].TrackingInfo, f.TrackingInfo) {

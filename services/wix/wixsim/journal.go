@@ -19,6 +19,8 @@ const (
 	KindFulfillmentCreated = "fulfillment_created"
 	KindFulfillmentUpdated = "fulfillment_updated"
 	KindFulfillmentDeleted = "fulfillment_deleted"
+	KindMail               = "mail" // the buyer is told that goods are shipped; detail: fulfillment_id
+	KindOrderDeleted       = "order_deleted"
 	KindEvent              = "event"
 	KindWebhookDelivered   = "webhook_delivered"
 	KindWebhookFailed      = "webhook_failed"

@@ -66,21 +66,23 @@ type Server struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
-	mu          sync.Mutex
-	closed      bool
-	offset      time.Duration
-	clockMoved  chan struct{} // closed and replaced by every Advance
-	indexLag    time.Duration
-	instances   map[string]*instance
-	instanceIDs []string
-	tokens      map[string]token
-	refresh     map[string]string // refresh token -> instance
-	codes       map[string]authCode
-	orders      map[string]*record
-	orderIDs    []string
-	faults      []armedFault
-	journal     []Entry
-	webhooks    webhookState
+	mu         sync.Mutex
+	closed     bool
+	offset     time.Duration
+	clockMoved chan struct{} // closed and replaced by every Advance
+	indexLag   time.Duration
+	// A tracking number may stand once on a site, not once in an order.
+	numbersPerSite bool
+	instances      map[string]*instance
+	instanceIDs    []string
+	tokens         map[string]token
+	refresh        map[string]string // refresh token -> instance
+	codes          map[string]authCode
+	orders         map[string]*record
+	orderIDs       []string
+	faults         []armedFault
+	journal        []Entry
+	webhooks       webhookState
 }
 
 // New starts a simulator with one site and one paid order, for which no webhook is sent. Close it after use.
