@@ -258,7 +258,7 @@ func (s *server) finishAuthorization(w http.ResponseWriter, r *http.Request) err
 //	@Security		BearerAuth
 //	@Router			/connections/{id} [delete]
 func (s *server) deleteConnection(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
-	c, err := s.Accounts.Disconnect(r.Context(), caller.MerchantID, pathID(r))
+	c, err := s.Sync.Disconnect(r.Context(), caller.MerchantID, pathID(r), caller.Actor)
 	if err != nil {
 		return err
 	}

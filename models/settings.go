@@ -82,4 +82,6 @@ type Rules struct {
 	Store    StoreSettings
 	Placing  PlacingSwitch
 	Carriers []Carrier // the merchant's own
+	// GoneAccounts are the supplier accounts that the merchant has disconnected.
+	GoneAccounts []ID
 }

@@ -133,7 +133,19 @@ func capital(s string) string {
 	return string(s[0]-'a'+'A') + s[1:]
 }
 
+// raiseAccount tells of a supplier order that can no longer be asked about: an order stays with the account that bought it.
+func (r *roller) raiseAccount(s SupplierOrder) {
+	if s.Asked() && slices.Contains(r.Rules.GoneAccounts, s.AccountID) {
+		r.trouble(Trouble{
+			Code: FlagAccountGone, Subject: string(s.ID), Owner: OwnerMerchant,
+			Detail:     fmt.Sprintf("AliExpress order %s was bought with an account that is no longer connected, so nothing more is learnt about it.", s.ExternalID),
+			NextAction: "Connect that account again, or follow the order on AliExpress and close it here.",
+		})
+	}
+}
+
 func (r *roller) raiseSupplier(s SupplierOrder) {
+	r.raiseAccount(s)
 	if stray := r.stray(s); len(stray) > 0 {
 		r.trouble(Trouble{
 			Code: FlagMaybeBoughtTwice, Subject: string(s.ID), Owner: OwnerMerchant,

@@ -4,6 +4,7 @@ package database
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -85,6 +86,12 @@ func (db *DB) Close() { db.pool.Close() }
 
 // Read is for plain reads outside a transaction. Its errors are turned by Err.
 func (db *DB) Read(ctx context.Context) *gorm.DB { return db.gorm.WithContext(ctx) }
+
+// InSnapshot runs reads that must agree with each other: all of them see the database as it was at the first. Its errors are
+// turned as InTx turns them.
+func (db *DB) InSnapshot(ctx context.Context, fn func(*gorm.DB) error) error {
+	return Err(db.gorm.WithContext(ctx).Transaction(fn, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}))
+}
 
 // Tx is an open transaction. Now is the database's time at its start, in UTC, the one time of everything written in it.
 type Tx struct {

@@ -167,13 +167,20 @@ func (d Detail) OpenFlags() []models.Flag {
 	return slices.DeleteFunc(slices.Clone(d.Flags), func(f models.Flag) bool { return f.ClosedAt != nil })
 }
 
-// Detail reads one order with everything that hangs on it. It answers NotFound for an order of another merchant.
+// Detail reads one order with everything that hangs on it, all as of one moment. It answers NotFound for an order of another merchant.
 func (s *Service) Detail(ctx context.Context, m models.MerchantID, id models.ID) (Detail, error) {
-	var d Detail
-	db := s.db.Read(ctx)
 	if !database.ValidID(string(id)) {
-		return d, notFound(gorm.ErrRecordNotFound)
+		return Detail{}, notFound(gorm.ErrRecordNotFound)
 	}
+	var d Detail
+	err := s.db.InSnapshot(ctx, func(db *gorm.DB) (err error) {
+		d, err = readDetail(db, m, id)
+		return err
+	})
+	return d, err
+}
+
+func readDetail(db *gorm.DB, m models.MerchantID, id models.ID) (d Detail, err error) {
 	if err := db.Where("merchant_id = ? AND id = ?", m, id).Take(&d.Order).Error; err != nil {
 		return d, notFound(err)
 	}
@@ -181,7 +188,7 @@ func (s *Service) Detail(ctx context.Context, m models.MerchantID, id models.ID)
 		return d, err
 	}
 	var recipient, instead string
-	err := db.Raw(`SELECT clock_timestamp(), coalesce(p.recipient::text, '{}'), coalesce(p.purchase_address::text, 'null')
+	err = db.Raw(`SELECT clock_timestamp(), coalesce(p.recipient::text, '{}'), coalesce(p.purchase_address::text, 'null')
 		FROM orders o LEFT JOIN order_payloads p ON p.merchant_id = o.merchant_id AND p.order_id = o.id WHERE o.merchant_id = ? AND o.id = ?`, m, id).Row().Scan(&d.Now, &recipient, &instead)
 	if err != nil {
 		return d, fmt.Errorf("read recipient: %w", database.Err(err))

@@ -35,30 +35,34 @@ func notFound(err error) error {
 	return database.Err(err)
 }
 
-// readFacts reads what hangs on an order. It is the one reader of facts: Apply and the detail page use it alike.
+// readFacts reads what hangs on an order, and asks for nothing that cannot be there. It is the one reader of facts: Apply and the detail page use it alike.
 func readFacts(db *gorm.DB, m models.MerchantID, orderID models.ID, f *models.Facts) error {
 	if err := readRules(db, m, f.Order.StoreID, &f.Rules); err != nil {
 		return err
 	}
 	var supplierLines []models.SupplierLine
 	var items []models.ParcelItem
-	for _, q := range []struct {
-		only, order string
-		dest        any
-	}{
-		{"", "position, line_id", &f.Lines},
-		{"", "id", &f.SupplierOrders},
-		{"", "line_id, part", &supplierLines},
-		{"", "id", &f.Parcels},
-		{"", "line_id, part", &items},
-		{"", "id", &f.Pushes},
-		{"", "fulfillment_id", &f.Shown},
-		{" AND lifted_at IS NULL", "id", &f.Overrides},
-		{" AND (closed_at IS NULL OR dismissed)", "opened_at, id", &f.Flags},
-	} {
-		if err := db.Where("merchant_id = ? AND order_id = ?"+q.only, m, orderID).Order(q.order).Find(q.dest).Error; err != nil {
+	read := func(only, order string, dest any) error {
+		if err := db.Where("merchant_id = ? AND order_id = ?"+only, m, orderID).Order(order).Find(dest).Error; err != nil {
 			return fmt.Errorf("read order %s: %w", orderID, database.Err(err))
 		}
+		return nil
+	}
+	err := errors.Join(
+		read("", "position, line_id", &f.Lines), read("", "id", &f.SupplierOrders),
+		read(" AND lifted_at IS NULL", "id", &f.Overrides), read(" AND (closed_at IS NULL OR dismissed)", "opened_at, id", &f.Flags),
+	)
+	if len(f.SupplierOrders) > 0 && err == nil {
+		err = errors.Join(read("", "line_id, part", &supplierLines), read("", "id", &f.Parcels))
+	}
+	if len(f.Parcels) > 0 && err == nil {
+		err = errors.Join(read("", "line_id, part", &items), read("", "id", &f.Pushes))
+	}
+	if f.Order.ShownAt != nil && err == nil {
+		err = read("", "fulfillment_id", &f.Shown)
+	}
+	if err != nil {
+		return err
 	}
 	for i := range f.SupplierOrders {
 		for _, l := range supplierLines {
@@ -79,15 +83,16 @@ func readFacts(db *gorm.DB, m models.MerchantID, orderID models.ID, f *models.Fa
 
 // readRules reads what the merchant has decided in general, about the order's store and about carriers.
 func readRules(db *gorm.DB, m models.MerchantID, storeID models.ID, r *models.Rules) error {
-	var merchant, store, carriers string
+	var merchant, store, carriers, gone string
 	row := db.Raw(`SELECT m.settings::text, c.settings::text, m.auto_place_since, m.placing_tripped_at, m.placing_tripped_why, m.placing_resumed_at,
-			coalesce((SELECT json_agg(json_build_object('MerchantID', k.merchant_id, 'Key', k.key, 'Name', k.name, 'Provider', k.provider, 'Link', k.link)) FROM carriers k WHERE k.merchant_id = m.id)::text, 'null')
+			coalesce((SELECT json_agg(json_build_object('MerchantID', k.merchant_id, 'Key', k.key, 'Name', k.name, 'Provider', k.provider, 'Link', k.link)) FROM carriers k WHERE k.merchant_id = m.id)::text, 'null'),
+			coalesce((SELECT json_agg(g.id) FROM connections g WHERE g.merchant_id = m.id AND g.platform = 'aliexpress' AND g.state = 'removed')::text, 'null')
 		FROM merchants m JOIN connections c ON c.merchant_id = m.id WHERE m.id = ? AND c.id = ?`, m, storeID).Row()
 	p := &r.Placing
-	if err := row.Scan(&merchant, &store, &p.AutoPlaceSince, &p.PlacingTrippedAt, &p.PlacingTrippedWhy, &p.PlacingResumedAt, &carriers); err != nil {
+	if err := row.Scan(&merchant, &store, &p.AutoPlaceSince, &p.PlacingTrippedAt, &p.PlacingTrippedWhy, &p.PlacingResumedAt, &carriers, &gone); err != nil {
 		return fmt.Errorf("read the settings: %w", database.Err(err))
 	}
-	err := errors.Join(json.Unmarshal([]byte(merchant), &r.Merchant), json.Unmarshal([]byte(store), &r.Store), json.Unmarshal([]byte(carriers), &r.Carriers))
+	err := errors.Join(json.Unmarshal([]byte(merchant), &r.Merchant), json.Unmarshal([]byte(store), &r.Store), json.Unmarshal([]byte(carriers), &r.Carriers), json.Unmarshal([]byte(gone), &r.GoneAccounts))
 	if err != nil {
 		return fmt.Errorf("read the settings: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"waybill/models"
 	"waybill/services/database"
+	"waybill/services/orders"
 )
 
 // catchUp makes everything due that waited for a connection to be connected again: a store is searched from its watermark on,
@@ -15,7 +16,11 @@ func (s *Service) catchUp(ctx context.Context, a CatchUpArgs) error {
 		return err
 	}
 	if c.Platform == models.Wix {
-		err := s.db.Read(ctx).Exec("UPDATE connections SET next_sweep_at = clock_timestamp() WHERE merchant_id = ? AND id = ?", a.MerchantID, a.ConnectionID).Error
+		err := s.refusedForPermission(ctx, a)
+		if err != nil {
+			return err
+		}
+		err = s.db.Read(ctx).Exec("UPDATE connections SET next_sweep_at = clock_timestamp() WHERE merchant_id = ? AND id = ?", a.MerchantID, a.ConnectionID).Error
 		if err != nil {
 			return database.Err(err)
 		}
@@ -25,6 +30,21 @@ func (s *Service) catchUp(ctx context.Context, a CatchUpArgs) error {
 	return s.eachOrder(ctx, `SELECT DISTINCT order_id AS id FROM supplier_orders WHERE merchant_id = @m AND account_id = @connection AND order_id > @after
 		AND (state = 'placed' AND stage IN ('unpaid', 'paid', 'shipped') OR state IN ('planned', 'approved', 'unknown')) ORDER BY id LIMIT @page`,
 		map[string]any{"m": a.MerchantID, "connection": a.ConnectionID}, func(id models.ID) error { return s.dueNow(ctx, a.MerchantID, id) })
+}
+
+// refusedForPermission tells the store again what it refused because Waybill was not allowed to.
+func (s *Service) refusedForPermission(ctx context.Context, a CatchUpArgs) error {
+	var refused []models.ID
+	err := s.db.Read(ctx).Raw("SELECT id FROM pushes WHERE merchant_id = ? AND store_id = ? AND state = 'refused' AND error_code = 'wix_permission_missing' ORDER BY id LIMIT 1000", a.MerchantID, a.ConnectionID).Scan(&refused).Error
+	if err != nil {
+		return database.Err(err)
+	}
+	for _, id := range refused {
+		if _, err := s.RetryPush(ctx, a.MerchantID, id, orders.By{Actor: models.ActorSystem, Source: models.SourceEngine, Reason: "the store is connected again"}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // dueNow makes an order and what is open of it due at once.
@@ -41,6 +61,15 @@ func (s *Service) dueNow(ctx context.Context, m models.MerchantID, id models.ID)
 		}
 		return nil
 	})
+}
+
+// Disconnect ends a connection because a person wants it. The open orders of a supplier account say then that they are stranded.
+func (s *Service) Disconnect(ctx context.Context, m models.MerchantID, id models.ID, actor models.Actor) (models.Connection, error) {
+	c, err := s.accounts.Disconnect(ctx, m, id)
+	if err != nil || c.Platform != models.AliExpress {
+		return c, err
+	}
+	return c, s.db.InTx(ctx, func(tx database.Tx) error { return tx.Enqueue(RerollArgs{MerchantID: m, Actor: actor}) })
 }
 
 // Connected has what waited for a connection caught up with. It is told of every connection that is made or made anew.
