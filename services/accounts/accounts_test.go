@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -342,4 +343,112 @@ func (o *office) anOrder(s *orders.Service) models.ID {
 		return err
 	}))
 	return c.OrderID
+}
+
+func TestCase26_ACopyOfAConnectedSiteIsNotConnectedUnseen(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	connect := func(instance string, acceptCopy bool) error {
+		signed, err := o.wix.SignedInstance(instance)
+		o.must(err)
+		_, err = o.ConnectStore(t.Context(), o.m, signed, acceptCopy)
+		return err
+	}
+	origin := o.wix.Info().InstanceID
+	stranger := o.wix.CopyInstance(o.wix.CreateInstance())
+	o.must(connect(stranger, false)) // its origin is not connected here
+	o.must(connect(origin, false))
+	copied := o.wix.CopyInstance(origin)
+	if err := connect(copied, false); models.KindOf(err) != models.Conflict || codeOf(err) != "site_is_a_copy" {
+		t.Errorf("a copy: %v", err)
+	}
+	o.must(connect(copied, true))
+}
+
+// An access that ends for good is warned of 7, 3 and 1 days ahead; a warning that was put off comes back with the next.
+func TestAPersonIsWarnedBeforeTheAccessEndsForGood(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	c := o.connectSupplier(o.m, "")
+	var due time.Time
+	next := func() (at *time.Time) {
+		var all []*time.Time
+		o.must(o.db.Read(t.Context()).Raw("SELECT next_warning_at FROM connections WHERE id = ?", c.ID).Scan(&all).Error)
+		return all[0]
+	}
+	if at := next(); at == nil || c.RefreshExpiresAt.Sub(*at).Round(time.Second) != 7*24*time.Hour {
+		t.Fatalf("the first warning is due at %v, the end is at %v", at, c.RefreshExpiresAt)
+	}
+	for _, step := range []struct {
+		left   time.Duration
+		days   string
+		before time.Duration // of the warning after; 0: none
+	}{{7 * 24 * time.Hour, "7 day", 3 * 24 * time.Hour}, {3 * 24 * time.Hour, "3 day", 24 * time.Hour}, {24 * time.Hour, "1 day", 0}} {
+		o.exec("UPDATE connections SET refresh_expires_at = now() + make_interval(secs => ?), next_warning_at = now() WHERE id = ?", step.left.Seconds()-60, c.ID)
+		o.must(o.Warn(t.Context(), o.m, c.ID))
+		var flags []models.Flag
+		o.must(o.db.Read(t.Context()).Where("connection_id = ? AND closed_at IS NULL", c.ID).Find(&flags).Error)
+		if len(flags) != 1 || flags[0].Code != models.FlagAccessEnding || !strings.Contains(flags[0].Detail, step.days) || flags[0].SnoozedUntil != nil || flags[0].Deadline == nil {
+			t.Errorf("with %s left: %+v", step.left, flags)
+		}
+		o.exec("UPDATE flags SET snoozed_until = now() + interval '1 year'")
+		fresh, err := o.Connection(t.Context(), o.m, c.ID)
+		o.must(err)
+		due = *fresh.RefreshExpiresAt
+		if at := next(); (at == nil) != (step.before == 0) || at != nil && due.Sub(*at).Round(time.Second) != step.before {
+			t.Errorf("with %s left the next warning is due at %v", step.left, at)
+		}
+	}
+	o.connectSupplier(o.m, c.ExternalID)
+	if n := o.openFlags(c); n != 0 {
+		t.Errorf("%d flags after it was connected again", n)
+	}
+}
+
+// A token that nobody uses is renewed all the same, at about half of its life.
+func TestATokenIsRenewedAtHalfItsLife(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	c := o.connectSupplier(o.m, "")
+	if life, at := time.Until(*c.TokenExpiresAt), time.Until(*c.TokenRenewAt); at < life*2/5 || at > life*3/5 {
+		t.Errorf("of %s it is renewed after %s", life, at)
+	}
+	before := o.issued()
+	o.must(o.RenewDue(t.Context(), o.m, c.ID))
+	after, err := o.Connection(t.Context(), o.m, c.ID)
+	o.must(err)
+	if left := time.Until(*after.TokenRenewAt); o.issued() != before+1 || !after.TokenExpiresAt.After(*c.TokenExpiresAt) || left < time.Until(*after.TokenExpiresAt)*2/5 {
+		t.Errorf("%d tokens, renewed next in %s", o.issued()-before, left)
+	}
+}
+
+// A merchant's own app signs its own calls and its own push messages.
+func TestAnAppOfTheMerchantsOwn(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	if _, err := o.ConnectSupplier(t.Context(), o.m, "code", models.App{Key: "only a key"}); codeOf(err) != "app_incomplete" {
+		t.Errorf("half an app: %v", err)
+	}
+	code, err := o.ae.NewAuthCode("")
+	o.must(err)
+	if _, err := o.ConnectSupplier(t.Context(), o.m, code, models.App{Key: "99999", Secret: "of another app"}); err == nil {
+		t.Error("AliExpress takes a key that it does not know")
+	}
+	ai := o.ae.Info()
+	own := models.App{Key: ai.AppKey, Secret: models.Secret(ai.AppSecret)} // the one app that the simulator knows, brought by the merchant
+	code, err = o.ae.NewAuthCode("")
+	o.must(err)
+	c, err := o.ConnectSupplier(t.Context(), o.m, code, own)
+	o.must(err)
+	access, err := o.Access(t.Context(), o.m, c.ID)
+	o.must(err)
+	kept, err := o.App(t.Context(), o.m, c.ID)
+	o.must(err)
+	if c.AppKey != own.Key || access.App != own || kept != own {
+		t.Errorf("%s, %v, %v", c.AppKey, access.App, kept)
+	}
+	o.must(o.RenewDue(t.Context(), o.m, c.ID))
+	if renewed, err := o.Access(t.Context(), o.m, c.ID); err != nil || renewed.App != own || renewed.Token == access.Token {
+		t.Errorf("renewed: %v, %v", renewed.App, err)
+	}
 }

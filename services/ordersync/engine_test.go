@@ -498,3 +498,62 @@ func TestHealthTellsWhatWasMeasured(t *testing.T) {
 		t.Errorf("%+v", g)
 	}
 }
+
+func TestCase47_AnOrderStaysWithTheAccountThatBoughtIt(t *testing.T) {
+	t.Parallel()
+	w, _, id, so := unpaid(t)
+	user := w.ae.AddAccount()
+	_, err := w.accounts.ConnectSupplier(t.Context(), w.m, user.AuthCode, models.App{})
+	w.must(err)
+	w.must(w.ae.Pay(so.ExternalID, aliexpresssim.PayOptions{}))
+	w.inTab(id, models.TabAwaitingShipment) // asked about with the account of old
+	_, err = w.sync.Disconnect(t.Context(), w.m, w.account.ID, "api:test")
+	w.must(err)
+	waitFor(t, "the order says that it is stranded", func() bool { return w.flagged(id, models.FlagAccountGone) })
+	if d := w.detail(id); d.Order.Tab != models.TabAwaitingShipment || d.SupplierOrders[0].AccountID != w.account.ID {
+		t.Errorf("%s, account %s", d.Order.Tab, d.SupplierOrders[0].AccountID)
+	}
+	code, err := w.ae.NewAuthCode(w.account.ExternalID)
+	w.must(err)
+	c, err := w.accounts.ConnectSupplier(t.Context(), w.m, code, models.App{})
+	w.must(err)
+	w.must(w.sync.Connected(t.Context(), c))
+	_, err = w.ae.Ship(so.ExternalID, aliexpresssim.ShipOptions{})
+	w.must(err)
+	w.inTab(id, models.TabFulfilled)
+	waitFor(t, "the flag closes", func() bool { return !w.flagged(id, models.FlagAccountGone) })
+}
+
+// A permission that is missing for writing stops no reading, and what waits for it is told once the store is connected anew.
+func TestCase60_AMissingPermissionStopsOnlyWhatNeedsIt(t *testing.T) {
+	t.Parallel()
+	w, o, id, so := unpaid(t)
+	w.must(w.wix.Fail(wixsim.Fault{Op: "create_fulfillment", How: "status_403", Times: 10000}))
+	w.must(w.ae.Pay(so.ExternalID, aliexpresssim.PayOptions{}))
+	_, err := w.ae.Ship(so.ExternalID, aliexpresssim.ShipOptions{})
+	w.must(err)
+	waitFor(t, "the push says what is missing", func() bool {
+		d := w.detail(id)
+		return len(d.Pushes) == 1 && d.Pushes[0].ErrorCode == "wix_permission_missing"
+	})
+	if n := one[int](w, "SELECT count(*) FROM flags WHERE connection_id = ? AND code = 'permission_missing' AND closed_at IS NULL", w.store.ID); n != 1 {
+		t.Errorf("%d flags of the store", n)
+	}
+	c, err := w.accounts.Connection(t.Context(), w.m, w.store.ID)
+	w.must(err)
+	if c.State != models.ConnectionActive {
+		t.Errorf("the store is %s", c.State)
+	}
+	_, err = w.wix.TouchOrder(o.ID)
+	w.must(err)
+	if _, err := w.sync.Check(t.Context(), w.m, id, ordersync.CheckOptions{Direction: models.FromStore, By: person, Force: true}); err != nil {
+		t.Errorf("reading: %v", err)
+	}
+	w.wix.ClearFaults()
+	again := w.connectStore(w.m, w.store.ExternalID)
+	w.must(w.sync.Connected(t.Context(), again))
+	waitFor(t, "the store has it", func() bool { return w.detail(id).Pushes[0].State == models.PushConfirmed })
+	if n := one[int](w, "SELECT count(*) FROM flags WHERE connection_id = ? AND closed_at IS NULL", w.store.ID); n != 0 {
+		t.Errorf("%d flags of the store are left", n)
+	}
+}
