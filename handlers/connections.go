@@ -165,10 +165,19 @@ type authorization struct {
 const consentCookie = "waybill-consent"
 
 func (s *server) cookieName() string {
-	if strings.HasPrefix(s.PublicURL, "https://") {
+	if s.secure() {
 		return "__Host-" + consentCookie
 	}
 	return consentCookie
+}
+
+// secure reports whether browsers reach Waybill by https. Without, it is tried out on somebody's own machine.
+func (s *server) secure() bool { return strings.HasPrefix(s.PublicURL, "https://") }
+
+func (s *server) setConsent(w http.ResponseWriter, value string, life time.Duration) {
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure wherever there is https
+		Name: s.cookieName(), Value: value, Path: "/", MaxAge: int(life.Seconds()), HttpOnly: true, Secure: s.secure(), SameSite: http.SameSiteLaxMode,
+	})
 }
 
 // createAuthorization begins a consent.
@@ -195,9 +204,7 @@ func (s *server) createAuthorization(w http.ResponseWriter, r *http.Request, cal
 	if err != nil {
 		return err
 	}
-	http.SetCookie(w, &http.Cookie{
-		Name: s.cookieName(), Value: c.Browser.Reveal(), Path: "/", Expires: c.ExpiresAt, HttpOnly: true, Secure: strings.HasPrefix(s.PublicURL, "https://"), SameSite: http.SameSiteLaxMode,
-	})
+	s.setConsent(w, c.Browser.Reveal(), time.Until(c.ExpiresAt))
 	return respond(w, http.StatusCreated, authorization{URL: c.URL, State: c.State.Reveal(), ExpiresAt: c.ExpiresAt.UTC()})
 }
 
@@ -232,14 +239,14 @@ func (s *server) finishAuthorization(w http.ResponseWriter, r *http.Request) err
 	if err == nil {
 		err = s.Sync.Connected(r.Context(), c)
 	}
-	http.SetCookie(w, &http.Cookie{Name: s.cookieName(), Path: "/", MaxAge: -1, HttpOnly: true, Secure: strings.HasPrefix(s.PublicURL, "https://"), SameSite: http.SameSiteLaxMode})
+	s.setConsent(w, "", -time.Second)
 	to := "/?connected=" + string(p)
 	if err != nil {
 		info := infoOf(r)
 		info.code, info.err = models.AsError(err).Code, err
 		to = "/?connect_error=" + url.QueryEscape(info.code)
 	}
-	http.Redirect(w, r, to, http.StatusSeeOther)
+	http.Redirect(w, r, to, http.StatusSeeOther) //nolint:gosec // a path of ours and one of our codes
 	return nil
 }
 

@@ -18,6 +18,16 @@ const (
 	streamWrite = 30 * time.Second
 )
 
+// eventStream has the data of each kind of event under its name. On the wire each event stands alone: "event: order", "data: {...}".
+type eventStream struct {
+	Order      orderChange      `json:"order" validate:"required"`
+	SyncJob    syncJobChange    `json:"sync_job" validate:"required"`
+	Connection connectionChange `json:"connection" validate:"required"`
+	Counts     orderCounts      `json:"counts" validate:"required"`
+	Ready      streamMark       `json:"ready" validate:"required"`
+	Reset      streamMark       `json:"reset" validate:"required"`
+} //	@name	EventStream
+
 // orderChange is the data of an order event. An order that is not shown yet is read by its id.
 type orderChange struct {
 	OrderID models.ID  `json:"order_id" validate:"required"`
@@ -33,6 +43,30 @@ type orderChange struct {
 	Events []string `json:"events" validate:"required"`
 } //	@name	OrderChange
 
+// syncJobChange is the data of a sync_job event.
+type syncJobChange struct {
+	SyncJobID   models.ID           `json:"sync_job_id" validate:"required"`
+	State       models.SyncJobState `json:"state" validate:"required"`
+	Trigger     string              `json:"trigger" validate:"required" enums:"manual,automatic"`
+	Total       int                 `json:"total" validate:"required"`
+	Listed      bool                `json:"listed" validate:"required"`
+	Done        int                 `json:"done" validate:"required"`
+	Changed     int                 `json:"changed" validate:"required"`
+	Unchanged   int                 `json:"unchanged" validate:"required"`
+	Refused     int                 `json:"refused" validate:"required"`
+	Unreachable int                 `json:"unreachable" validate:"required"`
+} //	@name	SyncJobChange
+
+// connectionChange is the data of a connection event.
+type connectionChange struct {
+	ConnectionID models.ID              `json:"connection_id" validate:"required"`
+	State        models.ConnectionState `json:"state" validate:"required"`
+} //	@name	ConnectionChange
+
+type streamMark struct {
+	At time.Time `json:"at" validate:"required"`
+} //	@name	StreamMark
+
 // streamEvents tells of changes as they happen.
 //
 //	@Summary		Follow changes live
@@ -42,7 +76,7 @@ type orderChange struct {
 //	@Produce		text/event-stream
 //	@Param			after			query		string	false	"The id of the last event seen, where a header cannot be sent"
 //	@Param			Last-Event-ID	header		string	false	"The id of the last event seen"
-//	@Success		200				{string}	string
+//	@Success		200				{object}	eventStream
 //	@Failure		400				{object}	problem
 //	@Failure		401				{object}	problem
 //	@Failure		429				{object}	problem
@@ -73,7 +107,7 @@ func (s *server) streamEvents(w http.ResponseWriter, r *http.Request, caller acc
 	w.Header().Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
 	st := &stream{s: s, w: w, r: r, control: control, merchant: caller.MerchantID, cursor: cursor}
-	st.event("ready", cursor.String(), map[string]any{"at": time.Now().UTC()})
+	st.event("ready", cursor.String(), streamMark{time.Now().UTC()})
 	st.follow(changed)
 	return nil
 }
@@ -131,7 +165,7 @@ func (st *stream) tell() {
 				return
 			}
 			st.cursor, counts = now, true
-			st.event("reset", now.String(), map[string]any{"at": time.Now().UTC()})
+			st.event("reset", now.String(), streamMark{time.Now().UTC()})
 			break
 		}
 		for _, c := range changes {
@@ -151,12 +185,22 @@ func (st *stream) tell() {
 
 func (st *stream) change(c feed.Change) {
 	st.cursor = c.Cursor
-	data := map[string]any{}
-	if err := json.Unmarshal(c.Data, &data); err != nil {
-		return // written by ourselves
+	var data any
+	var err error
+	switch c.Kind {
+	case feed.Order:
+		d := orderChange{OrderID: c.Subject}
+		err, data = json.Unmarshal(c.Data, &d), &d
+	case feed.SyncJob:
+		d := syncJobChange{SyncJobID: c.Subject}
+		err, data = json.Unmarshal(c.Data, &d), &d
+	default:
+		d := connectionChange{ConnectionID: c.Subject}
+		err, data = json.Unmarshal(c.Data, &d), &d
 	}
-	data[string(c.Kind)+"_id"] = c.Subject
-	st.event(string(c.Kind), c.Cursor.String(), data)
+	if err == nil { // it was written by ourselves
+		st.event(string(c.Kind), c.Cursor.String(), data)
+	}
 }
 
 func (st *stream) event(name, id string, data any) {
@@ -177,7 +221,7 @@ func (st *stream) write(text string) {
 		return
 	}
 	_ = st.control.SetWriteDeadline(time.Now().Add(streamWrite))
-	if _, st.err = st.w.Write([]byte(text)); st.err == nil {
+	if _, st.err = st.w.Write([]byte(text)); st.err == nil { //nolint:gosec // a stream of events, which no browser takes for a page
 		st.err = st.control.Flush()
 	}
 }

@@ -371,10 +371,10 @@ func TestAPersonIsWarnedBeforeTheAccessEndsForGood(t *testing.T) {
 	o := newOffice(t)
 	c := o.connectSupplier(o.m, "")
 	var due time.Time
-	next := func() (at *time.Time) {
-		var all []*time.Time
-		o.must(o.db.Read(t.Context()).Raw("SELECT next_warning_at FROM connections WHERE id = ?", c.ID).Scan(&all).Error)
-		return all[0]
+	next := func() *time.Time {
+		fresh, err := o.Connection(t.Context(), o.m, c.ID)
+		o.must(err)
+		return fresh.NextWarningAt
 	}
 	if at := next(); at == nil || c.RefreshExpiresAt.Sub(*at).Round(time.Second) != 7*24*time.Hour {
 		t.Fatalf("the first warning is due at %v, the end is at %v", at, c.RefreshExpiresAt)

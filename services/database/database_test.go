@@ -139,8 +139,10 @@ func TestReadyWantsMigrations(t *testing.T) {
 }
 
 // These tables are needed before a tenant is known, or are not ours.
-var withoutTenant = map[string]bool{"merchants": true, "directory": true, "api_keys": true, "orphan_inbox": true, "goose_db_version": true, "platform_budgets": true, "budget_use": true,
-	"check_stretch": true, "connect_states": true}
+var withoutTenant = map[string]bool{
+	"merchants": true, "directory": true, "api_keys": true, "orphan_inbox": true, "goose_db_version": true, "platform_budgets": true, "budget_use": true,
+	"check_stretch": true, "connect_states": true,
+}
 
 // design.md section 5: merchant_id comes first in every primary key, unique constraint, foreign key and index of a tenant's
 // table; no triggers, no sequences. This is what lets the schema be distributed by merchant.

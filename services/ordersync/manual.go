@@ -431,21 +431,15 @@ func (s *Service) syncSome(ctx context.Context, job models.SyncJob) (more bool, 
 	return true, nil
 }
 
-// pageRead is what reading a page of the store did to one of its orders.
-type pageRead struct {
-	changes orders.Changes
-	err     error
-}
-
 // readPages reads the orders of a page from their stores, a hundred at a call, where that is fewer calls than one by one. An
 // order that the search does not show is left to be read by itself. A store that cannot be reached is left to each order's
 // own check, which says so.
-func (s *Service) readPages(ctx context.Context, job models.SyncJob, items []pendingItem) (map[models.ID]pageRead, error) {
-	read := map[models.ID]pageRead{}
+func (s *Service) readPages(ctx context.Context, job models.SyncJob, items []pendingItem) (map[models.ID]orders.Changes, error) {
+	read := map[models.ID]orders.Changes{}
 	if !job.Direction.Covers(models.FromStore) || job.Scope.FromOutside() {
 		for _, it := range items {
 			if job.Scope.FromOutside() && job.Direction.Covers(models.FromStore) {
-				read[it.OrderID] = pageRead{} // listing it has read it
+				read[it.OrderID] = orders.Changes{} // listing it has read it
 			}
 		}
 		return read, nil
@@ -473,7 +467,7 @@ func (s *Service) readPages(ctx context.Context, job models.SyncJob, items []pen
 		taken, err := s.takePage(ctx, store, page, orders.By{Actor: job.Actor, Source: models.SourceManual, Reason: job.Reason})
 		for _, it := range group {
 			if changes, ok := taken[it.ExternalID]; ok {
-				read[it.OrderID] = pageRead{changes: changes}
+				read[it.OrderID] = changes
 			}
 		}
 		if err != nil {
@@ -483,11 +477,11 @@ func (s *Service) readPages(ctx context.Context, job models.SyncJob, items []pen
 	return read, nil
 }
 
-func (s *Service) syncOne(ctx context.Context, job models.SyncJob, it pendingItem, read pageRead) error {
+func (s *Service) syncOne(ctx context.Context, job models.SyncJob, it pendingItem, read orders.Changes) error {
 	by := orders.By{Actor: job.Actor, Source: models.SourceManual, Reason: job.Reason}
 	if job.Trigger == "automatic" {
 		by.Source = models.SourceSweep
-		if at := it.LastCheckedAt; at != nil && time.Since(*at) < s.pace.Every(syncFresh) && read.changes.OrderID == "" {
+		if at := it.LastCheckedAt; at != nil && time.Since(*at) < s.pace.Every(syncFresh) && read.OrderID == "" {
 			why := fmt.Sprintf("It was checked at %s already.", at.UTC().Format("15:04 UTC"))
 			return s.itemDone(ctx, job, it.OrderID, CheckResult{Outcome: models.OutcomeUnchanged, Why: why})
 		}
@@ -495,7 +489,7 @@ func (s *Service) syncOne(ctx context.Context, job models.SyncJob, it pendingIte
 		return err
 	}
 	result, err := s.Check(ctx, job.MerchantID, it.OrderID, CheckOptions{
-		Direction: job.Direction, By: by, Purpose: s.purposeOf(job), Force: true, StoreRead: read.changes.OrderID != "" || job.Scope.FromOutside(), Read: read.changes,
+		Direction: job.Direction, By: by, Purpose: s.purposeOf(job), Force: true, StoreRead: read.OrderID != "" || job.Scope.FromOutside(), Read: read,
 	})
 	if ctx.Err() != nil {
 		return ctx.Err() // not its fault: it is checked again
