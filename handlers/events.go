@@ -19,7 +19,7 @@ const (
 )
 
 // eventStream has the data of each kind of event under its name. On the wire each event stands alone: "event: order", "data: {...}".
-type eventStream struct {
+type eventStream struct { //nolint:unused // for the document: swag reads it
 	Order      orderChange      `json:"order" validate:"required"`
 	SyncJob    syncJobChange    `json:"sync_job" validate:"required"`
 	Connection connectionChange `json:"connection" validate:"required"`
