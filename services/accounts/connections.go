@@ -367,32 +367,22 @@ const keepFor = 30 * time.Second
 // keep stores a new pair. The old one is dead and the new one exists nowhere else, so it keeps trying for a while. It does not
 // replace what was connected or renewed while the answer was on its way.
 func (s *Service) keep(ctx context.Context, old models.Connection, grant models.Grant, t tokens) (models.Access, error) {
-	ctx, cancel := context.WithTimeout(ctx, keepFor)
-	defer cancel()
 	fresh := old
 	s.sealInto(&fresh, grant, t, time.Now())
 	fresh.RefreshLease = nil
-	for {
-		var stored int64
-		err := s.db.InTx(ctx, func(tx database.Tx) error {
+	var stored int64
+	err := database.Insist(ctx, keepFor, func(ctx context.Context) error {
+		return s.db.InTx(ctx, func(tx database.Tx) error {
 			res := tx.Model(&models.Connection{}).Where("merchant_id = ? AND id = ? AND credentials = ?", old.MerchantID, old.ID, old.Credentials).
 				Select("credentials", "key_id", "token_expires_at", "token_renew_at", "refresh_expires_at", "next_warning_at", "refresh_lease").Updates(&fresh)
 			stored = res.RowsAffected
 			return res.Error
 		})
-		switch {
-		case err == nil && stored == 1:
-			return models.Access{MerchantID: old.MerchantID, ExternalID: old.ExternalID, Token: grant.AccessToken, App: t.app()}, nil
-		case err == nil:
-			return s.Access(ctx, old.MerchantID, old.ID) // it is another's, or ours, stored by a commit that went unheard
-		case !errors.Is(err, models.Unavailable) || ctx.Err() != nil:
-			return models.Access{}, err
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(200 * time.Millisecond):
-		}
+	})
+	if err == nil && stored == 0 {
+		return s.Access(ctx, old.MerchantID, old.ID) // it is another's, or ours, stored by a commit that went unheard
 	}
+	return models.Access{MerchantID: old.MerchantID, ExternalID: old.ExternalID, Token: grant.AccessToken, App: t.app()}, err
 }
 
 // RenewDue renews a token whose half-life is over, so that one that is seldom used does not end unnoticed. A connection that

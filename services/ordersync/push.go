@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"waybill/models"
+	"waybill/services/database"
 	"waybill/services/orders"
 )
 
@@ -37,6 +38,7 @@ func (s *Service) RetryPush(ctx context.Context, m models.MerchantID, pushID mod
 // create, amend or replace, then list again. Creating has no key against doubles, so the list always comes first, and a
 // lease keeps two processes from doing it at once.
 func (s *Service) tell(ctx context.Context, m models.MerchantID, orderID, pushID models.ID) (orders.Changes, error) {
+	claimed := time.Now()
 	err := s.applyAt(ctx, m, orderID, func(now time.Time) orders.Fact {
 		return orders.PushClaimed{PushID: pushID, Until: now.Add(pushLease)}
 	})
@@ -53,7 +55,11 @@ func (s *Service) tell(ctx context.Context, m models.MerchantID, orderID, pushID
 	at := slices.IndexFunc(d.Pushes, func(p models.Push) bool { return p.ID == pushID })
 	t := &telling{s: s, m: m, d: d, p: d.Pushes[at]}
 	result := t.run(ctx)
-	changes, err := s.apply(context.WithoutCancel(ctx), m, orderID, engine, result)
+	var changes orders.Changes
+	err = database.Insist(context.WithoutCancel(ctx), time.Until(claimed.Add(pushLease)), func(ctx context.Context) (err error) {
+		changes, err = s.apply(ctx, m, orderID, engine, result) // or nobody could go on before the lease ends
+		return err
+	})
 	if err != nil {
 		return changes, err
 	}
