@@ -219,6 +219,30 @@ func TestARenewalThatIsRefusedNeedsAPerson(t *testing.T) {
 	}
 }
 
+func TestARefusedRefreshTokenIsSentOnce(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	c := o.connectSupplier(o.m, "")
+	o.must(o.ae.RevokeTokens(""))
+	o.exec("UPDATE connections SET token_expires_at = clock_timestamp() + interval '1 minute' WHERE id = ?", c.ID)
+	for range 3 {
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() { _, _ = o.Access(context.Background(), o.m, c.ID) })
+		}
+		all.Wait()
+	}
+	refused := 0
+	for _, e := range o.ae.Journal() {
+		if e.Kind == aliexpresssim.KindRefused {
+			refused++
+		}
+	}
+	if refused != 1 || o.openFlags(c) != 1 {
+		t.Errorf("sent %d times, %d flags", refused, o.openFlags(c))
+	}
+}
+
 func TestARenewalWithoutAnswerKeepsTheTokenThatIsStillGood(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)

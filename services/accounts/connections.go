@@ -313,18 +313,23 @@ func (s *Service) renew(ctx context.Context, c models.Connection) (models.Access
 	if err != nil {
 		return models.Access{}, err
 	}
-	if !sameTime(fresh.TokenExpiresAt, c.TokenExpiresAt) {
+	switch {
+	case fresh.State != models.ConnectionActive:
+		_ = s.endLease(ctx, c, lease)
+		return models.Access{}, disconnected(fresh)
+	case !sameTime(fresh.TokenExpiresAt, c.TokenExpiresAt):
 		return t.access(c), s.endLease(ctx, c, lease)
 	}
 	asked := time.Now()
 	grant, err := s.tokens.Refresh(ctx, t.app(), models.Secret(t.Refresh))
 	ctx = context.WithoutCancel(ctx)
 	if err != nil {
-		_ = s.endLease(ctx, c, lease) // it ends by itself otherwise
+		noted := s.failed(ctx, fresh, asked, err) // before the lease ends: the next one would be refused as well
+		_ = s.endLease(ctx, c, lease)             // it ends by itself otherwise
 		if again, replaced := s.replaced(ctx, fresh); replaced {
 			return again, nil // a paused process tells old news
 		}
-		return models.Access{}, errors.Join(err, s.failed(ctx, fresh, asked, err))
+		return models.Access{}, errors.Join(err, noted)
 	}
 	return s.keep(ctx, fresh, grant, t)
 }
