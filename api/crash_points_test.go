@@ -135,7 +135,7 @@ func (c *crash) holdBetween(x *cell, unclaimed string) {
 			h.letGo()
 			h = nil
 		}
-		return h != nil && c.waiting() > h.waitedBefore && c.count("SELECT count(*) FROM river_job WHERE state = 'running' AND kind IN ('place', 'push') AND "+jobsOf, x.order) > 0
+		return h != nil && c.waiting(h) > 0 && c.count("SELECT count(*) FROM river_job WHERE state = 'running' AND kind IN ('place', 'push') AND "+jobsOf, x.order) > 0
 	})
 }
 
@@ -245,8 +245,9 @@ func (c *crash) passCalls() {
 // meetRow lets a held call be answered and waits until the program meets the held row with it.
 func (c *crash) meetRow(h *hold, x *cell) {
 	c.t.Helper()
+	before := c.waiting(h) // a search of the store may want the row as well
 	c.letPass(x)
-	c.await("the write waits", func() bool { return c.waiting() > h.waitedBefore })
+	c.await("the write waits", func() bool { return c.waiting(h) > before })
 }
 
 func (c *crash) letPass(x *cell) {
@@ -269,10 +270,7 @@ func (c *crash) awaitHeld(x *cell) {
 }
 
 // hold is a row that somebody else's transaction does not let go of.
-type hold struct {
-	conn         *pgx.Conn
-	waitedBefore int // transactions of the program that waited for rows already
-}
+type hold struct{ conn *pgx.Conn }
 
 func (h *hold) letGo() { _ = h.conn.Close(context.Background()) }
 
@@ -282,7 +280,7 @@ func (c *crash) hold(sql string, args ...any) *hold {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	h := &hold{conn: conn, waitedBefore: c.waiting()}
+	h := &hold{conn}
 	c.held = append(c.held, h)
 	tx, err := conn.Begin(context.Background())
 	if err != nil {
@@ -313,10 +311,11 @@ func (c *crash) letGo() {
 	c.held = nil
 }
 
-// waiting counts the program's transactions that wait for a row.
-func (c *crash) waiting() int {
+// waiting counts the transactions that wait for a held row, or for one that does.
+func (c *crash) waiting(h *hold) int {
 	c.t.Helper()
-	return c.count("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'waybill' AND wait_event_type = 'Lock'")
+	return c.count(`WITH RECURSIVE w(pid) AS (SELECT $1::int UNION SELECT a.pid FROM w, pg_stat_activity a WHERE w.pid = ANY(pg_blocking_pids(a.pid)))
+		SELECT count(*) - 1 FROM w`, h.conn.PgConn().PID())
 }
 
 func (c *crash) orderOf(x *cell) (o orderView) {

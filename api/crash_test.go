@@ -278,10 +278,29 @@ func (c *crash) recovered(x *cell, what string, wanted func(orderView) bool) (o 
 		}
 	}()
 	c.within(what, func() bool {
-		c.do(http.MethodGet, "/orders/"+x.order, nil, http.StatusOK, &o)
+		var now orderView
+		if !c.read("/orders/"+x.order, &now) {
+			return false
+		}
+		o = now
 		return wanted(o)
 	})
 	return o
+}
+
+// read reports whether the API could answer: connections that were cut are found out one by one.
+func (c *crash) read(path string, out any) bool {
+	c.t.Helper()
+	a := c.call(http.MethodGet, path, nil)
+	switch a.status {
+	case http.StatusOK:
+		a.into(c.t, out)
+		return true
+	case http.StatusServiceUnavailable:
+		return false
+	}
+	c.t.Fatalf("GET %s: %d %s", path, a.status, a.body)
+	return false
 }
 
 func (c *crash) checkRecovered(x *cell) {
@@ -429,7 +448,7 @@ func (c *crash) refreshes(x *cell) (issued, refused int) {
 func (c *crash) connectionState(x *cell) string {
 	c.t.Helper()
 	var connection struct{ State string }
-	c.do(http.MethodGet, "/connections/"+x.account, nil, http.StatusOK, &connection)
+	_ = c.read("/connections/"+x.account, &connection)
 	return connection.State
 }
 
