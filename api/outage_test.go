@@ -33,7 +33,7 @@ func TestDatabaseGoneAndBack(t *testing.T) {
 	early := w.buy("paid", lines...)
 	w.awaitOrder(early, "an order before the outage", inTab("awaiting_order"))
 
-	crash(t, pg, where.Dir)
+	crashPostgres(t, pg, where.Dir)
 	if a := w.root("/healthz"); a.status != http.StatusOK {
 		t.Errorf("without a database the program is not alive: %d", a.status)
 	}
@@ -85,7 +85,7 @@ func reachable(t *testing.T) string {
 	return dir
 }
 
-func startPostgres(t *testing.T, o localpg.Options) *localpg.Server {
+func startPostgres(t testing.TB, o localpg.Options) *localpg.Server {
 	t.Helper()
 	s, err := localpg.Start(context.Background(), o)
 	if err != nil {
@@ -95,8 +95,8 @@ func startPostgres(t *testing.T, o localpg.Options) *localpg.Server {
 	return s
 }
 
-// crash ends a server without letting it finish anything.
-func crash(t *testing.T, s *localpg.Server, dir string) {
+// crashPostgres ends a server without letting it finish anything.
+func crashPostgres(t testing.TB, s *localpg.Server, dir string) {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join(dir, "data", "postmaster.pid"))
 	if err != nil {

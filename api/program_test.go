@@ -266,7 +266,12 @@ func (w *world) await(what string, fact func() bool) {
 
 func await(t testing.TB, what string, fact func() bool) {
 	t.Helper()
-	deadline, tick := time.NewTimer(90*time.Second), time.NewTicker(30*time.Millisecond)
+	awaitUntil(t, time.Now().Add(90*time.Second), what, fact)
+}
+
+func awaitUntil(t testing.TB, end time.Time, what string, fact func() bool) {
+	t.Helper()
+	deadline, tick := time.NewTimer(time.Until(end)), time.NewTicker(30*time.Millisecond)
 	defer deadline.Stop()
 	defer tick.Stop()
 	for !fact() {

@@ -220,6 +220,30 @@ func TestARenewalThatIsRefusedNeedsAPerson(t *testing.T) {
 	}
 }
 
+func TestARefusedRefreshTokenIsSentOnce(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	c := o.connectSupplier(o.m, "")
+	o.must(o.ae.RevokeTokens(""))
+	o.exec("UPDATE connections SET token_expires_at = clock_timestamp() + interval '1 minute' WHERE id = ?", c.ID)
+	for range 3 {
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() { _, _ = o.Access(context.Background(), o.m, c.ID) })
+		}
+		all.Wait()
+	}
+	refused := 0
+	for _, e := range o.ae.Journal() {
+		if e.Kind == aliexpresssim.KindRefused {
+			refused++
+		}
+	}
+	if refused != 1 || o.openFlags(c) != 1 {
+		t.Errorf("sent %d times, %d flags", refused, o.openFlags(c))
+	}
+}
+
 func TestARenewalWithoutAnswerKeepsTheTokenThatIsStillGood(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
@@ -232,6 +256,118 @@ func TestARenewalWithoutAnswerKeepsTheTokenThatIsStillGood(t *testing.T) {
 	before := o.issued()
 	if _, err := o.Access(t.Context(), o.m, c.ID); err != nil || o.issued()-before != 1 {
 		t.Errorf("not renewed afterwards: %v", err)
+	}
+}
+
+// renewing has a token renewed and holds the call at AliExpress; got gives the outcome.
+func (o *office) renewing(c models.Connection, how aliexpresssim.How) (got chan models.Access) {
+	o.t.Helper()
+	o.exec("UPDATE connections SET token_expires_at = clock_timestamp() + interval '10 minutes' WHERE id = ?", c.ID)
+	o.must(o.ae.Fail(aliexpresssim.Fault{Method: "/auth/token/refresh", How: how}))
+	got = make(chan models.Access, 1)
+	go func() {
+		a, err := o.Access(context.Background(), o.m, c.ID)
+		if err != nil {
+			o.t.Errorf("no access: %v", err)
+		}
+		got <- a
+	}()
+	o.eventually("the call has reached AliExpress", func() bool { return len(o.ae.Barriers()) == 1 })
+	return got
+}
+
+func (o *office) eventually(what string, fact func() bool) {
+	o.t.Helper()
+	deadline, tick := time.NewTimer(20*time.Second), time.NewTicker(5*time.Millisecond)
+	defer deadline.Stop()
+	defer tick.Stop()
+	for !fact() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			o.t.Fatalf("waited in vain: %s", what)
+		}
+	}
+}
+
+func (o *office) checkWorks(c models.Connection, with models.Access) {
+	o.t.Helper()
+	stored, err := o.Access(o.t.Context(), o.m, c.ID)
+	if err != nil || stored.Token != with.Token || o.openFlags(c) != 0 {
+		o.t.Errorf("another token is stored, or %d flags are open: %v", o.openFlags(c), err)
+	}
+	if _, err := o.supplier.Order(o.t.Context(), with, o.ae.Info().OrderID); err != nil {
+		o.t.Errorf("AliExpress refuses the token: %v", err)
+	}
+}
+
+// The old pair is dead when the new one comes: the database's connection may be lost in this very moment.
+func TestANewPairIsKeptAlthoughTheDatabaseGoesAway(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	c := o.connectSupplier(o.m, "")
+	old, err := o.Access(t.Context(), o.m, c.ID)
+	o.must(err)
+	got := o.renewing(c, aliexpresssim.BarrierAfter)
+	locked := o.db.Read(t.Context()).Begin()
+	o.must(locked.Exec("SELECT 1 FROM connections WHERE id = ? FOR UPDATE", c.ID).Error)
+	o.ae.ReleaseBarriers()
+	o.eventually("the connection that stores the pair is lost", func() bool {
+		var lost int
+		o.must(o.db.Read(t.Context()).Raw("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").Row().Scan(&lost))
+		return lost > 0
+	})
+	o.must(locked.Rollback().Error)
+	kept := <-got
+	if kept.Token == old.Token {
+		t.Error("the new pair is lost")
+	}
+	o.checkWorks(c, kept)
+}
+
+func TestARenewalThatComesLateDoesNotReplaceWhatAPersonConnected(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	c := o.connectSupplier(o.m, "")
+	got := o.renewing(c, aliexpresssim.BarrierAfter)
+	o.connectSupplier(o.m, "")
+	connected, err := o.Access(t.Context(), o.m, c.ID)
+	o.must(err)
+	o.ae.ReleaseBarriers()
+	if late := <-got; late.Token != connected.Token {
+		t.Error("the late renewal does not go on with what the person connected")
+	}
+	o.checkWorks(c, connected)
+}
+
+// A process that was paused for longer than its lease sends a refresh token that another one has used meanwhile.
+func TestTheRefusalOfATokenThatWasReplacedIsOldNews(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	c := o.connectSupplier(o.m, "")
+	got := o.renewing(c, aliexpresssim.BarrierBefore)
+	o.exec("UPDATE connections SET refresh_lease = clock_timestamp() - interval '1 second' WHERE id = ?", c.ID)
+	renewed, err := o.Access(t.Context(), o.m, c.ID)
+	o.must(err)
+	o.ae.ReleaseBarriers()
+	if late := <-got; late.Token != renewed.Token {
+		t.Error("the paused one does not go on with the successor")
+	}
+	o.checkWorks(c, renewed)
+}
+
+func TestAPausedRenewalDoesNotEndTheLeaseOfAnother(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	c := o.connectSupplier(o.m, "")
+	got := o.renewing(c, aliexpresssim.BarrierBefore)
+	o.exec("UPDATE connections SET refresh_lease = clock_timestamp() + interval '10 minutes' WHERE id = ?", c.ID) // another's
+	o.ae.CutBarriers()
+	<-got
+	var held bool
+	o.must(o.db.Read(t.Context()).Raw("SELECT refresh_lease > clock_timestamp() FROM connections WHERE id = ?", c.ID).Row().Scan(&held))
+	if !held {
+		t.Error("two may renew at once now, with a token that works once")
 	}
 }
 

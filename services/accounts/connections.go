@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -299,17 +300,9 @@ func disconnected(c models.Connection) error {
 }
 
 func (s *Service) renew(ctx context.Context, c models.Connection) (models.Access, error) {
-	var won []models.ID
-	err := s.db.Read(ctx).Raw(`UPDATE connections SET refresh_lease = clock_timestamp() + make_interval(secs => ?)
-		WHERE merchant_id = ? AND id = ? AND (refresh_lease IS NULL OR refresh_lease < clock_timestamp()) RETURNING id`,
-		refreshLease.Seconds(), c.MerchantID, c.ID).Scan(&won).Error
+	lease, err := s.leaseRenewal(ctx, c)
 	if err != nil {
-		return models.Access{}, database.Err(err)
-	}
-	if len(won) == 0 {
-		e := models.Errorf(models.Unavailable, "token_being_renewed", "The access to %s is being renewed.", c.Name)
-		e.RetryAfter = 2 * time.Second
-		return models.Access{}, e
+		return models.Access{}, err
 	}
 	// Read after winning: another process may have renewed it just before.
 	fresh, err := s.Connection(ctx, c.MerchantID, c.ID)
@@ -320,24 +313,81 @@ func (s *Service) renew(ctx context.Context, c models.Connection) (models.Access
 	if err != nil {
 		return models.Access{}, err
 	}
-	if !sameTime(fresh.TokenExpiresAt, c.TokenExpiresAt) {
-		return t.access(c), s.endLease(ctx, c)
+	switch {
+	case fresh.State != models.ConnectionActive:
+		_ = s.endLease(ctx, c, lease)
+		return models.Access{}, disconnected(fresh)
+	case !sameTime(fresh.TokenExpiresAt, c.TokenExpiresAt):
+		return t.access(c), s.endLease(ctx, c, lease)
 	}
 	asked := time.Now()
 	grant, err := s.tokens.Refresh(ctx, t.app(), models.Secret(t.Refresh))
+	ctx = context.WithoutCancel(ctx)
 	if err != nil {
-		_ = s.endLease(context.WithoutCancel(ctx), c) // it ends by itself otherwise
-		return models.Access{}, errors.Join(err, s.Failed(context.WithoutCancel(ctx), c.MerchantID, c.ID, asked, err))
+		noted := s.failed(ctx, fresh, asked, err) // before the lease ends: the next one would be refused as well
+		_ = s.endLease(ctx, c, lease)             // it ends by itself otherwise
+		if again, replaced := s.replaced(ctx, fresh); replaced {
+			return again, nil // a paused process tells old news
+		}
+		return models.Access{}, errors.Join(err, noted)
 	}
+	return s.keep(ctx, fresh, grant, t)
+}
+
+// leaseRenewal takes the right to renew a token. The lease names its holder by its end.
+func (s *Service) leaseRenewal(ctx context.Context, c models.Connection) (lease time.Time, err error) {
+	var won []time.Time
+	err = s.db.Read(ctx).Raw(`UPDATE connections SET refresh_lease = clock_timestamp() + make_interval(secs => ?)
+		WHERE merchant_id = ? AND id = ? AND (refresh_lease IS NULL OR refresh_lease < clock_timestamp()) RETURNING refresh_lease`,
+		refreshLease.Seconds(), c.MerchantID, c.ID).Scan(&won).Error
+	if err != nil {
+		return lease, database.Err(err)
+	}
+	if len(won) == 0 {
+		e := models.Errorf(models.Unavailable, "token_being_renewed", "The access to %s is being renewed.", c.Name)
+		e.RetryAfter = 2 * time.Second
+		return lease, e
+	}
+	return won[0], nil
+}
+
+// endLease gives a lease back, unless it has run out and is another's by now.
+func (s *Service) endLease(ctx context.Context, c models.Connection, lease time.Time) error {
+	return database.Err(s.db.Read(ctx).Exec("UPDATE connections SET refresh_lease = NULL WHERE merchant_id = ? AND id = ? AND refresh_lease = ?", c.MerchantID, c.ID, lease).Error)
+}
+
+// replaced gives the access of a connection whose tokens are other ones than those in was.
+func (s *Service) replaced(ctx context.Context, was models.Connection) (models.Access, bool) {
+	now, err := s.Connection(ctx, was.MerchantID, was.ID)
+	if err != nil || now.State != models.ConnectionActive || bytes.Equal(now.Credentials, was.Credentials) {
+		return models.Access{}, false
+	}
+	t, err := s.unseal(now)
+	return t.access(now), err == nil
+}
+
+// keepFor is how long storing a new pair is tried: shorter than what the lease has left.
+const keepFor = 30 * time.Second
+
+// keep stores a new pair. The old one is dead and the new one exists nowhere else, so it keeps trying for a while. It does not
+// replace what was connected or renewed while the answer was on its way.
+func (s *Service) keep(ctx context.Context, old models.Connection, grant models.Grant, t tokens) (models.Access, error) {
+	fresh := old
 	s.sealInto(&fresh, grant, t, time.Now())
 	fresh.RefreshLease = nil
-	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second) // the old pair is dead: this must not be lost
-	defer cancel()
-	err = s.db.InTx(keep, func(tx database.Tx) error {
-		return tx.Model(&models.Connection{}).Where("merchant_id = ? AND id = ?", c.MerchantID, c.ID).
-			Select("credentials", "key_id", "token_expires_at", "token_renew_at", "refresh_expires_at", "next_warning_at", "refresh_lease").Updates(&fresh).Error
+	var stored int64
+	err := database.Insist(ctx, keepFor, func(ctx context.Context) error {
+		return s.db.InTx(ctx, func(tx database.Tx) error {
+			res := tx.Model(&models.Connection{}).Where("merchant_id = ? AND id = ? AND credentials = ?", old.MerchantID, old.ID, old.Credentials).
+				Select("credentials", "key_id", "token_expires_at", "token_renew_at", "refresh_expires_at", "next_warning_at", "refresh_lease").Updates(&fresh)
+			stored = res.RowsAffected
+			return res.Error
+		})
 	})
-	return models.Access{MerchantID: c.MerchantID, ExternalID: c.ExternalID, Token: grant.AccessToken, App: t.app()}, err
+	if err == nil && stored == 0 {
+		return s.Access(ctx, old.MerchantID, old.ID) // it is another's, or ours, stored by a commit that went unheard
+	}
+	return models.Access{MerchantID: old.MerchantID, ExternalID: old.ExternalID, Token: grant.AccessToken, App: t.app()}, err
 }
 
 // RenewDue renews a token whose half-life is over, so that one that is seldom used does not end unnoticed. A connection that
@@ -410,10 +460,6 @@ func sameTime(a, b *time.Time) bool {
 	return a == nil && b == nil || a != nil && b != nil && a.Equal(*b)
 }
 
-func (s *Service) endLease(ctx context.Context, c models.Connection) error {
-	return database.Err(s.db.Read(ctx).Exec("UPDATE connections SET refresh_lease = NULL WHERE merchant_id = ? AND id = ?", c.MerchantID, c.ID).Error)
-}
-
 // Worked notes that a connection works: at most once a minute, and at once after a failure. A store that works again is searched
 // at once for what happened meanwhile.
 func (s *Service) Worked(ctx context.Context, m models.MerchantID, id models.ID) error {
@@ -426,7 +472,12 @@ func (s *Service) Worked(ctx context.Context, m models.MerchantID, id models.ID)
 // connection need a person: one flag, and nothing more is sent until it is connected again. A connection that was made anew
 // since the call began is not stopped by it.
 func (s *Service) Failed(ctx context.Context, m models.MerchantID, id models.ID, began time.Time, cause error) error {
-	e := models.AsError(cause)
+	return s.failed(ctx, models.Connection{MerchantID: m, ID: id}, began, cause)
+}
+
+// failed is Failed; where c says with which tokens, others are not stopped by it.
+func (s *Service) failed(ctx context.Context, c models.Connection, began time.Time, cause error) error {
+	e, m, id := models.AsError(cause), c.MerchantID, c.ID
 	return s.db.InTx(ctx, func(tx database.Tx) error {
 		err := tx.Exec("UPDATE connections SET last_error_at = ?, last_error_code = ?, last_error_detail = ? WHERE merchant_id = ? AND id = ?",
 			tx.Now, e.Code, e.Detail, m, id).Error
@@ -437,8 +488,11 @@ func (s *Service) Failed(ctx context.Context, m models.MerchantID, id models.ID,
 		if err != nil || e.Kind != models.Disconnected {
 			return err
 		}
-		res := tx.Exec("UPDATE connections SET state = ?, next_sweep_at = NULL, updated_at = ? WHERE merchant_id = ? AND id = ? AND state = 'active' AND updated_at <= ?",
-			models.ConnectionNeedsReauth, tx.Now, m, id, began)
+		stopped := tx.Model(&models.Connection{}).Where("merchant_id = ? AND id = ? AND state = 'active' AND updated_at <= ?", m, id, began)
+		if c.Credentials != nil {
+			stopped = stopped.Where("credentials = ?", c.Credentials)
+		}
+		res := stopped.Updates(map[string]any{"state": models.ConnectionNeedsReauth, "next_sweep_at": nil, "updated_at": tx.Now})
 		if res.Error != nil || res.RowsAffected == 0 {
 			return res.Error
 		}

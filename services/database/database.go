@@ -120,6 +120,23 @@ func (db *DB) InTx(ctx context.Context, fn func(tx Tx) error) error {
 	return Err(err)
 }
 
+// Insist does what must not be given up because the database is away for a moment: it keeps trying while do answers Unavailable and
+// patience lasts. A commit may have gone unheard, so do must bear being done again.
+func Insist(ctx context.Context, patience time.Duration, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		err := do(ctx)
+		if err == nil || !errors.Is(err, models.Unavailable) || ctx.Err() != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
 // Enqueue adds a job that exists if and only if the transaction commits.
 func (tx Tx) Enqueue(args river.JobArgs) error {
 	ctx := tx.Statement.Context

@@ -429,22 +429,14 @@ func (s *Service) applyAt(ctx context.Context, m models.MerchantID, orderID mode
 // sending, its lease ends, and it is looked for.
 func (s *Service) record(ctx context.Context, m models.MerchantID, orderID models.ID, so models.SupplierOrder, epoch int, result models.PlaceResult) error {
 	s.count("placement", string(result.Class))
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	for {
+	err := database.Insist(ctx, 30*time.Second, func(ctx context.Context) error {
 		_, err := s.apply(ctx, m, orderID, engine, orders.PlacementSent{SupplierOrderID: so.ID, Epoch: epoch, Result: result})
-		if err == nil {
-			return nil
-		}
-		if !errors.Is(err, models.Unavailable) || ctx.Err() != nil {
-			s.log.Error("the answer to a purchase could not be recorded", "supplier_order_id", so.ID, "epoch", epoch, "class", result.Class, "numbers", result.Numbers, "error", err)
-			return err
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(200 * time.Millisecond):
-		}
+		return err
+	})
+	if err != nil {
+		s.log.Error("the answer to a purchase could not be recorded", "supplier_order_id", so.ID, "epoch", epoch, "class", result.Class, "numbers", result.Numbers, "error", err)
 	}
+	return err
 }
 
 // lookFor resolves an unknown placement by looking, never by sending. AliExpress has no list of a buyer's orders, so it looks

@@ -71,6 +71,7 @@ func noOrder() error {
 // create, amend or replace, then list again. Creating has no key against doubles, so the list always comes first, and a
 // lease keeps two processes from doing it at once.
 func (s *Service) tell(ctx context.Context, m models.MerchantID, orderID, pushID models.ID) (orders.Changes, error) {
+	claimed := time.Now()
 	err := s.applyAt(ctx, m, orderID, func(now time.Time) orders.Fact {
 		return orders.PushClaimed{PushID: pushID, Until: now.Add(pushLease)}
 	})
@@ -88,7 +89,11 @@ func (s *Service) tell(ctx context.Context, m models.MerchantID, orderID, pushID
 	t := &telling{s: s, m: m, d: d, p: d.Pushes[at]}
 	result := t.run(ctx)
 	facts := append(t.readings, result)
-	changes, err := s.apply(context.WithoutCancel(ctx), m, orderID, engine, facts...)
+	var changes orders.Changes
+	err = database.Insist(context.WithoutCancel(ctx), time.Until(claimed.Add(pushLease)), func(ctx context.Context) (err error) {
+		changes, err = s.apply(ctx, m, orderID, engine, facts...) // or nobody could go on before the lease ends
+		return err
+	})
 	if err != nil {
 		return changes, err
 	}

@@ -135,7 +135,7 @@ const (
 	wakePerMerchant = 50
 	wakeAhead       = 20 * time.Second // of the budget's pace that checks may wait in the queue
 	wakeUnpaced     = 500              // checks that may wait where there is no pace
-	checkLease      = 3 * time.Minute
+	checkLease      = 2 * time.Minute  // a job's longest life: a check whose process is paused is done by another then
 )
 
 // wake adds the jobs of what is due; with lost also what costs more to look for.

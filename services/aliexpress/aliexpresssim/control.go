@@ -16,7 +16,7 @@ type (
 	pushURLBody struct {
 		URL string `json:"url"`
 	}
-	userBody struct {
+	userBody struct { // an empty id: the seeded account, or every account
 		UserID string `json:"user_id"`
 	}
 	codeBody struct {
@@ -138,8 +138,12 @@ func (s *Server) faultRoutes() {
 		return empty{}, nil
 	})
 	get(s, "/_sim/barriers", func(*http.Request) (any, error) { return waitingBody{s.Barriers()}, nil })
-	post(s, "/_sim/barriers/release", func(_ *http.Request, _ empty) (any, error) {
-		s.ReleaseBarriers()
+	post(s, "/_sim/barriers/release", func(_ *http.Request, in userBody) (any, error) {
+		s.ReleaseBarriersOf(in.UserID)
+		return empty{}, nil
+	})
+	post(s, "/_sim/barriers/cut", func(_ *http.Request, _ empty) (any, error) {
+		s.CutBarriers()
 		return empty{}, nil
 	})
 	post(s, "/_sim/variation", func(_ *http.Request, in Variation) (any, error) {

@@ -130,15 +130,17 @@ func TestBarriers(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		how       aliexpresssim.How
-		stay      bool
-		waiting   int // orders while it is held
+		then      string // what ends it: released, cut, left
+		waiting   int    // orders while it is held
 		orders    int
 		completed bool
 	}{
-		"before, released":  {aliexpresssim.BarrierBefore, true, 0, 1, true},
-		"before, left":      {aliexpresssim.BarrierBefore, false, 0, 0, false},
-		"after, released":   {aliexpresssim.BarrierAfter, true, 1, 1, true},
-		"after, left alone": {aliexpresssim.BarrierAfter, false, 1, 1, false},
+		"before, released":  {aliexpresssim.BarrierBefore, "released", 0, 1, true},
+		"before, cut":       {aliexpresssim.BarrierBefore, "cut", 0, 0, false},
+		"before, left":      {aliexpresssim.BarrierBefore, "left", 0, 0, false},
+		"after, released":   {aliexpresssim.BarrierAfter, "released", 1, 1, true},
+		"after, cut":        {aliexpresssim.BarrierAfter, "cut", 1, 1, false},
+		"after, left alone": {aliexpresssim.BarrierAfter, "left", 1, 1, false},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -151,9 +153,15 @@ func TestBarriers(t *testing.T) {
 			equal(t, "committed", s.Barriers()[0].Committed, tt.waiting == 1)
 			equal(t, "ids", len(s.Barriers()[0].OrderIDs), tt.waiting)
 			equal(t, "orders while waiting", s.count(aliexpresssim.KindOrderCreated), tt.waiting)
-			if tt.stay {
-				s.post("/barriers/release", object{})
-			} else {
+			equal(t, "whose", s.Barriers()[0].UserID, s.info.UserID)
+			s.post("/barriers/release", object{"user_id": "1"}) // somebody else's
+			equal(t, "still held", len(s.Barriers()), 1)
+			switch tt.then {
+			case "released":
+				s.post("/barriers/release", object{"user_id": s.info.UserID})
+			case "cut":
+				s.post("/barriers/cut", object{})
+			case "left":
 				leave()
 			}
 			equal(t, "completed", (<-done).ids == 1, tt.completed)
@@ -182,4 +190,24 @@ func TestClearedFaultsDoNotStrike(t *testing.T) {
 	s.post("/faults", object{"method": "*", "how": "html", "times": 5})
 	s.post("/faults/clear", object{})
 	equal(t, "ids", len(s.create("clear", lamp())), 1)
+}
+
+func TestAFaultOfOneAccountLeavesTheOthersAlone(t *testing.T) {
+	t.Parallel()
+	s := newSim(t, aliexpresssim.Options{})
+	const path = "/auth/token/refresh"
+	for _, fault := range []aliexpresssim.Fault{{Method: apiCreate, How: aliexpresssim.ThrottleAPI}, {Method: path, How: aliexpresssim.Code15Before}} {
+		fault.UserID = s.AddAccount().UserID
+		must(t, s.Fail(fault))
+		fault.UserID = s.info.UserID
+		must(t, s.Fail(fault))
+	}
+	more := map[string]string{"refresh_token": s.info.RefreshToken}
+	equal(t, "the account's create", see(s.try(t.Context(), apiCreate, placement("one", goodAddress(), lamp()))).code, "ApiCallLimit")
+	equal(t, "the account's refresh", errorCode(s.call(path, more)), "ServiceUnavailable")
+	equal(t, "ids", len(s.create("one", lamp())), 1)
+	equal(t, "nobody else's fault has struck", errorCode(s.call(path, more)), "")
+	equal(t, "a used token", errorCode(s.call(path, more)), "IllegalRefreshToken")
+	journal := s.Journal()
+	equal(t, "whose it was", journal[len(journal)-1].UserID, s.info.UserID)
 }

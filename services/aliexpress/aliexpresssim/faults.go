@@ -73,6 +73,8 @@ type Fault struct {
 	// Method is an API name, a path of the system gateway, or "*".
 	Method string `json:"method"`
 	How    How    `json:"how"`
+	// UserID narrows it to the calls of one buyer account; empty: every call.
+	UserID string `json:"user_id"`
 	// Times is how many calls fail; 0 means 1.
 	Times int `json:"times"`
 	// Seconds is the length of the ban that ThrottleApp announces; 0 means 60. Only Times calls are refused.
@@ -113,18 +115,31 @@ func (s *Server) ClearFaults() {
 // takeFault uses up the first fault for this call and stage; locked.
 func (s *Server) takeFault(c *call, at stage) *Fault {
 	for i, f := range s.faults {
-		if f.How.stage() != at || f.Method != "*" && f.Method != c.api {
+		if f.How.stage() != at || f.Method != "*" && f.Method != c.api || f.UserID != "" && f.UserID != s.caller(c) {
 			continue
 		}
 		f.Times--
 		if f.Times == 0 {
 			s.faults = slices.Delete(s.faults, i, i+1)
 		}
-		s.record(Entry{Kind: KindFault, Method: c.api, UserID: c.userID, Detail: string(f.How)})
+		s.record(Entry{Kind: KindFault, Method: c.api, UserID: s.caller(c), Detail: string(f.How)})
 		taken := *f
 		return &taken
 	}
 	return nil
+}
+
+// caller is the account that a call speaks for, as far as its token tells, which may be a dead one; locked.
+func (s *Server) caller(c *call) string {
+	if c.userID != "" {
+		return c.userID
+	}
+	for _, known := range []*grant{s.access[c.params["session"]], s.access[c.params["access_token"]], s.refresh[c.params["refresh_token"]]} {
+		if known != nil {
+			return known.userID
+		}
+	}
+	return s.spent[c.params["refresh_token"]]
 }
 
 // refusal is the gateway's answer for a fault of stageGateway.
@@ -269,6 +284,7 @@ func (s *Server) hold(ctx context.Context, until <-chan time.Time) {
 // Barrier is a call that a fault holds.
 type Barrier struct {
 	Method    string    `json:"method"`
+	UserID    string    `json:"user_id"`
 	At        time.Time `json:"at"`
 	Committed bool      `json:"committed"`
 	OrderIDs  []string  `json:"order_ids"`
@@ -276,7 +292,7 @@ type Barrier struct {
 
 type barrier struct {
 	Barrier
-	released chan struct{}
+	released chan bool // whether the call may go on; else its connection breaks
 }
 
 // Barriers lists the calls that are held now, longest waiting first.
@@ -291,32 +307,38 @@ func (s *Server) Barriers() []Barrier {
 }
 
 // ReleaseBarriers lets all held calls go on.
-func (s *Server) ReleaseBarriers() {
+func (s *Server) ReleaseBarriers() { s.release("", true) }
+
+// ReleaseBarriersOf lets the held calls of one buyer account go on, or, without one, all.
+func (s *Server) ReleaseBarriersOf(userID string) { s.release(userID, true) }
+
+// CutBarriers breaks the connections of all held calls, as a network does: what was not done yet is not done.
+func (s *Server) CutBarriers() { s.release("", false) }
+
+func (s *Server) release(userID string, goOn bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, b := range s.barriers {
-		close(b.released)
-	}
-	s.barriers = nil
+	s.barriers = slices.DeleteFunc(s.barriers, func(b *barrier) bool {
+		if userID != "" && b.UserID != userID {
+			return false
+		}
+		b.released <- goOn
+		return true
+	})
 }
 
 // wait holds a call at a barrier and reports whether it was released while its client was still there.
 func (s *Server) wait(ctx context.Context, c *call, committed bool) bool {
-	b := &barrier{
-		Barrier: Barrier{
-			Method: c.api, Committed: committed, OrderIDs: append([]string{}, c.orderIDs...),
-		},
-		released: make(chan struct{}),
-	}
+	b := &barrier{released: make(chan bool, 1)}
 	s.mu.Lock()
-	b.At = s.now().UTC()
+	b.Barrier = Barrier{Method: c.api, UserID: s.caller(c), At: s.now().UTC(), Committed: committed, OrderIDs: append([]string{}, c.orderIDs...)}
 	s.barriers = append(s.barriers, b)
 	s.mu.Unlock()
 
 	released := false
 	select {
-	case <-b.released:
-		released = ctx.Err() == nil
+	case goOn := <-b.released:
+		released = goOn && ctx.Err() == nil
 	case <-ctx.Done():
 	case <-s.life.Done():
 	}

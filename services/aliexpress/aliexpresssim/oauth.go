@@ -201,12 +201,13 @@ func (s *Server) refreshToken(c *call) (object, *apiError) {
 	if text == "" {
 		return nil, missingParameter("refresh_token")
 	}
+	c.userID = s.caller(c)
 	old := s.refresh[text]
 	if old == nil || !s.now().Before(old.refreshExpires) {
 		return nil, isvError("IllegalRefreshToken", "The specified refresh token is invalid or expired")
 	}
 	delete(s.refresh, text)
-	c.userID = old.userID
+	s.spent[text] = old.userID
 	return s.tokenAnswer(c, s.issueTokens(old.userID, "refresh", old.refreshExpires)), nil
 }
 

@@ -100,6 +100,7 @@ type Server struct {
 	codes        map[string]*authCode
 	access       map[string]*grant
 	refresh      map[string]*grant
+	spent        map[string]string // refresh tokens that were used: whose they were
 	seed         Info
 
 	products   []*product
@@ -151,6 +152,7 @@ func New(o Options) *Server {
 		codes:      map[string]*authCode{},
 		access:     map[string]*grant{},
 		refresh:    map[string]*grant{},
+		spent:      map[string]string{},
 		orders:     map[int64]*order{},
 		placed:     map[placementKey]placement{},
 		dedupe:     Dedupe{Mode: DedupeSame},

@@ -308,6 +308,18 @@ func (s *Server) controlServer(mux *http.ServeMux) {
 		s.ClearFaults()
 		return done, nil
 	})
+	control(mux, "GET /_sim/barriers", func(*http.Request, none) (any, error) { return map[string]any{"waiting": s.Barriers()}, nil })
+	control(mux, "POST /_sim/barriers/release", func(_ *http.Request, in struct {
+		OrderID string `json:"order_id"`
+	},
+	) (any, error) {
+		s.ReleaseBarriersOf(in.OrderID)
+		return done, nil
+	})
+	control(mux, "POST /_sim/barriers/cut", func(*http.Request, none) (any, error) {
+		s.CutBarriers()
+		return done, nil
+	})
 	control(mux, "POST /_sim/clock/advance", func(_ *http.Request, in secondsBody) (any, error) {
 		d, err := in.duration()
 		if err == nil {

@@ -1,7 +1,7 @@
 // Package wixsim is Wix as an http.Handler: its OAuth, orders, fulfillments, transactions and webhooks, with its own wire
-// types, clock, scripted faults and a journal of everything that truly happened. It follows the reference in wix.md: tokens
-// are checked, limits are kept, what the platform refuses is refused. It is steered by the control API below /_sim/ or by
-// the exported methods of Server.
+// types, clock, scripted faults, barriers that hold a call before or after its work, and a journal of everything that truly
+// happened. It follows the reference in wix.md: tokens are checked, limits are kept, what the platform refuses is refused. It
+// is steered by the control API below /_sim/ or by the exported methods of Server.
 //
 // What it does not imitate:
 //

@@ -36,14 +36,17 @@ var faultOps = []string{
 var faultHows = []string{
 	"status_500", "status_503", "status_429", "status_401", "status_403", "html_502",
 	"slow", "hang", "reset_before", "reset_after", "hang_after", "truncated",
+	"barrier_before", // held before the work; dropped when the client leaves
+	"barrier_after",  // work done, then held
 }
 
 // Fault is a scripted failure. It hits the next Times calls of Op, or, when Seconds is given, every call for that long
-// (and no more than Times of them when that is given too). A reset is a connection that ends without a byte: like with
+// (and no more than Times of them when that is given too), of one order where OrderID names it in the call's path. A reset is a connection that ends without a byte: like with
 // any server, net/http itself repeats a GET or DELETE that meets it on a reused connection.
 type Fault struct {
 	Op      string `json:"op"`
 	How     string `json:"how"`
+	OrderID string `json:"order_id,omitempty"`
 	Times   int    `json:"times,omitempty"`
 	DelayMS int    `json:"delay_ms,omitempty"`
 	Seconds int    `json:"seconds,omitempty"`
@@ -90,7 +93,7 @@ func (s *Server) ClearFaults() {
 }
 
 // takeFault returns the fault that this call has to suffer; its How is empty when there is none.
-func (s *Server) takeFault(op string) Fault {
+func (s *Server) takeFault(op, orderID string) Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
@@ -99,14 +102,16 @@ func (s *Server) takeFault(op string) Fault {
 	})
 	for i := range s.faults {
 		f := &s.faults[i]
-		if f.Op != op && f.Op != "*" {
+		if f.Op != op && f.Op != "*" || f.OrderID != "" && f.OrderID != orderID {
 			continue
 		}
 		if f.left > 0 {
 			f.left--
 		}
-		s.note(Entry{Kind: KindFault, Op: op, Detail: map[string]any{"how": f.How}})
-		return f.Fault
+		s.note(Entry{Kind: KindFault, Op: op, OrderID: orderID, Detail: map[string]any{"how": f.How}})
+		taken := f.Fault
+		taken.Op = op
+		return taken
 	}
 	return Fault{}
 }
@@ -125,6 +130,9 @@ func (s *Server) failBefore(w http.ResponseWriter, r *http.Request, f Fault) boo
 		panic(http.ErrAbortHandler)
 	case "hang":
 		s.hang(r)
+	case "barrier_before":
+		s.wait(r, f, false)
+		return false
 	case "reset_before":
 		panic(http.ErrAbortHandler)
 	case "html_502":
@@ -158,6 +166,9 @@ func (s *Server) failAfter(w http.ResponseWriter, r *http.Request, f Fault, stat
 		panic(http.ErrAbortHandler)
 	case "hang_after":
 		s.hang(r)
+	case "barrier_after":
+		s.wait(r, f, true)
+		return false
 	case "truncated":
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 		w.WriteHeader(status)
@@ -175,4 +186,72 @@ func (s *Server) hang(r *http.Request) {
 	case <-s.ctx.Done():
 	}
 	panic(http.ErrAbortHandler)
+}
+
+// Barrier is a call that a fault holds.
+type Barrier struct {
+	Op        string    `json:"op"`
+	OrderID   string    `json:"order_id"`
+	At        time.Time `json:"at"`
+	Committed bool      `json:"committed"`
+}
+
+type barrier struct {
+	Barrier
+	released chan bool // whether the call may go on; else its connection breaks
+}
+
+// Barriers lists the calls that are held now, longest waiting first.
+func (s *Server) Barriers() []Barrier {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	waiting := []Barrier{}
+	for _, b := range s.barriers {
+		waiting = append(waiting, b.Barrier)
+	}
+	return waiting
+}
+
+// ReleaseBarriers lets all held calls go on.
+func (s *Server) ReleaseBarriers() { s.release("", true) }
+
+// ReleaseBarriersOf lets the held calls about one order go on, or, without one, all.
+func (s *Server) ReleaseBarriersOf(orderID string) { s.release(orderID, true) }
+
+// CutBarriers breaks the connections of all held calls, as a network does: what was not done yet is not done.
+func (s *Server) CutBarriers() { s.release("", false) }
+
+func (s *Server) release(orderID string, goOn bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.barriers = slices.DeleteFunc(s.barriers, func(b *barrier) bool {
+		if orderID != "" && b.OrderID != orderID {
+			return false
+		}
+		b.released <- goOn
+		return true
+	})
+}
+
+// wait holds a call at a barrier. It returns when the call is released while its client is still there, and ends it otherwise.
+func (s *Server) wait(r *http.Request, f Fault, committed bool) {
+	b := &barrier{released: make(chan bool, 1)}
+	s.mu.Lock()
+	b.Barrier = Barrier{Op: f.Op, OrderID: r.PathValue("id"), At: s.now(), Committed: committed}
+	s.barriers = append(s.barriers, b)
+	s.mu.Unlock()
+
+	released := false
+	select {
+	case goOn := <-b.released:
+		released = goOn && r.Context().Err() == nil
+	case <-r.Context().Done():
+	case <-s.ctx.Done():
+	}
+	s.mu.Lock()
+	s.barriers = slices.DeleteFunc(s.barriers, func(other *barrier) bool { return other == b })
+	s.mu.Unlock()
+	if !released {
+		panic(http.ErrAbortHandler)
+	}
 }

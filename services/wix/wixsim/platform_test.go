@@ -598,3 +598,58 @@ func TestAnAnswerThatNeverCameWasCommittedAllTheSame(t *testing.T) {
 		})
 	}
 }
+
+func TestBarriers(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		how, then string // what ends it: released, cut
+		waiting   int    // fulfillments while it is held
+		made      int
+		answered  bool
+	}{
+		"before, released": {"barrier_before", "released", 0, 1, true},
+		"before, cut":      {"barrier_before", "cut", 0, 0, false},
+		"after, released":  {"barrier_after", "released", 1, 1, true},
+		"after, cut":       {"barrier_after", "cut", 1, 1, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, wixsim.Options{})
+			held, free := w.order(wixsim.NewOrder{}), w.order(wixsim.NewOrder{})
+			ship := func(o wixsim.Order) string { return "/ecom/v1/fulfillments/orders/" + o.ID + "/create-fulfillment" }
+			body := func(o wixsim.Order) string {
+				return `{"fulfillment":{"lineItems":[{"id":"` + o.LineItems[0].ID + `","quantity":1}]}}`
+			}
+			w.ctl("POST", "faults", wixsim.Fault{Op: "create_fulfillment", How: c.how, OrderID: held.ID}, nil)
+			w.api(200, "POST", ship(free), body(free), nil)
+			answered := make(chan bool, 1)
+			go func() {
+				_, _, err := w.do(w.token, "POST", ship(held), body(held))
+				answered <- err == nil
+			}()
+			eventually(t, "the call waits", func() bool { return len(w.sim.Barriers()) == 1 })
+			if b := w.sim.Barriers()[0]; b.Op != "create_fulfillment" || b.OrderID != held.ID || b.Committed != (c.waiting == 1) {
+				t.Errorf("the barrier is %+v", b)
+			}
+			if n := count(w.sim.Journal(), wixsim.KindFulfillmentCreated, held.ID); n != c.waiting {
+				t.Errorf("%d fulfillments while it waits", n)
+			}
+			w.ctl("POST", "barriers/release", map[string]string{"order_id": free.ID}, nil)
+			if c.then == "cut" {
+				w.ctl("POST", "barriers/cut", nil, nil)
+			} else {
+				w.ctl("POST", "barriers/release", map[string]string{"order_id": held.ID}, nil)
+			}
+			if <-answered != c.answered {
+				t.Error("the answer came: ", !c.answered)
+			}
+			eventually(t, "nobody waits", func() bool { return len(w.sim.Barriers()) == 0 })
+			if n := count(w.sim.Journal(), wixsim.KindFulfillmentCreated, held.ID); n != c.made {
+				t.Errorf("%d fulfillments were made", n)
+			}
+			if n := count(w.sim.Journal(), wixsim.KindFault, held.ID); n != 1 {
+				t.Errorf("%d faults are journaled", n)
+			}
+		})
+	}
+}

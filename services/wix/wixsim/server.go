@@ -81,6 +81,7 @@ type Server struct {
 	orders         map[string]*record
 	orderIDs       []string
 	faults         []armedFault
+	barriers       []*barrier
 	journal        []Entry
 	webhooks       webhookState
 }
@@ -273,7 +274,7 @@ func (s *Server) routes() *http.ServeMux {
 // platform wraps an operation with faults, the token wall, the rate limit and the journal.
 func (s *Server) platform(op string, walled bool, h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fault := s.takeFault(op)
+		fault := s.takeFault(op, r.PathValue("id"))
 		if s.failBefore(w, r, fault) {
 			return
 		}
