@@ -135,7 +135,7 @@ func (c *crash) holdBetween(x *cell, unclaimed string) {
 			h.letGo()
 			h = nil
 		}
-		return h != nil && c.waiting(h) > 0 && c.count("SELECT count(*) FROM river_job WHERE state = 'running' AND kind IN ('place', 'push') AND "+jobsOf, x.order) > 0
+		return h != nil && c.waiting(h) > 0 && c.count("SELECT count(*) FROM river_job WHERE state = 'running' AND kind IN ('place', 'push', 'check') AND "+jobsOf, x.order) > 0
 	})
 }
 
