@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -134,7 +135,7 @@ func (s *Service) tidy(ctx context.Context) error {
 const (
 	wakePerMerchant = 50
 	wakeAhead       = 20 * time.Second // of the budget's pace that checks may wait in the queue
-	wakeUnpaced     = 500              // checks that may wait where there is no pace
+	wakeUnpaced     = 2000             // checks that may wait where there is no pace
 	checkLease      = 2 * time.Minute  // a job's longest life: a check whose process is paused is done by another then
 )
 
@@ -144,7 +145,7 @@ func (s *Service) wake(ctx context.Context, lost bool) error {
 		return err
 	}
 	for _, d := range []due{dueSweeps, dueTokens, dueWarnings} {
-		if err := s.wakeDue(ctx, d, wakePerMerchant); err != nil {
+		if err := s.wakeDue(ctx, d, wakePerMerchant, wakePerMerchant); err != nil {
 			return err
 		}
 	}
@@ -174,7 +175,7 @@ func (s *Service) wakeOrders(ctx context.Context) error {
 	if room -= waiting; room <= 0 {
 		return nil
 	}
-	return s.wakeDue(ctx, dueOrders, room)
+	return s.wakeDue(ctx, dueOrders, room, room)
 }
 
 type dueRow struct {
@@ -185,7 +186,7 @@ type dueRow struct {
 // due is a kind of row that has a time at which it wants a job. The queries say now() and not clock_timestamp(), which changes
 // while a query runs: an index cannot be searched by it.
 type due struct {
-	find  string // (limit for each merchant) -> merchant_id, id, by merchant
+	find  string // (how many) -> merchant_id, id, by merchant
 	claim string // (lease in seconds, merchant, merchant, ids) -> id: moves the time on, so that nobody else takes the row
 	lease time.Duration
 	job   func(models.MerchantID, models.ID) river.JobArgs
@@ -194,7 +195,8 @@ type due struct {
 var (
 	dueOrders = due{
 		find: `SELECT m.id AS merchant_id, o.id FROM merchants m CROSS JOIN LATERAL (
-			SELECT id FROM orders WHERE merchant_id = m.id AND next_check_at <= now() ORDER BY next_check_at LIMIT ?) o ORDER BY m.id`,
+			SELECT id FROM orders WHERE merchant_id = m.id AND next_check_at <= now() ORDER BY next_check_at
+			LIMIT greatest(50, ? / (SELECT greatest(count(*), 1) FROM merchants))) o ORDER BY m.id`,
 		claim: `UPDATE orders SET next_check_at = clock_timestamp() + make_interval(secs => ?) WHERE merchant_id = ? AND id IN (
 			SELECT id FROM orders WHERE merchant_id = ? AND id IN ? AND next_check_at <= now() FOR UPDATE SKIP LOCKED) RETURNING id`,
 		lease: checkLease,
@@ -216,9 +218,10 @@ func dueConnections(column string, lease time.Duration, job func(models.Merchant
 	}
 }
 
-// wakeDue claims due rows and adds their jobs: at most room of them, dealt out to the merchants one by one.
-func (s *Service) wakeDue(ctx context.Context, d due, room int) error {
-	rows, err := s.dueRows(ctx, d.find, min(room, wakePerMerchant))
+// wakeDue claims due rows, of which it finds so many, and adds their jobs: at most room of them, dealt out to the merchants one
+// by one.
+func (s *Service) wakeDue(ctx context.Context, d due, find, room int) error {
+	rows, err := s.dueRows(ctx, d.find, find)
 	if err != nil {
 		return err
 	}
@@ -235,12 +238,9 @@ func (s *Service) wakeDue(ctx context.Context, d due, room int) error {
 	})
 }
 
-// deal takes rows from each merchant in turn until there is no more room, and gives them by merchant again. rows are sorted by
-// merchant.
+// deal takes rows from each merchant in turn until there is no more room, and gives them by merchant again, the merchants with
+// the fewest first: the queue is served in its order, and few are soon through. rows are sorted by merchant.
 func deal(rows []dueRow, room int) []dueRow {
-	if len(rows) <= room {
-		return rows
-	}
 	var starts []int
 	for i, r := range rows {
 		if i == 0 || r.MerchantID != rows[i-1].MerchantID {
@@ -248,7 +248,7 @@ func deal(rows []dueRow, room int) []dueRow {
 		}
 	}
 	// Where there is less room than merchants, another one comes first each time.
-	first := int(time.Now().UnixNano()/int64(time.Second)) % len(starts)
+	first := int(time.Now().Unix()) % max(len(starts), 1)
 	taken := make([]int, len(starts))
 	for progress := true; room > 0 && progress; {
 		progress = false
@@ -265,9 +265,14 @@ func deal(rows []dueRow, room int) []dueRow {
 			}
 		}
 	}
+	order := make([]int, len(starts))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return taken[a] - taken[b] })
 	var out []dueRow
-	for i, start := range starts {
-		out = append(out, rows[start:start+taken[i]]...)
+	for _, i := range order {
+		out = append(out, rows[starts[i]:starts[i]+taken[i]]...)
 	}
 	return out
 }
