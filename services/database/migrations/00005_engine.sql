@@ -110,3 +110,6 @@ CREATE TABLE connect_states (
     expires_at     timestamptz NOT NULL,
     CONSTRAINT connect_states_platform_check CHECK (platform IN ('wix', 'aliexpress'))
 );
+
+-- Every check reads all the lines bought for its order, the ended ones too.
+CREATE INDEX supplier_order_lines_order ON supplier_order_lines (merchant_id, order_id, line_id, part);
