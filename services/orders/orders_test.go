@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -776,6 +777,83 @@ func (s *shelf) cheap(t *testing.T, name, query string, most int) {
 		var n int
 		if _, err := fmt.Sscan(m[1], &n); err != nil || n > most {
 			t.Errorf("%s reads %s rows:\n%s", name, m[1], text)
+		}
+	}
+}
+
+// TestAnOrderIsReadAndWrittenByItsOwnRows has many orders in every table that belongs to one,
+// and looks at the plan of each query that a check of one of them asks.
+func TestAnOrderIsReadAndWrittenByItsOwnRows(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	c, err := s.receive(snapshot("plan", 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var id models.ID
+	answer := models.SupplierAnswer{Number: "8200", Status: "WAIT_BUYER_ACCEPT_GOODS", PaidAt: &start, Lines: []models.SupplierAnswerLine{{ProductID: "1", SKUID: "sku-cup", Quantity: 2}}}
+	answered := func(seq int64) orders.Fact {
+		return orders.SupplierAnswered{SupplierOrderID: id, Seq: seq, Answer: answer, Tracking: []models.TrackedParcel{{Number: fmt.Sprint("LP", seq)}}}
+	}
+	if _, err := s.apply(c.OrderID, orders.Linked{
+		AccountID: s.account, Number: "8200", ID: &id, Answer: answer, Lines: []orders.PlannedLine{{LineID: "a", Quantity: 2, ProductID: "1", SKUID: "sku-cup"}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.apply(c.OrderID, answered(1)); err != nil {
+		t.Fatal(err)
+	}
+	s.exec(t, `INSERT INTO flags SELECT merchant_id, gen_random_uuid(), id, NULL, '', 'seller_late', 'merchant', '', '', NULL, now(), NULL, '', '' FROM orders`)
+	tables := []string{"orders", "order_lines", "supplier_orders", "supplier_order_lines", "parcels", "parcel_items", "pushes", "flags", "events"}
+	for _, table := range tables {
+		// A copy is the row with its identities and numbers made over, so that copies belong together.
+		s.exec(t, `INSERT INTO `+table+` SELECT copy.* FROM `+table+` r CROSS JOIN generate_series(1, 1500) i CROSS JOIN LATERAL jsonb_populate_record(r, to_jsonb(r) || (
+			SELECT jsonb_object_agg(key, CASE WHEN key LIKE '%id' AND key NOT LIKE 'external%' AND key NOT LIKE 'out%' THEN md5(value || i)::uuid::text ELSE value || i END)
+			FROM jsonb_each_text(to_jsonb(r)) WHERE key IN ('id', 'order_id', 'supplier_order_id', 'parcel_id', 'external_id', 'out_order_id', 'tracking_number') AND value <> '')) copy`)
+	}
+	s.exec(t, "ANALYZE "+strings.Join(tables, ", "))
+	whole := regexp.MustCompile(`Seq Scan on (` + strings.Join(tables, "|") + `)\b`)
+	var mu sync.Mutex
+	asked := map[string]bool{}
+	spy := func(q *gorm.DB) {
+		mu.Lock()
+		defer mu.Unlock()
+		if sql := q.Explain(q.Statement.SQL.String(), q.Statement.Vars...); !strings.HasPrefix(sql, "EXPLAIN") {
+			asked[sql] = true
+		}
+	}
+	on := s.db.Read(t.Context()).Callback()
+	for _, err := range []error{
+		on.Query().After("gorm:query").Register("spy", spy), on.Row().After("gorm:row").Register("spy", spy), on.Raw().After("gorm:raw").Register("spy", spy),
+		on.Update().After("gorm:update").Register("spy", spy), on.Delete().After("gorm:delete").Register("spy", spy),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.apply(c.OrderID, answered(2)); err != nil {
+		t.Fatal(err)
+	}
+	s.truth(t, c.OrderID)
+	if _, err := s.Timeline(t.Context(), s.m, c.OrderID, "", 20); err != nil {
+		t.Fatal(err)
+	}
+	seen := strings.Join(slices.Collect(maps.Keys(asked)), "\n")
+	for _, table := range tables {
+		if !strings.Contains(seen, table) {
+			t.Errorf("no query of %s was seen", table)
+		}
+	}
+	for query := range asked {
+		if strings.HasPrefix(query, "SET ") || strings.HasPrefix(query, "NOTIFY") {
+			continue
+		}
+		var plan []string
+		if err := s.db.Read(t.Context()).Raw("EXPLAIN " + query).Scan(&plan).Error; err != nil {
+			t.Fatal(query, err)
+		}
+		if text := strings.Join(plan, "\n"); whole.MatchString(text) {
+			t.Errorf("%s reads a whole table:\n%s", query, text)
 		}
 	}
 }
