@@ -75,7 +75,12 @@ func (s *Service) takes(calls int64, perSecond float64, r SyncRequest) float64 {
 
 // scoped are the orders of a scope that are known, as a query of their id and store.
 func (s *Service) scoped(ctx context.Context, m models.MerchantID, sc models.SyncScope) *gorm.DB {
-	q := s.db.Read(ctx).Table("orders").Select("id, store_id").Where("merchant_id = ?", m)
+	return inScope(s.db.Read(ctx).Table("orders").Select("id, store_id"), m, sc).Limit(countMost)
+}
+
+// inScope narrows a query of orders to those of a scope.
+func inScope(q *gorm.DB, m models.MerchantID, sc models.SyncScope) *gorm.DB {
+	q = q.Where("merchant_id = ?", m)
 	if sc.StoreID != "" {
 		q = q.Where("store_id = ?", sc.StoreID)
 	}
@@ -90,9 +95,9 @@ func (s *Service) scoped(ctx context.Context, m models.MerchantID, sc models.Syn
 		q = placedWithin(q, sc)
 	}
 	if sc.Kind != models.ScopeOrders && !sc.FromOutside() {
-		q = q.Where("NOT final")
+		q = q.Where("NOT final") // what can still change; a named order is looked at in any case
 	}
-	return q.Limit(countMost)
+	return q
 }
 
 // limitedUntil is until when a platform takes no calls for one of the merchant's connections; nil when all do.

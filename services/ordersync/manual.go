@@ -234,24 +234,7 @@ func (s *Service) listScope(ctx context.Context, job models.SyncJob) error {
 		}
 	}
 	return s.db.InTx(ctx, func(tx database.Tx) error {
-		q := tx.Table("orders").Select("id").Where("merchant_id = ?", job.MerchantID)
-		sc := job.Scope
-		if sc.StoreID != "" {
-			q = q.Where("store_id = ?", sc.StoreID)
-		}
-		switch sc.Kind {
-		case models.ScopeOrders:
-			q = q.Where("id IN ?", sc.IDs)
-		case models.ScopeTab:
-			q = q.Where("tab = ?", sc.Tab)
-		case models.ScopeExternal:
-			q = q.Where("external_id IN ?", sc.ExternalIDs)
-		case models.ScopeRange:
-			q = placedWithin(q, sc)
-		}
-		if sc.Kind != models.ScopeOrders && !sc.FromOutside() {
-			q = q.Where("NOT final") // what can still change; a named order is looked at in any case
-		}
+		q := inScope(tx.Table("orders").Select("id"), job.MerchantID, job.Scope)
 		if after := idCursor(job.ListCursor); after != "" {
 			q = q.Where("id > ?", after)
 		}
