@@ -228,7 +228,7 @@ type Use struct {
 	BannedUntil    *time.Time
 }
 
-// Used reads the use of some budgets.
+// Used reads the use of some budgets. It is counted by the clock's hours, so the hour before counts by the part of it that the last sixty minutes hold.
 func (s *Service) Used(ctx context.Context, keys []string) (map[string]Use, error) {
 	var rows []struct {
 		Key            string
@@ -236,9 +236,10 @@ func (s *Service) Used(ctx context.Context, keys []string) (map[string]Use, erro
 		Waited         float64
 		BannedUntil    *time.Time
 	}
-	err := s.db.Read(ctx).Raw(`SELECT k.key, coalesce(sum(u.calls), 0)::bigint AS calls, coalesce(sum(u.refused), 0)::bigint AS refused, coalesce(sum(u.waited), 0) AS waited,
+	err := s.db.Read(ctx).Raw(`SELECT k.key, coalesce(round(sum(u.calls * u.part)), 0)::bigint AS calls, coalesce(round(sum(u.refused * u.part)), 0)::bigint AS refused, coalesce(sum(u.waited * u.part), 0) AS waited,
 		max(b.banned_until) FILTER (WHERE b.banned_until > now()) AS banned_until FROM unnest(string_to_array(?, E'\n')) AS k(key)
-		LEFT JOIN budget_use u ON u.key = k.key AND u.hour > now() - interval '1 hour' LEFT JOIN platform_budgets b ON b.key = k.key GROUP BY 1`, strings.Join(keys, "\n")).Scan(&rows).Error
+		LEFT JOIN LATERAL (SELECT *, least(1, extract(epoch FROM hour + interval '2 hours' - now()) / 3600) AS part FROM budget_use WHERE key = k.key AND hour > now() - interval '2 hours') u ON true
+		LEFT JOIN platform_budgets b ON b.key = k.key GROUP BY 1`, strings.Join(keys, "\n")).Scan(&rows).Error
 	if err != nil {
 		return nil, fmt.Errorf("read the use of budgets: %w", database.Err(err))
 	}

@@ -105,3 +105,16 @@ func TestABanHoldsForAllProcessesAndSurvivesARestart(t *testing.T) {
 		}
 	}
 }
+
+func TestTheUseIsThatOfTheLastSixtyMinutes(t *testing.T) {
+	t.Parallel()
+	db := databasetest.New(t)
+	if err := db.Read(t.Context()).Exec(`INSERT INTO budget_use (key, hour, purpose, calls, refused, waited)
+		SELECT 'site', now() - ago::interval, 'person', calls, 0, 0 FROM (VALUES ('30 minutes', 10), ('90 minutes', 100), ('125 minutes', 1000)) u (ago, calls)`).Error; err != nil {
+		t.Fatal(err)
+	}
+	used, err := budgets.New(db, quiet).Used(t.Context(), []string{"site", "idle"})
+	if err != nil || used["site"].Calls != 60 || used["idle"].Calls != 0 {
+		t.Errorf("an hour begun 30 minutes ago, half of one begun 90 minutes ago: %+v %v", used, err)
+	}
+}
