@@ -188,21 +188,7 @@ func (s *Service) took(key string, purpose models.Purpose, waited time.Duration,
 }
 
 // Run writes down how much is used every few seconds until ctx ends.
-func (s *Service) Run(ctx context.Context) {
-	tick := time.NewTicker(5 * time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-			defer cancel()
-			s.flush(last)
-			return
-		case <-tick.C:
-			s.flush(ctx)
-		}
-	}
-}
+func (s *Service) Run(ctx context.Context) { database.FlushUntil(ctx, s.flush) }
 
 func (s *Service) flush(ctx context.Context) {
 	s.mu.Lock()

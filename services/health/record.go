@@ -67,21 +67,7 @@ func (r *Recorder) Failed(m models.MerchantID, connection models.ID, err error) 
 }
 
 // Run writes down what is counted every few seconds until ctx ends.
-func (r *Recorder) Run(ctx context.Context) {
-	tick := time.NewTicker(5 * time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-			defer cancel()
-			r.Flush(last)
-			return
-		case <-tick.C:
-			r.Flush(ctx)
-		}
-	}
-}
+func (r *Recorder) Run(ctx context.Context) { database.FlushUntil(ctx, r.Flush) }
 
 // Flush writes down what has been counted since the last time.
 func (r *Recorder) Flush(ctx context.Context) {
