@@ -44,7 +44,7 @@ func serve(ctx context.Context, args []string, env func(string) (string, bool), 
 	if err != nil {
 		return err
 	}
-	a, err := start(ctx, cfg, newLog(cfg, errOut), errOut)
+	a, err := start(ctx, cfg, nil, newLog(cfg, errOut), errOut)
 	if err != nil {
 		return err
 	}
@@ -117,11 +117,12 @@ type app struct {
 	servers  []*http.Server
 	failed   chan error
 	url      string
+	demo     *handlers.Demo // nil outside the demo
 }
 
-// start brings the program up. One-time secrets are written to terminal, never to the log.
-func start(ctx context.Context, cfg Config, log *slog.Logger, terminal io.Writer) (*app, error) {
-	a := &app{cfg: cfg, log: log, metrics: newMetrics(), failed: make(chan error, 4)}
+// start brings the program up; demo is nil for the real thing. One-time secrets are written to terminal, never to the log.
+func start(ctx context.Context, cfg Config, demo *handlers.Demo, log *slog.Logger, terminal io.Writer) (*app, error) {
+	a := &app{cfg: cfg, demo: demo, log: log, metrics: newMetrics(), failed: make(chan error, 4)}
 	log.Info("starting", append([]any{"version", version()}, cfg.inUse()...)...)
 	if err := a.up(ctx, terminal); err != nil {
 		a.stop()
@@ -238,9 +239,13 @@ func (a *app) wire(ctx context.Context, terminal io.Writer) (http.Handler, error
 		a.log.Warn("a platform is not set up: see waybill serve --help", "wix", cfg.WixAppID != "", "aliexpress", cfg.AliExpressAppKey != "")
 	}
 	return handlers.New(handlers.Deps{
-		Orders: truth, Sync: a.sync, Accounts: a.accounts, Feed: a.feed, PublicURL: cfg.PublicURL, Ready: a.db.Ready, Docs: docs.Handler(), Home: web.Handler(), Log: a.log,
+		Orders: truth, Sync: a.sync, Accounts: a.accounts, Feed: a.feed, PublicURL: cfg.PublicURL, About: a.about(), Ready: a.db.Ready, Docs: docs.Handler(), Home: web.Handler(), Log: a.log,
 		Observe: a.metrics.request,
 	}), nil
+}
+
+func (a *app) about() handlers.About {
+	return handlers.About{Version: version(), Wix: a.cfg.WixAppID != "", AliExpress: a.cfg.AliExpressAppKey != "", Demo: a.demo}
 }
 
 // noLimit turns the settings' "0 for no limit" into the adapters' negative number.

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"waybill/handlers"
 	"waybill/models"
 	"waybill/services/aliexpress/aliexpresssim"
 	"waybill/services/database/localpg"
@@ -51,7 +52,7 @@ func demo(ctx context.Context, args []string, env func(string) (string, bool), o
 	}
 	useSimulators(&cfg, sims)
 	cfg.APIKey = "demo-key-of-the-sample-shop"
-	a, err := start(ctx, cfg, log, errOut)
+	a, err := start(ctx, cfg, &handlers.Demo{APIKey: cfg.APIKey, WixURL: sims.wixURL, AliExpressURL: sims.aliURL}, log, errOut)
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,25 @@ func TestDemo(t *testing.T) {
 	_, rest, _ := strings.Cut(w.process.out.lines(), "API key")
 	w.key = strings.Fields(rest)[0]
 
+	var about struct {
+		Name       string
+		Key        string `json:"demo_api_key"`
+		Platforms  struct{ Wix, AliExpress bool }
+		Simulators struct{ Wix, AliExpress string }
+	}
+	w.do(http.MethodGet, "/about", nil, http.StatusOK, &about)
+	if about.Name != "Waybill" || about.Key != w.key || !about.Platforms.Wix || !about.Platforms.AliExpress || about.Simulators.Wix == "" || about.Simulators.AliExpress == "" {
+		t.Errorf("it says of itself: %+v", about)
+	}
+	var me struct {
+		Merchant struct{ Name, Zone string }
+		KeyName  string `json:"key_name"`
+	}
+	w.do(http.MethodGet, "/me", nil, http.StatusOK, &me)
+	if me.Merchant.Name != "Sample shop" || me.Merchant.Zone == "" || me.KeyName != "first" {
+		t.Errorf("the key speaks for %+v", me)
+	}
+
 	// Buyers buy and sellers ship meanwhile, so a tab may be empty for a moment.
 	seen := map[string]bool{}
 	w.await("every tab has had an order", func() bool {

@@ -24,6 +24,7 @@ type Deps struct {
 	Feed     *feed.Service
 	// PublicURL is where browsers and platforms reach Waybill.
 	PublicURL string
+	About     About
 	Ready     func(context.Context) error
 	Docs      http.Handler // the OpenAPI document and its reference page
 	Home      http.Handler // the page at /
@@ -90,6 +91,9 @@ func (s *server) routes() chi.Router {
 		r.Get("/openapi.json", s.Docs.ServeHTTP)
 		r.NotFound(s.wrap(s.noRoute))
 		r.MethodNotAllowed(s.wrap(s.noMethod))
+
+		r.Get("/about", s.wrap(s.getAbout))
+		r.Get("/me", s.authed(s.getMe))
 
 		// Signed by the platforms: the signature over the raw bytes is their authentication.
 		r.Post("/webhooks/wix", s.wrap(s.wixWebhook))

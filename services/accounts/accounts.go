@@ -48,6 +48,7 @@ func New(db *database.DB, sealer *Sealer, tokens TokenSource, stores StoreInspec
 type Caller struct {
 	MerchantID models.MerchantID
 	Actor      models.Actor
+	KeyName    string
 }
 
 // Authenticate finds the caller behind a bearer key. It answers Unauthenticated for any key that is not known.
@@ -63,7 +64,7 @@ func (s *Service) Authenticate(ctx context.Context, key string) (Caller, error) 
 	if len(found) == 0 {
 		return Caller{}, models.Errorf(models.Unauthenticated, "key_unknown", "This API key is not known. Send it as Authorization: Bearer <key>.")
 	}
-	return Caller{MerchantID: found[0].MerchantID, Actor: models.Actor("api:" + found[0].Name)}, nil
+	return Caller{MerchantID: found[0].MerchantID, Actor: models.Actor("api:" + found[0].Name), KeyName: found[0].Name}, nil
 }
 
 // hashKey is enough for keys that we make ourselves: 130 random bits cannot be guessed from a fast hash.
