@@ -148,6 +148,7 @@ func (s *server) routes() chi.Router {
 
 		r.Get("/events", s.authed(s.streamEvents))
 		r.Get("/sync-health", s.authed(s.getSyncHealth))
+		r.Get("/sync-health/history", s.authed(s.getSyncHistory))
 		r.Get("/dead-letters", s.authed(s.listDeadLetters))
 		r.Post("/dead-letters/replay", s.authed(s.replayDeadLetters))
 		r.Get("/flags", s.authed(s.listFlags))

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -42,7 +43,7 @@ type connectionHealth struct {
 	OpenSupplierOrders int64 `json:"open_supplier_orders" validate:"required" example:"120"`
 } //	@name	ConnectionHealth
 
-// hopLag is how long a hop took in the last 24 hours, from the news to the fact, in seconds.
+// hopLag is how long a hop took, from the news to the fact, in seconds.
 type hopLag struct {
 	Hop   models.Hop `json:"hop" validate:"required" enums:"store_to_waybill,waybill_to_supplier,supplier_to_waybill,waybill_to_store"`
 	P50   float64    `json:"p50_seconds" validate:"required" example:"0.4"`
@@ -128,6 +129,71 @@ func toConnectionHealth(c ordersync.ConnectionHealth) connectionHealth {
 		out.Errors[i] = errorCount{Kind: e.Kind, Code: e.Code, Count: e.N}
 	}
 	return out
+}
+
+// syncHistory is how syncing went.
+type syncHistory struct {
+	Range string `json:"range" validate:"required" enums:"24h,30d"`
+	// Oldest first. Every hour or day is there, and the last one is still going on.
+	Points []syncHistoryPoint `json:"points" validate:"required"`
+} //	@name	SyncHistory
+
+type syncHistoryPoint struct {
+	// When the hour began, or the merchant's day.
+	At time.Time `json:"at" validate:"required"`
+	// Those that anything was measured of.
+	Hops   []hopLag `json:"hops" validate:"required"`
+	Errors int64    `json:"errors" validate:"required" example:"0"`
+	// Calls to the platforms. Absent over 30 days: they are kept for a week. AliExpress' are those of all who use the same app.
+	Calls *int64 `json:"calls,omitempty" example:"340"`
+	// What became of the orders of sync jobs that were asked for then; automatic full checks are among them. Absent for one connection.
+	SyncJobs *syncHistoryJobs `json:"sync_jobs,omitempty"`
+} //	@name	SyncHistoryPoint
+
+type syncHistoryJobs struct {
+	Checked int64 `json:"checked" validate:"required" example:"412"`
+	Changed int64 `json:"changed" validate:"required" example:"6"`
+	Failed  int64 `json:"failed" validate:"required" example:"1"`
+} //	@name	SyncHistoryJobs
+
+// getSyncHistory says how syncing went, for charts.
+//
+//	@Summary		Get how syncing went
+//	@Description	One point for each of the last 24 hours, or for each of the last 30 days in the merchant's zone. What is measured is counted by the full hour of UTC; where a zone is half an hour off, so are its days.
+//	@Tags			health
+//	@ID				getSyncHistory
+//	@Produce		json
+//	@Param			range			query		string	false	"How far back"	Enums(24h, 30d)	default(24h)
+//	@Param			connection_id	query		string	false	"Only this connection"
+//	@Success		200				{object}	syncHistory
+//	@Failure		401				{object}	problem
+//	@Failure		404				{object}	problem
+//	@Failure		422				{object}	problem
+//	@Failure		default			{object}	problem
+//	@Security		BearerAuth
+//	@Router			/sync-health/history [get]
+func (s *server) getSyncHistory(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
+	q := readQuery(r)
+	over, connection := cmp.Or(q.oneOf("range", string(ordersync.LastDay), string(ordersync.LastMonth)), string(ordersync.LastDay)), q.id("connection_id")
+	if err := q.done(); err != nil {
+		return err
+	}
+	points, err := s.Sync.History(r.Context(), caller.MerchantID, ordersync.HistoryRange(over), connection)
+	if err != nil {
+		return err
+	}
+	out := syncHistory{Range: over, Points: make([]syncHistoryPoint, len(points))}
+	for i, p := range points {
+		out.Points[i] = syncHistoryPoint{At: p.At.UTC(), Hops: make([]hopLag, len(p.Hops)), Errors: p.Errors, Calls: p.Calls}
+		for j, l := range p.Hops {
+			out.Points[i].Hops[j] = hopLag(l)
+		}
+		if p.Runs != nil {
+			jobs := syncHistoryJobs(*p.Runs)
+			out.Points[i].SyncJobs = &jobs
+		}
+	}
+	return respond(w, http.StatusOK, out)
 }
 
 // deadLetter is a piece of work that was given up after many attempts.

@@ -236,6 +236,26 @@ func (s *Service) Used(ctx context.Context, keys []string) (map[string]Use, erro
 	return used, nil
 }
 
+// Calls counts the calls under some budgets in each of the spans that begin at starts, which ascend; the last one is still going on. They are
+// counted by the hour and kept for a week.
+func (s *Service) Calls(ctx context.Context, keys []string, starts []time.Time) ([]int64, error) {
+	var rows []struct {
+		Span int
+		N    int64
+	}
+	err := s.db.Read(ctx).Raw(`SELECT width_bucket(hour, CAST(@starts AS timestamptz[])) AS span, sum(calls)::bigint AS n FROM budget_use
+		WHERE key = ANY(string_to_array(@keys, E'\n')) AND hour >= @first GROUP BY 1`,
+		map[string]any{"starts": database.Times(starts), "keys": strings.Join(keys, "\n"), "first": starts[0]}).Scan(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("read the history of calls: %w", database.Err(err))
+	}
+	calls := make([]int64, len(starts))
+	for _, r := range rows {
+		calls[r.Span-1] = r.N
+	}
+	return calls, nil
+}
+
 // Forget removes what is older than a week.
 func (s *Service) Forget(ctx context.Context) error {
 	return database.Err(s.db.Read(ctx).Exec("DELETE FROM budget_use WHERE hour < now() - interval '7 days'").Error)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -173,6 +174,15 @@ func NewID() models.ID { return models.ID(uuid.Must(uuid.NewV7()).String()) }
 func ValidID(s string) bool {
 	_, err := uuid.Parse(s)
 	return err == nil && len(s) == 36
+}
+
+// Times is a list of times as PostgreSQL reads it: a timestamptz[].
+func Times(list []time.Time) string {
+	texts := make([]string, len(list))
+	for i, t := range list {
+		texts[i] = t.UTC().Format(time.RFC3339Nano)
+	}
+	return "{" + strings.Join(texts, ",") + "}"
 }
 
 // IDBefore is an id below every id that was made at or after t.

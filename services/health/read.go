@@ -10,7 +10,7 @@ import (
 	"waybill/services/database"
 )
 
-// HopLag is how long a hop took over a connection in the last 24 hours, in seconds.
+// HopLag is how long a hop took, in seconds.
 type HopLag struct {
 	Hop      models.Hop
 	P50, P95 float64
@@ -39,17 +39,22 @@ func (r *Recorder) Lags(ctx context.Context, m models.MerchantID) (map[models.ID
 	}
 	lags := map[models.ID][]HopLag{}
 	for _, row := range rows {
-		counts, err := numbers(row.Counts)
+		l, err := hopLag(row.Hop, row.Counts)
 		if err != nil {
 			return nil, err
-		}
-		l := HopLag{Hop: row.Hop, P50: Percentile(counts, 0.5), P95: Percentile(counts, 0.95)}
-		for _, n := range counts {
-			l.Count += n
 		}
 		lags[row.ConnectionID] = append(lags[row.ConnectionID], l)
 	}
 	return lags, nil
+}
+
+func hopLag(hop models.Hop, array string) (HopLag, error) {
+	counts, err := numbers(array)
+	l := HopLag{Hop: hop, P50: Percentile(counts, 0.5), P95: Percentile(counts, 0.95)}
+	for _, n := range counts {
+		l.Count += n
+	}
+	return l, err
 }
 
 // numbers reads a list as PostgreSQL writes it.
