@@ -118,6 +118,94 @@ func (s *server) listMappings(w http.ResponseWriter, r *http.Request, caller acc
 	return respond(w, http.StatusOK, out)
 }
 
+// wantedMapping is a variant of open orders that nobody has mapped.
+type wantedMapping struct {
+	StoreID    models.ID `json:"store_id" validate:"required"`
+	VariantKey string    `json:"variant_key" validate:"required"`
+	Name       string    `json:"name" validate:"required" example:"Wireless Earbuds"`
+	SKU        string    `json:"sku,omitempty" example:"AE-1005003-BLK"`
+	Options    string    `json:"options,omitempty" example:"Color: Black"`
+	ImageURL   string    `json:"image_url,omitempty"`
+	// How many open orders wait for it.
+	Orders         int       `json:"orders" validate:"required" example:"3"`
+	OldestPlacedAt time.Time `json:"oldest_placed_at" validate:"required"`
+} //	@name	WantedMapping
+
+type wantedMappingPage struct {
+	WantedMappings []wantedMapping `json:"wanted_mappings" validate:"required"`
+	NextCursor     string          `json:"next_cursor,omitempty"`
+} //	@name	WantedMappingPage
+
+// listWantedMappings gives one page of what is not mapped.
+//
+//	@Summary		List variants that have no mapping
+//	@Description	Of open orders, by variant key. Lines that belong to no product cannot be mapped and are not here.
+//	@Tags			product mappings
+//	@ID				listWantedMappings
+//	@Produce		json
+//	@Param			store_id	query		string	false	"Only this store"
+//	@Param			cursor		query		string	false	"next_cursor of the page before"
+//	@Param			limit		query		int		false	"Variants on a page"	minimum(1)	maximum(200)	default(50)
+//	@Success		200			{object}	wantedMappingPage
+//	@Failure		401			{object}	problem
+//	@Failure		422			{object}	problem
+//	@Failure		default		{object}	problem
+//	@Security		BearerAuth
+//	@Router			/product-mappings/wanted [get]
+func (s *server) listWantedMappings(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
+	q := readQuery(r)
+	store, cursor, limit := q.id("store_id"), q.text("cursor", 1000), q.limit()
+	if err := q.done(); err != nil {
+		return err
+	}
+	list, next, err := s.Sync.Wanted(r.Context(), caller.MerchantID, store, cursor, limit)
+	if err != nil {
+		return err
+	}
+	out := wantedMappingPage{WantedMappings: make([]wantedMapping, len(list)), NextCursor: next}
+	for i, v := range list {
+		v.OldestPlacedAt = v.OldestPlacedAt.UTC()
+		out.WantedMappings[i] = wantedMapping(v)
+	}
+	return respond(w, http.StatusOK, out)
+}
+
+type supplierList struct {
+	Suppliers []supplierStore `json:"suppliers" validate:"required"`
+} //	@name	SupplierList
+
+type supplierStore struct {
+	ID   string `json:"id" validate:"required" example:"1103800006"`
+	Name string `json:"name" validate:"required" example:"Kedi Bottles Store"`
+} //	@name	SupplierStore
+
+// listSuppliers lists the AliExpress stores that the mappings name.
+//
+//	@Summary		List the AliExpress stores that are bought from
+//	@Description	Those that product mappings name, at most 1000.
+//	@Tags			product mappings
+//	@ID				listSuppliers
+//	@Produce		json
+//	@Success		200		{object}	supplierList
+//	@Failure		401		{object}	problem
+//	@Failure		default	{object}	problem
+//	@Security		BearerAuth
+//	@Router			/suppliers [get]
+func (s *server) listSuppliers(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
+	if err := readQuery(r).done(); err != nil {
+		return err
+	}
+	list, err := s.Sync.SupplierStores(r.Context(), caller.MerchantID)
+	if err != nil {
+		return err
+	}
+	out := supplierList{Suppliers: make([]supplierStore, len(list))}
+	for i, v := range list {
+		out.Suppliers[i] = supplierStore(v)
+	}
+	return respond(w, http.StatusOK, out)
+}
+
 // createMapping maps a variant.
 //
 //	@Summary		Map a variant to its supplier

@@ -133,6 +133,8 @@ func (s *server) routes() chi.Router {
 		r.Post("/sync-jobs/{id}/cancel", s.authed(s.cancelSyncJob))
 
 		r.Get("/product-mappings", s.authed(s.listMappings))
+		r.Get("/product-mappings/wanted", s.authed(s.listWantedMappings))
+		r.Get("/suppliers", s.authed(s.listSuppliers))
 		r.Post("/product-mappings", s.authed(s.createMapping))
 		r.Get("/product-mappings/{id}", s.authed(s.getMapping))
 		r.Put("/product-mappings/{id}", s.authed(s.replaceMapping))
