@@ -134,6 +134,7 @@ func (s *server) routes() chi.Router {
 
 		r.Get("/product-mappings", s.authed(s.listMappings))
 		r.Get("/product-mappings/wanted", s.authed(s.listWantedMappings))
+		r.Get("/supplier-products/{product_id}", s.authed(s.getSupplierProduct))
 		r.Get("/suppliers", s.authed(s.listSuppliers))
 		r.Post("/product-mappings", s.authed(s.createMapping))
 		r.Get("/product-mappings/{id}", s.authed(s.getMapping))

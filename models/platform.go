@@ -165,6 +165,7 @@ type TrackedItem struct {
 type SupplierProduct struct {
 	ProductID string
 	Title     string
+	ImageURL  string // empty: none is known
 	OnSale    bool
 	StoreID   string
 	StoreName string

@@ -149,7 +149,7 @@ var readings = map[string]reading{
 	"tracking_legacy_trackinginfo.json": {do: readTracking, kind: models.Unavailable, code: "aliexpress_unreadable"},
 
 	"product_get_ok.json": {do: readProduct, want: models.SupplierProduct{
-		ProductID: product, Title: "Solar lamp", OnSale: true, StoreID: "1103800006", StoreName: "Kedi Bottles Store",
+		ProductID: product, Title: "Solar lamp", ImageURL: "https://ae04.alicdn.com/kf/a.jpg", OnSale: true, StoreID: "1103800006", StoreName: "Kedi Bottles Store",
 		SKUs: []models.SupplierSKU{{
 			ID: "12000037255569170", Attr: "200000795:193#no switch;249:200006305#4w(max100w)",
 			Name: "Switch: no switch, Power: 4w(max100w)", Price: usd(1250), Stock: 182,

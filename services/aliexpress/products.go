@@ -24,6 +24,9 @@ type wireProduct struct {
 		Title  text `json:"subject"`
 		Status text `json:"product_status_type"`
 	} `json:"ae_item_base_info_dto"`
+	Media struct {
+		Images text `json:"image_urls"` // parted by semicolons, the main one first
+	} `json:"ae_multimedia_info_dto"`
 	Store wireStore     `json:"ae_store_info"`
 	SKUs  list[wireSKU] `json:"ae_item_sku_info_dtos"`
 }
@@ -89,6 +92,7 @@ func (w wireProduct) translate(asked string) (models.SupplierProduct, error) {
 	product := models.SupplierProduct{
 		ProductID: cmp.Or(w.Base.ID.String(), asked),
 		Title:     w.Base.Title.String(),
+		ImageURL:  w.image(),
 		OnSale:    w.Base.Status.String() == "onSelling",
 		StoreID:   w.Store.ID.String(),
 		StoreName: w.Store.Name.String(),
@@ -103,6 +107,15 @@ func (w wireProduct) translate(asked string) (models.SupplierProduct, error) {
 		})
 	}
 	return product, nil
+}
+
+// image is the main picture, where it is one that a browser may load.
+func (w wireProduct) image() string {
+	first, _, _ := strings.Cut(w.Media.Images.String(), ";")
+	if !strings.HasPrefix(first, "https://") {
+		return ""
+	}
+	return first
 }
 
 // attr is the key that placing wants, verbatim; empty for a product of one SKU.

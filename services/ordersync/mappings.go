@@ -68,6 +68,22 @@ func (s *Service) Mappings(ctx context.Context, m models.MerchantID, storeID mod
 	return database.PageByID(q, "id", database.OldestFirst, cursor, limit, func(mp models.ProductMapping) models.ID { return mp.ID })
 }
 
+// SupplierProduct reads a product from AliExpress, for a person who maps it: what it costs the account named, or the only one, and how much of it
+// there is for a country. One that is not sold any more is Rejected, product_gone.
+func (s *Service) SupplierProduct(ctx context.Context, m models.MerchantID, accountID models.ID, productID, country string) (models.SupplierProduct, error) {
+	account, err := s.supplierAccount(ctx, m, accountID)
+	if err != nil {
+		return models.SupplierProduct{}, err
+	}
+	p, err := call(ctx, s, m, account.ID, models.PurposePerson, func(a models.Access) (models.SupplierProduct, error) {
+		return s.supplier.Product(ctx, a, productID, country)
+	})
+	if err == nil && !p.OnSale {
+		return p, models.Errorf(models.Rejected, "product_gone", "AliExpress no longer sells %q.", p.Title)
+	}
+	return p, err
+}
+
 // Unmap removes a product mapping. What has been bought with it stays.
 func (s *Service) Unmap(ctx context.Context, m models.MerchantID, id models.ID, actor models.Actor) error {
 	mp, err := s.Mapping(ctx, m, id)
