@@ -61,7 +61,7 @@ type flagPage struct {
 func (s *server) toFlagRow(f orders.FlagRow) flagRow {
 	return flagRow{
 		flag: toFlag(f.Flag), OrderID: f.OrderID, OrderNumber: f.OrderNumber, StoreID: f.StoreID, ConnectionID: f.ConnectionID,
-		SupplierOrderNumber: f.SupplierNumber, SupplierLink: s.Sync.OrderPage(f.SupplierNumber),
+		SupplierOrderNumber: f.SupplierNumber, SupplierLink: models.SupplierPage(f.SupplierNumber),
 	}
 }
 

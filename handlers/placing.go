@@ -653,7 +653,7 @@ func (s *server) listToPay(w http.ResponseWriter, r *http.Request, caller accoun
 	for i, it := range list.Items {
 		out.Items[i] = payItem{
 			SupplierOrderID: it.SupplierOrderID, OrderID: it.OrderID, OrderNumber: it.OrderNumber, StoreID: it.StoreID, AccountID: it.AccountID, Number: it.Number,
-			Status: it.Status, Amount: known(models.Money{Minor: it.AmountMinor, Currency: it.AmountCurrency}), PayBy: utc(it.PayBy), PayURL: s.Sync.OrderPage(it.Number),
+			Status: it.Status, Amount: known(models.Money{Minor: it.AmountMinor, Currency: it.AmountCurrency}), PayBy: utc(it.PayBy), PayURL: models.SupplierPage(it.Number),
 		}
 		if it.PayBy != nil {
 			left := max(0, int64(it.PayBy.Sub(list.Now).Seconds()))

@@ -17,7 +17,9 @@ type supplierOrder struct {
 	State     models.PlacementState `json:"state" validate:"required"`
 	Origin    models.Origin         `json:"origin" validate:"required"`
 	// AliExpress' number; absent until there is one.
-	Number            string              `json:"number,omitempty" example:"8198352049851315"`
+	Number string `json:"number,omitempty" example:"8198352049851315"`
+	// Its page on AliExpress, where a person pays or cancels it; absent without a number.
+	OrderURL          string              `json:"order_url,omitempty" example:"https://www.aliexpress.com/p/order/detail.html?orderId=8198352049851315"`
 	SupplierStoreName string              `json:"supplier_store_name,omitempty" example:"Kedi Bottles Store"`
 	Stage             models.Stage        `json:"stage,omitempty"`
 	Status            string              `json:"status,omitempty" example:"WAIT_SELLER_SEND_GOODS"`
@@ -67,7 +69,7 @@ type supplierOrderList struct {
 
 func toSupplierOrder(so models.SupplierOrder) supplierOrder {
 	out := supplierOrder{
-		ID: so.ID, AccountID: so.AccountID, State: so.State, Origin: so.Origin, Number: so.ExternalID, SupplierStoreName: so.SupplierStoreName,
+		ID: so.ID, AccountID: so.AccountID, State: so.State, Origin: so.Origin, Number: so.ExternalID, OrderURL: models.SupplierPage(so.ExternalID), SupplierStoreName: so.SupplierStoreName,
 		Stage: so.Stage, Status: so.Status, LogisticsStatus: so.LogisticsStatus, EndReason: so.EndReason, Lines: make([]supplierOrderLine, len(so.Lines)),
 		ErrorCode: so.ErrorCode, ErrorDetail: so.ErrorDetail, StrayNumbers: so.StrayNumbers, HoldUntil: utc(so.NotBefore), PlacedAt: utc(so.PlacedAt), PaidAt: utc(so.PaidAt), PayBy: utc(so.PayBy),
 		LastCheckedAt: utc(so.LastCheckedAt), NextCheckAt: utc(so.NextCheckAt),

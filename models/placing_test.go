@@ -173,3 +173,13 @@ func TestAVoidParcelIsHistory(t *testing.T) {
 		}
 	}
 }
+
+func TestTheSupplierPageOfANumber(t *testing.T) {
+	t.Parallel()
+	if got, want := models.SupplierPage("8198352049851315"), "https://www.aliexpress.com/p/order/detail.html?orderId=8198352049851315"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if got := models.SupplierPage(""); got != "" {
+		t.Errorf("without a number: %s", got)
+	}
+}

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"net/url"
 	"strings"
 	"time"
 )
@@ -360,4 +361,13 @@ func (s SupplierOrder) WhyEnded() string {
 		return EndCancelled
 	}
 	return EndUnshipped
+}
+
+// SupplierPage is the page on AliExpress where a person pays or cancels the order with this number: the platform has no call for either. It is
+// empty for one without a number.
+func SupplierPage(number string) string {
+	if number == "" {
+		return ""
+	}
+	return "https://www.aliexpress.com/p/order/detail.html?orderId=" + url.QueryEscape(number)
 }

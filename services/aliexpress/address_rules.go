@@ -209,8 +209,6 @@ func (c *Client) CheckNote(note string) error {
 	return nil
 }
 
-// OrderPage is where a person pays or cancels an order: see DeepLink.
-func (c *Client) OrderPage(number string) string { return DeepLink(number) }
 
 // fieldOf finds the part of the address that AliExpress' own words complain about; none where they do not say.
 func fieldOf(words string) []models.FieldError {

@@ -334,10 +334,3 @@ func TestConsentURL(t *testing.T) {
 		t.Errorf("%s, want %s (%v)", got, want, err)
 	}
 }
-
-func TestDeepLink(t *testing.T) {
-	t.Parallel()
-	if got, want := aliexpress.DeepLink(order), "https://www.aliexpress.com/p/order/detail.html?orderId=8198352049851315"; got != want {
-		t.Errorf("%s, want %s", got, want)
-	}
-}

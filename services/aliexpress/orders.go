@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"net/url"
 	"slices"
 	"time"
 
@@ -17,11 +16,6 @@ const (
 
 	noTrackingYet = "1001"
 )
-
-// DeepLink is the page on which a person pays or cancels an order: the platform has no call for either.
-func DeepLink(number string) string {
-	return "https://www.aliexpress.com/p/order/detail.html?orderId=" + url.QueryEscape(number)
-}
 
 type wireOrder struct {
 	Status    text                `json:"order_status"`

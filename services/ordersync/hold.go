@@ -29,14 +29,6 @@ func (s *Service) supplierOrder(ctx context.Context, m models.MerchantID, orderI
 	return so, d.WaitOf(so), nil
 }
 
-// OrderPage is where a person pays or cancels a supplier order; empty for one without a number.
-func (s *Service) OrderPage(number string) string {
-	if number == "" {
-		return ""
-	}
-	return s.supplier.OrderPage(number)
-}
-
 // PlaceNow ends the hold of a placement. It answers Conflict once it is being sent, as do the two that follow.
 func (s *Service) PlaceNow(ctx context.Context, m models.MerchantID, id models.ID, by orders.By) (models.SupplierOrder, models.Wait, error) {
 	return s.decide(ctx, m, id, by, orders.PlacementHurried{SupplierOrderID: id})

@@ -41,8 +41,6 @@ type Supplier interface {
 	CheckAddress(a models.Address) []models.FieldError
 	// CheckNote says why a note to the seller cannot be sent; nil when it can.
 	CheckNote(note string) error
-	// OrderPage is where a person pays or cancels an order.
-	OrderPage(number string) string
 	Place(ctx context.Context, a models.Access, req models.PurchaseRequest, beforeSend func() bool) models.PlaceResult
 	ParsePush(app models.App, authorization string, body []byte) (models.SupplierEvent, error)
 	PushAccount(body []byte) string
