@@ -25,6 +25,13 @@ type chip struct {
 
 // orderSummary is an order as lists show it.
 type orderSummary struct {
+	orderBase
+	// How many lines it has.
+	Lines int `json:"lines" validate:"required" example:"2"`
+} //	@name	OrderSummary
+
+// orderBase is what a list and the page of one order have in common.
+type orderBase struct {
 	ID         models.ID `json:"id" validate:"required" example:"0198a7f2-7c1e-7b5e-9d53-0b8f0f3c2f11"`
 	StoreID    models.ID `json:"store_id" validate:"required" example:"0198a7f2-7c1e-7b5e-9d53-0b8f0f3c2f12"`
 	Number     string    `json:"number" validate:"required" example:"10002"`
@@ -50,7 +57,40 @@ type orderSummary struct {
 	LastCheckedSource string     `json:"last_checked_source,omitempty" example:"webhook"`
 	NextCheckAt       *time.Time `json:"next_check_at,omitempty" example:"2026-03-14T09:35:00Z"`
 	Version           int64      `json:"version" validate:"required" example:"4"`
-} //	@name	OrderSummary
+	// What it is about: the name and the picture of its first line.
+	Title    string `json:"title" validate:"required" example:"Wireless Earbuds"`
+	ImageURL string `json:"image_url,omitempty"`
+	// How many units are owed to the buyer; of all lines when none is owed.
+	Items int `json:"items" validate:"required" example:"3"`
+	// How many units are owed, and how many of them are shipped: 2 of 3 shipped.
+	ToShip  int `json:"to_ship" validate:"required" example:"3"`
+	Shipped int `json:"shipped" validate:"required" example:"2"`
+	// The AliExpress numbers of its supplier orders that have not ended, and the AliExpress stores where they are bought.
+	SupplierNumbers []string          `json:"supplier_numbers" validate:"required" example:"8198352049851315"`
+	Suppliers       []summarySupplier `json:"suppliers" validate:"required"`
+	// What those supplier orders cost; absent while it is not known, and when it is in several currencies.
+	Cost *money `json:"cost,omitempty"`
+	// The parcels that count and have a number.
+	Tracking []summaryParcel `json:"tracking" validate:"required"`
+	// When AliExpress closes the first of what is not paid.
+	PayBy *time.Time `json:"pay_by,omitempty" example:"2026-03-15T09:25:00Z"`
+	// The soonest of pay_by and the deadlines of its open flags that were not put off.
+	Deadline *time.Time `json:"deadline,omitempty" example:"2026-03-15T09:25:00Z"`
+	// How far the store has been told of its parcels: the worst of them; empty when there are none.
+	PushState models.PushState `json:"push_state" validate:"required"`
+}
+
+type summarySupplier struct {
+	StoreID string `json:"store_id" validate:"required" example:"1103800006"`
+	Name    string `json:"name" validate:"required" example:"Kedi Bottles Store"`
+} //	@name	OrderSupplier
+
+type summaryParcel struct {
+	Number  string `json:"number" validate:"required" example:"LP00612345678901"`
+	Carrier string `json:"carrier" validate:"required" example:"AliExpress standard shipping"`
+	// Where a person follows it.
+	Link string `json:"link,omitempty" example:"https://global.cainiao.com/detail.htm?mailNoList=LP00612345678901"`
+} //	@name	OrderTracking
 
 type orderPage struct {
 	Orders []orderSummary `json:"orders" validate:"required"`
@@ -59,7 +99,15 @@ type orderPage struct {
 } //	@name	OrderPage
 
 func toSummary(o models.Order) orderSummary {
-	s := orderSummary{
+	s := orderSummary{orderBase: toBase(o)}
+	if o.Digest != nil {
+		s.Lines = o.Digest.Lines
+	}
+	return s
+}
+
+func toBase(o models.Order) orderBase {
+	s := orderBase{
 		ID: o.ID, StoreID: o.StoreID, Number: o.Number, ExternalID: o.ExternalID, PlacedAt: o.PlacedAt.UTC(), Tab: o.Tab, Why: o.Why,
 		ClosedReason: o.ClosedReason, Chips: make([]chip, len(o.Chips)), StoreStatus: o.StoreStatus, PaymentStatus: o.PaymentStatus,
 		FulfillmentStatus: o.FulfillmentStatus, Total: money{o.TotalMinor, o.Currency}, BuyerName: o.BuyerName, Country: o.Country, OpenFlags: o.OpenFlags,
@@ -68,7 +116,28 @@ func toSummary(o models.Order) orderSummary {
 	for i, c := range o.Chips {
 		s.Chips[i] = chip{c.Code, c.Text}
 	}
+	s.digested(o)
 	return s
+}
+
+// digested adds what is computed with the tab. An order of which it was never computed has none of it yet.
+func (s *orderBase) digested(o models.Order) {
+	var d models.Digest
+	if o.Digest != nil {
+		d = *o.Digest
+	}
+	s.Title, s.ImageURL, s.Items, s.ToShip, s.Shipped = d.Title, d.ImageURL, d.Items, d.ToShip, d.Shipped
+	s.PayBy, s.Deadline, s.PushState = utc(d.PayBy), utc(o.DeadlineAt), d.PushState
+	s.SupplierNumbers, s.Suppliers, s.Tracking = append([]string{}, d.SupplierNumbers...), make([]summarySupplier, len(d.Suppliers)), make([]summaryParcel, len(d.Tracking))
+	for i, supplier := range d.Suppliers {
+		s.Suppliers[i] = summarySupplier(supplier)
+	}
+	for i, p := range d.Tracking {
+		s.Tracking[i] = summaryParcel(p)
+	}
+	if d.Cost != nil {
+		s.Cost = &money{d.Cost.Minor, d.Cost.Currency}
+	}
 }
 
 func utc(t *time.Time) *time.Time {
@@ -273,7 +342,7 @@ type push struct {
 
 // orderDetail is one order with everything that hangs on it.
 type orderDetail struct {
-	orderSummary
+	orderBase
 	// What the store has captured so far.
 	Paid       money   `json:"paid" validate:"required"`
 	BuyerEmail string  `json:"buyer_email" validate:"required" example:"janedoe@example.com"`
@@ -337,7 +406,7 @@ func (out *orderDetail) decided(d orders.Detail) {
 
 func toDetail(d orders.Detail) orderDetail {
 	out := orderDetail{
-		orderSummary: toSummary(d.Order), Paid: money{d.Order.PaidMinor, d.Order.Currency}, BuyerEmail: d.Order.BuyerEmail, BuyerNote: d.Order.BuyerNote, Recipient: address(d.Recipient),
+		orderBase: toBase(d.Order), Paid: money{d.Order.PaidMinor, d.Order.Currency}, BuyerEmail: d.Order.BuyerEmail, BuyerNote: d.Order.BuyerNote, Recipient: address(d.Recipient),
 		Lines: make([]orderLine, len(d.Lines)), SupplierOrders: make([]supplierOrder, len(d.SupplierOrders)), Parcels: make([]parcel, len(d.Parcels)),
 		Pushes: make([]push, len(d.Pushes)), Flags: []flag{}, Staff: d.Order.Staff,
 	}

@@ -128,6 +128,13 @@ func (s *shelf) truth(t failer, id models.ID) orders.Detail {
 	if diff := gocmp.Diff(want, open); diff != "" || d.Order.OpenFlags != counted {
 		t.Errorf("%d flags are counted: %s", d.Order.OpenFlags, diff)
 	}
+	digest, deadline := models.DigestOf(d.Facts)
+	if diff := gocmp.Diff(&digest, d.Order.Digest); diff != "" {
+		t.Errorf("digest: %s", diff)
+	}
+	if diff := gocmp.Diff(deadline, d.Order.DeadlineAt); diff != "" {
+		t.Errorf("deadline: %s", diff)
+	}
 	if (d.Order.NextCheckAt == nil) != d.Order.Final {
 		t.Errorf("next check %v, final %t", d.Order.NextCheckAt, d.Order.Final)
 	}
