@@ -300,6 +300,14 @@ func (q *query) oneOf(name string, words ...string) string {
 	return ""
 }
 
+func (q *query) country(name string) string {
+	v := q.text(name, 10)
+	if v != "" && (len(v) != 2 || strings.Trim(v, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "") {
+		q.bad(name, "must be a country code such as US (ISO 3166-1 alpha-2)")
+	}
+	return v
+}
+
 func (q *query) time(name string) *time.Time {
 	v := q.text(name, 40)
 	if v == "" {

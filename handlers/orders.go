@@ -76,8 +76,8 @@ type orderBase struct {
 	PayBy *time.Time `json:"pay_by,omitempty" example:"2026-03-15T09:25:00Z"`
 	// The soonest of pay_by and the deadlines of its open flags that were not put off.
 	Deadline *time.Time `json:"deadline,omitempty" example:"2026-03-15T09:25:00Z"`
-	// How far the store has been told of its parcels: the worst of them; empty when there are none.
-	PushState models.PushState `json:"push_state" validate:"required"`
+	// How far the store has been told of its parcels: the worst of them; absent when there are none.
+	PushState models.PushState `json:"push_state,omitempty"`
 }
 
 type summarySupplier struct {
@@ -148,10 +148,10 @@ func utc(t *time.Time) *time.Time {
 	return &u
 }
 
-// listOrders gives one page of orders, newest first.
+// listOrders gives one page of orders.
 //
 //	@Summary		List orders
-//	@Description	One page of orders, newest first. Filters narrow together. The text q matches an order number, an AliExpress number, a tracking number or an e-mail exactly, and names and e-mails by how they begin.
+//	@Description	One page of orders. Filters narrow together. The text q matches an order number, an AliExpress number, a tracking number or an e-mail exactly, and names and e-mails by how they begin. An order is of a supplier when one of its supplier orders that have not ended is bought in that store of AliExpress; what is only mapped to it is not.
 //	@Tags			orders
 //	@ID				listOrders
 //	@Produce		json
@@ -159,10 +159,13 @@ func utc(t *time.Time) *time.Time {
 //	@Param			view		query		string	false	"Only orders that need attention"	Enums(attention)
 //	@Param			store_id	query		string	false	"Only this store"
 //	@Param			flag		query		string	false	"Only orders with an open flag of this code"
+//	@Param			country		query		string	false	"Only orders to this country (ISO 3166-1 alpha-2)"
+//	@Param			supplier	query		string	false	"Only orders of which something is bought in this AliExpress store (its id)"
 //	@Param			q			query		string	false	"A number, an e-mail, or how a name begins"
 //	@Param			placed_from	query		string	false	"Placed at or after this time (RFC 3339)"
 //	@Param			placed_to	query		string	false	"Placed before this time (RFC 3339)"
-//	@Param			cursor		query		string	false	"next_cursor of the page before"
+//	@Param			sort		query		string	false	"Newest first, oldest first, or soonest deadline first with those without one last"	Enums(newest, oldest, deadline)	default(newest)
+//	@Param			cursor		query		string	false	"next_cursor of the page before, with the same filters and sort"
 //	@Param			limit		query		int		false	"Orders on a page"	minimum(1)	maximum(200)	default(50)
 //	@Success		200			{object}	orderPage
 //	@Failure		401			{object}	problem
@@ -172,17 +175,8 @@ func utc(t *time.Time) *time.Time {
 //	@Router			/orders [get]
 func (s *server) listOrders(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
 	q := readQuery(r)
-	f := orders.Filter{
-		Tab:        models.Tab(q.oneOf("tab", tabWords()...)),
-		Attention:  q.oneOf("view", "attention") != "",
-		StoreID:    q.id("store_id"),
-		Flag:       models.FlagCode(q.text("flag", 60)),
-		Query:      q.text("q", 200),
-		PlacedFrom: q.time("placed_from"),
-		PlacedTo:   q.time("placed_to"),
-		Cursor:     q.text("cursor", 500),
-		Limit:      q.limit(),
-	}
+	f := listFilter(q)
+	f.Cursor, f.Limit = q.text("cursor", 500), q.limit()
 	if err := q.done(); err != nil {
 		return err
 	}
@@ -195,6 +189,22 @@ func (s *server) listOrders(w http.ResponseWriter, r *http.Request, caller accou
 		out.Orders[i] = toSummary(o)
 	}
 	return respond(w, http.StatusOK, out)
+}
+
+// listFilter reads what narrows and sorts a list of orders.
+func listFilter(q *query) orders.Filter {
+	f := narrowing(q)
+	f.Tab, f.Attention = models.Tab(q.oneOf("tab", tabWords()...)), q.oneOf("view", "attention") != ""
+	f.Sort = orders.Sort(q.oneOf("sort", string(orders.Newest), string(orders.Oldest), string(orders.Deadline)))
+	return f
+}
+
+// narrowing reads the filters that say nothing of tabs.
+func narrowing(q *query) orders.Filter {
+	return orders.Filter{
+		StoreID: q.id("store_id"), Flag: models.FlagCode(q.text("flag", 60)), Country: q.country("country"), Supplier: q.text("supplier", 40),
+		Query: q.text("q", 200), PlacedFrom: q.time("placed_from"), PlacedTo: q.time("placed_to"),
+	}
 }
 
 func tabWords() []string {

@@ -125,6 +125,6 @@ func (s *Service) CountBeyond(ctx context.Context, m models.MerchantID, f Filter
 	if err != nil {
 		return 0, err
 	}
-	err = s.db.Read(ctx).Raw("SELECT count(*) FROM (?) beyond", q.Model(&models.Order{}).Select("1").Order("orders.placed_at DESC, orders.id DESC").Limit(countUpTo)).Row().Scan(&n)
+	err = s.db.Read(ctx).Raw("SELECT count(*) FROM (?) beyond", q.Model(&models.Order{}).Select("1").Order(sorts[f.sort()].order).Limit(countUpTo)).Row().Scan(&n)
 	return n, database.Err(err)
 }
