@@ -226,31 +226,43 @@ type orderCounts struct {
 	Closed           int64 `json:"closed" validate:"required" example:"17"`
 	// Orders with any open flag, whatever their tab.
 	Attention int64 `json:"attention" validate:"required" example:"2"`
+	// More orders match than were counted: 10,000 of them are.
+	Capped bool `json:"capped" validate:"required"`
 } //	@name	OrderCounts
 
-// countOrders reads the kept counts.
+// countOrders says how many orders each tab holds.
 //
-//	@Summary	Count orders by tab
-//	@Tags		orders
-//	@ID			countOrders
-//	@Produce	json
-//	@Param		store_id	query		string	false	"Only this store"
-//	@Success	200			{object}	orderCounts
-//	@Failure	401			{object}	problem
-//	@Failure	default		{object}	problem
-//	@Security	BearerAuth
-//	@Router		/orders/counts [get]
+//	@Summary		Count orders by tab
+//	@Description	Takes the filters of the list, and counts what matches in every tab. Without any, or with a store alone, the counts are exact; with others they end at 10,000 orders, and capped says so.
+//	@Tags			orders
+//	@ID				countOrders
+//	@Produce		json
+//	@Param			store_id	query		string	false	"Only this store"
+//	@Param			flag		query		string	false	"Only orders with an open flag of this code"
+//	@Param			country		query		string	false	"Only orders to this country (ISO 3166-1 alpha-2)"
+//	@Param			supplier	query		string	false	"Only orders of which something is bought in this AliExpress store (its id)"
+//	@Param			q			query		string	false	"A number, an e-mail, or how a name begins"
+//	@Param			placed_from	query		string	false	"Placed at or after this time (RFC 3339)"
+//	@Param			placed_to	query		string	false	"Placed before this time (RFC 3339)"
+//	@Success		200			{object}	orderCounts
+//	@Failure		401			{object}	problem
+//	@Failure		422			{object}	problem
+//	@Failure		default		{object}	problem
+//	@Security		BearerAuth
+//	@Router			/orders/counts [get]
 func (s *server) countOrders(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
 	q := readQuery(r)
-	store := q.id("store_id")
+	f := narrowing(q)
 	if err := q.done(); err != nil {
 		return err
 	}
-	c, err := s.Orders.Counts(r.Context(), caller.MerchantID, store)
+	c, capped, err := s.Orders.CountMatches(r.Context(), caller.MerchantID, f)
 	if err != nil {
 		return err
 	}
-	return respond(w, http.StatusOK, toCounts(c))
+	out := toCounts(c)
+	out.Capped = capped
+	return respond(w, http.StatusOK, out)
 }
 
 func toCounts(c orders.Counts) orderCounts {

@@ -733,6 +733,56 @@ func TestEveryListIsReadAlongAnIndex(t *testing.T) {
 		}
 		s.cheap(t, name, asked[0], 600)
 	}
+	s.countsAreBounded(t)
+}
+
+// countsAreBounded looks at 20,000 orders, of which one in fifty has a flag.
+func (s *shelf) countsAreBounded(t *testing.T) {
+	t.Helper()
+	var mu sync.Mutex
+	var asked []string
+	if err := s.db.Read(t.Context()).Callback().Row().After("gorm:row").Register("spy counts", func(q *gorm.DB) {
+		mu.Lock()
+		defer mu.Unlock()
+		asked = append(asked, q.Explain(q.Statement.SQL.String(), q.Statement.Vars...))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	long, soon := time.Now().Add(-1e6*time.Hour), time.Now().Add(-12*time.Hour)
+	for name, c := range map[string]struct {
+		f      orders.Filter
+		most   int // rows read; 0: as many as are counted, read from wherever that is cheapest
+		total  int64
+		capped bool
+	}{
+		"placed within":   {orders.Filter{PlacedFrom: &soon}, 800, 719, false},
+		"everything":      {orders.Filter{PlacedFrom: &long}, 0, 10_000, true},
+		"a country":       {orders.Filter{Country: "IS"}, 300, 199, false},
+		"a rare supplier": {orders.Filter{Supplier: "rare"}, 100, 20, false},
+		"flag":            {orders.Filter{Flag: models.FlagNoSupplier}, 500, 400, false},
+		"name begins":     {orders.Filter{Query: "buyer 7777"}, 20, 1, false},
+	} {
+		mu.Lock()
+		asked = nil
+		mu.Unlock()
+		c.f.Tab, c.f.Attention = models.TabFulfilled, true // makes no difference
+		counts, capped, err := s.CountMatches(t.Context(), s.m, c.f)
+		if err != nil || len(asked) != 1 {
+			t.Fatalf("%s: %d queries, %v", name, len(asked), err)
+		}
+		var total int64
+		for view, n := range counts {
+			if view != "attention" {
+				total += n
+			}
+		}
+		if total != c.total || capped != c.capped || len(counts) != 7 {
+			t.Errorf("%s: %v, capped %t", name, counts, capped)
+		}
+		if c.most > 0 {
+			s.cheap(t, "counts of "+name, asked[0], c.most)
+		}
+	}
 }
 
 // Every order of a list is paged through without a gap, and a cursor is good for its own order only.

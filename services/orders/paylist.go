@@ -116,7 +116,7 @@ func decodePayCursor(s string) (c payCursor, err error) {
 	return c, nil
 }
 
-// countUpTo is how far CountBeyond counts.
+// countUpTo is how far CountBeyond and CountMatches count.
 const countUpTo = 10_000
 
 // CountBeyond counts the orders of a list that follow its cursor, along the list's own index, up to ten thousand.

@@ -214,6 +214,37 @@ func (s *Service) Counts(ctx context.Context, m models.MerchantID, storeID model
 	return counts, nil
 }
 
+// CountMatches counts the orders of a filter by view, whatever its tab, up to ten thousand of them; capped says that there are
+// more. Where nothing but a store is asked for it reads the kept counts, which know no bound.
+func (s *Service) CountMatches(ctx context.Context, m models.MerchantID, f Filter) (counts Counts, capped bool, err error) {
+	if f.Query = searched(f.Query); f == (Filter{StoreID: f.StoreID}) {
+		counts, err = s.Counts(ctx, m, f.StoreID)
+		return counts, false, err
+	}
+	f.Tab, f.Attention = "", false
+	counts = Counts{viewAttention: 0}
+	for _, t := range models.Tabs() {
+		counts[string(t)] = 0
+	}
+	var rows []struct {
+		Tab          string
+		N, Attention int64
+		Capped       bool
+	}
+	matches := Narrow(s.db.Read(ctx).Table("orders").Select("orders.tab, orders.open_flags"), m, f).Limit(countUpTo + 1)
+	err = s.db.Read(ctx).Raw(`SELECT tab, count(*) FILTER (WHERE nth <= @most) AS n, count(*) FILTER (WHERE nth <= @most AND open_flags > 0) AS attention, bool_or(nth > @most) AS capped
+		FROM (SELECT *, row_number() OVER () AS nth FROM (@matches) AS found) AS counted GROUP BY tab`, map[string]any{"most": countUpTo, "matches": matches}).Scan(&rows).Error
+	if err != nil {
+		return nil, false, fmt.Errorf("count orders: %w", database.Err(err))
+	}
+	for _, r := range rows {
+		counts[r.Tab] = r.N
+		counts[viewAttention] += r.Attention
+		capped = capped || r.Capped
+	}
+	return counts, capped, nil
+}
+
 // Detail is everything about one order.
 type Detail struct {
 	models.Facts
