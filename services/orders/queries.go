@@ -165,14 +165,14 @@ func Narrow(q *gorm.DB, m models.MerchantID, f Filter) *gorm.DB {
 	if f.PlacedTo != nil {
 		q = q.Where("orders.placed_at < ?", *f.PlacedTo)
 	}
-	if text := searched(f.Query); text != "" {
+	if text := Searched(f.Query); text != "" {
 		q = search(q, m, text)
 	}
 	return q
 }
 
-// searched is the text that is looked for: people write #10002 as well as 10002.
-func searched(text string) string { return strings.TrimPrefix(strings.TrimSpace(text), "#") }
+// Searched is the text that a filter looks for: people write #10002 as well as 10002.
+func Searched(text string) string { return strings.TrimPrefix(strings.TrimSpace(text), "#") }
 
 // search narrows to the orders that a text names: exactly by any number or e-mail, else by how a name or e-mail begins.
 // Each branch reads its own index.
@@ -217,7 +217,7 @@ func (s *Service) Counts(ctx context.Context, m models.MerchantID, storeID model
 // CountMatches counts the orders of a filter by view, whatever its tab, up to ten thousand of them; capped says that there are
 // more. Where nothing but a store is asked for it reads the kept counts, which know no bound.
 func (s *Service) CountMatches(ctx context.Context, m models.MerchantID, f Filter) (counts Counts, capped bool, err error) {
-	if f.Query = searched(f.Query); f == (Filter{StoreID: f.StoreID}) {
+	if f.Query = Searched(f.Query); f == (Filter{StoreID: f.StoreID}) {
 		counts, err = s.Counts(ctx, m, f.StoreID)
 		return counts, false, err
 	}
