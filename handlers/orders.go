@@ -25,13 +25,6 @@ type chip struct {
 
 // orderSummary is an order as lists show it.
 type orderSummary struct {
-	orderBase
-	// How many lines it has.
-	Lines int `json:"lines" validate:"required" example:"2"`
-} //	@name	OrderSummary
-
-// orderBase is what a list and the page of one order have in common.
-type orderBase struct {
 	ID         models.ID `json:"id" validate:"required" example:"0198a7f2-7c1e-7b5e-9d53-0b8f0f3c2f11"`
 	StoreID    models.ID `json:"store_id" validate:"required" example:"0198a7f2-7c1e-7b5e-9d53-0b8f0f3c2f12"`
 	Number     string    `json:"number" validate:"required" example:"10002"`
@@ -57,9 +50,10 @@ type orderBase struct {
 	LastCheckedSource string     `json:"last_checked_source,omitempty" example:"webhook"`
 	NextCheckAt       *time.Time `json:"next_check_at,omitempty" example:"2026-03-14T09:35:00Z"`
 	Version           int64      `json:"version" validate:"required" example:"4"`
-	// What it is about: the name and the picture of its first line.
-	Title    string `json:"title" validate:"required" example:"Wireless Earbuds"`
-	ImageURL string `json:"image_url,omitempty"`
+	// What it is about: the name and the picture of its first line, and how many lines it has.
+	Title     string `json:"title" validate:"required" example:"Wireless Earbuds"`
+	ImageURL  string `json:"image_url,omitempty"`
+	LineCount int    `json:"line_count" validate:"required" example:"2"`
 	// How many units are owed to the buyer; of all lines when none is owed.
 	Items int `json:"items" validate:"required" example:"3"`
 	// How many units are owed, and how many of them are shipped: 2 of 3 shipped.
@@ -78,7 +72,7 @@ type orderBase struct {
 	Deadline *time.Time `json:"deadline,omitempty" example:"2026-03-15T09:25:00Z"`
 	// How far the store has been told of its parcels: the worst of them; absent when there are none.
 	PushState models.PushState `json:"push_state,omitempty"`
-}
+} //	@name	OrderSummary
 
 type summarySupplier struct {
 	StoreID string `json:"store_id" validate:"required" example:"1103800006"`
@@ -99,15 +93,7 @@ type orderPage struct {
 } //	@name	OrderPage
 
 func toSummary(o models.Order) orderSummary {
-	s := orderSummary{orderBase: toBase(o)}
-	if o.Digest != nil {
-		s.Lines = o.Digest.Lines
-	}
-	return s
-}
-
-func toBase(o models.Order) orderBase {
-	s := orderBase{
+	s := orderSummary{
 		ID: o.ID, StoreID: o.StoreID, Number: o.Number, ExternalID: o.ExternalID, PlacedAt: o.PlacedAt.UTC(), Tab: o.Tab, Why: o.Why,
 		ClosedReason: o.ClosedReason, Chips: make([]chip, len(o.Chips)), StoreStatus: o.StoreStatus, PaymentStatus: o.PaymentStatus,
 		FulfillmentStatus: o.FulfillmentStatus, Total: money{o.TotalMinor, o.Currency}, BuyerName: o.BuyerName, Country: o.Country, OpenFlags: o.OpenFlags,
@@ -121,12 +107,12 @@ func toBase(o models.Order) orderBase {
 }
 
 // digested adds what is computed with the tab. An order of which it was never computed has none of it yet.
-func (s *orderBase) digested(o models.Order) {
+func (s *orderSummary) digested(o models.Order) {
 	var d models.Digest
 	if o.Digest != nil {
 		d = *o.Digest
 	}
-	s.Title, s.ImageURL, s.Items, s.ToShip, s.Shipped = d.Title, d.ImageURL, d.Items, d.ToShip, d.Shipped
+	s.Title, s.ImageURL, s.LineCount, s.Items, s.ToShip, s.Shipped = d.Title, d.ImageURL, d.Lines, d.Items, d.ToShip, d.Shipped
 	s.PayBy, s.Deadline, s.PushState = utc(d.PayBy), utc(o.DeadlineAt), d.PushState
 	s.SupplierNumbers, s.Suppliers, s.Tracking = append([]string{}, d.SupplierNumbers...), make([]summarySupplier, len(d.Suppliers)), make([]summaryParcel, len(d.Tracking))
 	for i, supplier := range d.Suppliers {
@@ -364,7 +350,7 @@ type push struct {
 
 // orderDetail is one order with everything that hangs on it.
 type orderDetail struct {
-	orderBase
+	orderSummary
 	// What the store has captured so far.
 	Paid       money   `json:"paid" validate:"required"`
 	BuyerEmail string  `json:"buyer_email" validate:"required" example:"janedoe@example.com"`
@@ -428,7 +414,7 @@ func (out *orderDetail) decided(d orders.Detail) {
 
 func toDetail(d orders.Detail) orderDetail {
 	out := orderDetail{
-		orderBase: toBase(d.Order), Paid: money{d.Order.PaidMinor, d.Order.Currency}, BuyerEmail: d.Order.BuyerEmail, BuyerNote: d.Order.BuyerNote, Recipient: address(d.Recipient),
+		orderSummary: toSummary(d.Order), Paid: money{d.Order.PaidMinor, d.Order.Currency}, BuyerEmail: d.Order.BuyerEmail, BuyerNote: d.Order.BuyerNote, Recipient: address(d.Recipient),
 		Lines: make([]orderLine, len(d.Lines)), SupplierOrders: make([]supplierOrder, len(d.SupplierOrders)), Parcels: make([]parcel, len(d.Parcels)),
 		Pushes: make([]push, len(d.Pushes)), Flags: []flag{}, Staff: d.Order.Staff,
 	}
