@@ -301,9 +301,9 @@ func (q *query) oneOf(name string, words ...string) string {
 }
 
 func (q *query) country(name string) string {
-	v := q.text(name, 100)
-	if len(v) != 0 && (len(v) != 2 || strings.Trim(v, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "") {
-		q.bad(name, "must be a country code (ISO 3166-1 alpha-2)")
+	v := q.text(name, 10)
+	if v != "" && (len(v) != 2 || strings.Trim(v, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "") {
+		q.bad(name, "must be a country code such as US (ISO 3166-1 alpha-2)")
 	}
 	return v
 }

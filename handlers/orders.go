@@ -50,7 +50,41 @@ type orderSummary struct {
 	LastCheckedSource string     `json:"last_checked_source,omitempty" example:"webhook"`
 	NextCheckAt       *time.Time `json:"next_check_at,omitempty" example:"2026-03-14T09:35:00Z"`
 	Version           int64      `json:"version" validate:"required" example:"4"`
+	// What it is about: the name and the picture of its first line, and how many lines it has.
+	Title     string `json:"title" validate:"required" example:"Wireless Earbuds"`
+	ImageURL  string `json:"image_url,omitempty"`
+	LineCount int    `json:"line_count" validate:"required" example:"2"`
+	// How many units are owed to the buyer; of all lines when none is owed.
+	Items int `json:"items" validate:"required" example:"3"`
+	// How many units are owed, and how many of them are shipped: 2 of 3 shipped.
+	ToShip  int `json:"to_ship" validate:"required" example:"3"`
+	Shipped int `json:"shipped" validate:"required" example:"2"`
+	// The AliExpress numbers of its supplier orders that have not ended, and the AliExpress stores where they are bought.
+	SupplierNumbers []string          `json:"supplier_numbers" validate:"required" example:"8198352049851315"`
+	Suppliers       []summarySupplier `json:"suppliers" validate:"required"`
+	// What those supplier orders cost; absent while it is not known, and when it is in several currencies.
+	Cost *money `json:"cost,omitempty"`
+	// The parcels that count and have a number.
+	Tracking []summaryParcel `json:"tracking" validate:"required"`
+	// When AliExpress closes the first of what is not paid.
+	PayBy *time.Time `json:"pay_by,omitempty" example:"2026-03-15T09:25:00Z"`
+	// The soonest of pay_by and the deadlines of its open flags that were not put off.
+	Deadline *time.Time `json:"deadline,omitempty" example:"2026-03-15T09:25:00Z"`
+	// How far the store has been told of its parcels: the worst of them; absent when there are none.
+	PushState models.PushState `json:"push_state,omitempty"`
 } //	@name	OrderSummary
+
+type summarySupplier struct {
+	StoreID string `json:"store_id" validate:"required" example:"1103800006"`
+	Name    string `json:"name" validate:"required" example:"Kedi Bottles Store"`
+} //	@name	OrderSupplier
+
+type summaryParcel struct {
+	Number  string `json:"number" validate:"required" example:"LP00612345678901"`
+	Carrier string `json:"carrier" validate:"required" example:"AliExpress standard shipping"`
+	// Where a person follows it.
+	Link string `json:"link,omitempty" example:"https://global.cainiao.com/detail.htm?mailNoList=LP00612345678901"`
+} //	@name	OrderTracking
 
 type orderPage struct {
 	Orders []orderSummary `json:"orders" validate:"required"`
@@ -68,7 +102,28 @@ func toSummary(o models.Order) orderSummary {
 	for i, c := range o.Chips {
 		s.Chips[i] = chip{c.Code, c.Text}
 	}
+	s.digested(o)
 	return s
+}
+
+// digested adds what is computed with the tab. An order of which it was never computed has none of it yet.
+func (s *orderSummary) digested(o models.Order) {
+	var d models.Digest
+	if o.Digest != nil {
+		d = *o.Digest
+	}
+	s.Title, s.ImageURL, s.LineCount, s.Items, s.ToShip, s.Shipped = d.Title, d.ImageURL, d.Lines, d.Items, d.ToShip, d.Shipped
+	s.PayBy, s.Deadline, s.PushState = utc(d.PayBy), utc(o.DeadlineAt), d.PushState
+	s.SupplierNumbers, s.Suppliers, s.Tracking = append([]string{}, d.SupplierNumbers...), make([]summarySupplier, len(d.Suppliers)), make([]summaryParcel, len(d.Tracking))
+	for i, supplier := range d.Suppliers {
+		s.Suppliers[i] = summarySupplier(supplier)
+	}
+	for i, p := range d.Tracking {
+		s.Tracking[i] = summaryParcel(p)
+	}
+	if d.Cost != nil {
+		s.Cost = &money{d.Cost.Minor, d.Cost.Currency}
+	}
 }
 
 func utc(t *time.Time) *time.Time {
@@ -79,10 +134,10 @@ func utc(t *time.Time) *time.Time {
 	return &u
 }
 
-// listOrders gives one page of orders, newest first.
+// listOrders gives one page of orders.
 //
 //	@Summary		List orders
-//	@Description	One page of orders, newest first. Filters narrow together. The text q matches an order number, an AliExpress number, a tracking number or an e-mail exactly, and names and e-mails by how they begin.
+//	@Description	One page of orders. Filters narrow together. The text q matches an order number, an AliExpress number, a tracking number or an e-mail exactly, and names and e-mails by how they begin. An order is of a supplier when one of its supplier orders that have not ended is bought in that store of AliExpress; what is only mapped to it is not.
 //	@Tags			orders
 //	@ID				listOrders
 //	@Produce		json
@@ -90,10 +145,13 @@ func utc(t *time.Time) *time.Time {
 //	@Param			view		query		string	false	"Only orders that need attention"	Enums(attention)
 //	@Param			store_id	query		string	false	"Only this store"
 //	@Param			flag		query		string	false	"Only orders with an open flag of this code"
+//	@Param			country		query		string	false	"Only orders to this country (ISO 3166-1 alpha-2)"
+//	@Param			supplier	query		string	false	"Only orders of which something is bought in this AliExpress store (its id)"
 //	@Param			q			query		string	false	"A number, an e-mail, or how a name begins"
 //	@Param			placed_from	query		string	false	"Placed at or after this time (RFC 3339)"
 //	@Param			placed_to	query		string	false	"Placed before this time (RFC 3339)"
-//	@Param			cursor		query		string	false	"next_cursor of the page before"
+//	@Param			sort		query		string	false	"Newest first, oldest first, or soonest deadline first with those without one last"	Enums(newest, oldest, deadline)	default(newest)
+//	@Param			cursor		query		string	false	"next_cursor of the page before, with the same filters and sort"
 //	@Param			limit		query		int		false	"Orders on a page"	minimum(1)	maximum(200)	default(50)
 //	@Success		200			{object}	orderPage
 //	@Failure		401			{object}	problem
@@ -103,17 +161,8 @@ func utc(t *time.Time) *time.Time {
 //	@Router			/orders [get]
 func (s *server) listOrders(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
 	q := readQuery(r)
-	f := orders.Filter{
-		Tab:        models.Tab(q.oneOf("tab", tabWords()...)),
-		Attention:  q.oneOf("view", "attention") != "",
-		StoreID:    q.id("store_id"),
-		Flag:       models.FlagCode(q.text("flag", 60)),
-		Query:      q.text("q", 200),
-		PlacedFrom: q.time("placed_from"),
-		PlacedTo:   q.time("placed_to"),
-		Cursor:     q.text("cursor", 500),
-		Limit:      q.limit(),
-	}
+	f := listFilter(q)
+	f.Cursor, f.Limit = q.text("cursor", 500), q.limit()
 	if err := q.done(); err != nil {
 		return err
 	}
@@ -126,6 +175,22 @@ func (s *server) listOrders(w http.ResponseWriter, r *http.Request, caller accou
 		out.Orders[i] = toSummary(o)
 	}
 	return respond(w, http.StatusOK, out)
+}
+
+// listFilter reads what narrows and sorts a list of orders.
+func listFilter(q *query) orders.Filter {
+	f := narrowing(q)
+	f.Tab, f.Attention = models.Tab(q.oneOf("tab", tabWords()...)), q.oneOf("view", "attention") != ""
+	f.Sort = orders.Sort(q.oneOf("sort", string(orders.Newest), string(orders.Oldest), string(orders.Deadline)))
+	return f
+}
+
+// narrowing reads the filters that say nothing of tabs.
+func narrowing(q *query) orders.Filter {
+	return orders.Filter{
+		StoreID: q.id("store_id"), Flag: models.FlagCode(q.text("flag", 60)), Country: q.country("country"), Supplier: q.text("supplier", 40),
+		Query: q.text("q", 200), PlacedFrom: q.time("placed_from"), PlacedTo: q.time("placed_to"),
+	}
 }
 
 func tabWords() []string {
@@ -147,31 +212,43 @@ type orderCounts struct {
 	Closed           int64 `json:"closed" validate:"required" example:"17"`
 	// Orders with any open flag, whatever their tab.
 	Attention int64 `json:"attention" validate:"required" example:"2"`
+	// More orders match than were counted: 10,000 of them are.
+	Capped bool `json:"capped" validate:"required"`
 } //	@name	OrderCounts
 
-// countOrders reads the kept counts.
+// countOrders says how many orders each tab holds.
 //
-//	@Summary	Count orders by tab
-//	@Tags		orders
-//	@ID			countOrders
-//	@Produce	json
-//	@Param		store_id	query		string	false	"Only this store"
-//	@Success	200			{object}	orderCounts
-//	@Failure	401			{object}	problem
-//	@Failure	default		{object}	problem
-//	@Security	BearerAuth
-//	@Router		/orders/counts [get]
+//	@Summary		Count orders by tab
+//	@Description	Takes the filters of the list, and counts what matches in every tab. Without any, or with a store alone, the counts are exact; with others they end at 10,000 orders, and capped says so.
+//	@Tags			orders
+//	@ID				countOrders
+//	@Produce		json
+//	@Param			store_id	query		string	false	"Only this store"
+//	@Param			flag		query		string	false	"Only orders with an open flag of this code"
+//	@Param			country		query		string	false	"Only orders to this country (ISO 3166-1 alpha-2)"
+//	@Param			supplier	query		string	false	"Only orders of which something is bought in this AliExpress store (its id)"
+//	@Param			q			query		string	false	"A number, an e-mail, or how a name begins"
+//	@Param			placed_from	query		string	false	"Placed at or after this time (RFC 3339)"
+//	@Param			placed_to	query		string	false	"Placed before this time (RFC 3339)"
+//	@Success		200			{object}	orderCounts
+//	@Failure		401			{object}	problem
+//	@Failure		422			{object}	problem
+//	@Failure		default		{object}	problem
+//	@Security		BearerAuth
+//	@Router			/orders/counts [get]
 func (s *server) countOrders(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
 	q := readQuery(r)
-	store := q.id("store_id")
+	f := narrowing(q)
 	if err := q.done(); err != nil {
 		return err
 	}
-	c, err := s.Orders.Counts(r.Context(), caller.MerchantID, store)
+	c, capped, err := s.Orders.CountMatches(r.Context(), caller.MerchantID, f)
 	if err != nil {
 		return err
 	}
-	return respond(w, http.StatusOK, toCounts(c))
+	out := toCounts(c)
+	out.Capped = capped
+	return respond(w, http.StatusOK, out)
 }
 
 func toCounts(c orders.Counts) orderCounts {

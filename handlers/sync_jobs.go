@@ -34,25 +34,51 @@ type syncJob struct {
 
 // syncScope says which orders. A tab, a store or all means the orders that can still change.
 type syncScope struct {
-	// range: placed within a time; external: by the store's own order ids. Both may bring orders that are new to Waybill.
-	Kind string      `json:"kind" validate:"required,oneof=orders tab store range external all" enums:"orders,tab,store,range,external,all"`
+	// range: placed within a time; external: by the store's own order ids. Both may bring orders that are new to Waybill. filter: what a list of orders shows.
+	Kind string      `json:"kind" validate:"required,oneof=orders tab store range external filter all" enums:"orders,tab,store,range,external,filter,all"`
 	IDs  []models.ID `json:"ids,omitempty" validate:"required_if=Kind orders,excluded_unless=Kind orders,max=1000,dive,uuid"`
 	Tab  models.Tab  `json:"tab,omitempty" validate:"required_if=Kind tab,excluded_unless=Kind tab,omitempty,oneof=pending awaiting_order awaiting_payment awaiting_shipment fulfilled"`
 	// Obligatory with store and external; narrows a tab or a range.
-	StoreID     models.ID `json:"store_id,omitempty" validate:"required_if=Kind store,required_if=Kind external,excluded_if=Kind orders,excluded_if=Kind all,omitempty,uuid"`
+	StoreID     models.ID `json:"store_id,omitempty" validate:"required_if=Kind store,required_if=Kind external,excluded_if=Kind orders,excluded_if=Kind filter,excluded_if=Kind all,omitempty,uuid"`
 	ExternalIDs []string  `json:"external_ids,omitempty" validate:"required_if=Kind external,excluded_unless=Kind external,max=100,dive,min=1,max=100"`
 	// With range: placed at or after this time, and
 	PlacedFrom *time.Time `json:"placed_from,omitempty" validate:"required_if=Kind range,excluded_unless=Kind range"`
 	// before this one; until now when left out.
 	PlacedTo *time.Time `json:"placed_to,omitempty" validate:"excluded_unless=Kind range"`
+	// With filter: as for the list of orders, at least one of them. It means the orders that match when the job lists them, and of those the ones that can still change; all of them where it names a tab that is an end (fulfilled, closed) or a text q.
+	Filter *syncFilter `json:"filter,omitempty" validate:"required_if=Kind filter,excluded_unless=Kind filter"`
 } //	@name	SyncScope
 
+// syncFilter narrows as the list of orders does.
+type syncFilter struct {
+	Tab        models.Tab      `json:"tab,omitempty" validate:"omitempty,oneof=pending awaiting_order awaiting_payment awaiting_shipment fulfilled closed"`
+	View       string          `json:"view,omitempty" validate:"omitempty,oneof=attention" enums:"attention"`
+	StoreID    models.ID       `json:"store_id,omitempty" validate:"omitempty,uuid"`
+	Flag       models.FlagCode `json:"flag,omitempty" validate:"max=60"`
+	Country    string          `json:"country,omitempty" validate:"omitempty,iso3166_1_alpha2" example:"US"`
+	Supplier   string          `json:"supplier,omitempty" validate:"max=40" example:"1103800006"`
+	Query      string          `json:"q,omitempty" validate:"max=200"`
+	PlacedFrom *time.Time      `json:"placed_from,omitempty"`
+	PlacedTo   *time.Time      `json:"placed_to,omitempty"`
+} //	@name	SyncFilter
+
 func toScope(s models.SyncScope) syncScope {
-	return syncScope{Kind: s.Kind, IDs: s.IDs, Tab: s.Tab, StoreID: s.StoreID, ExternalIDs: s.ExternalIDs, PlacedFrom: utc(s.PlacedFrom), PlacedTo: utc(s.PlacedTo)}
+	out := syncScope{Kind: s.Kind, IDs: s.IDs, Tab: s.Tab, StoreID: s.StoreID, ExternalIDs: s.ExternalIDs, PlacedFrom: utc(s.PlacedFrom), PlacedTo: utc(s.PlacedTo)}
+	if s.Filter != nil {
+		f := syncFilter(*s.Filter)
+		out.Filter = &f
+	}
+	return out
 }
 
 func (s syncScope) into() models.SyncScope {
-	return models.SyncScope{Kind: s.Kind, IDs: s.IDs, Tab: s.Tab, StoreID: s.StoreID, ExternalIDs: s.ExternalIDs, PlacedFrom: utc(s.PlacedFrom), PlacedTo: utc(s.PlacedTo)}
+	out := models.SyncScope{Kind: s.Kind, IDs: s.IDs, Tab: s.Tab, StoreID: s.StoreID, ExternalIDs: s.ExternalIDs, PlacedFrom: utc(s.PlacedFrom), PlacedTo: utc(s.PlacedTo)}
+	if s.Filter != nil {
+		f := models.SyncFilter(*s.Filter)
+		f.PlacedFrom, f.PlacedTo = utc(f.PlacedFrom), utc(f.PlacedTo)
+		out.Filter = &f
+	}
+	return out
 }
 
 func toSyncJob(j models.SyncJob, joined bool) syncJob {
@@ -72,7 +98,7 @@ type syncJobRequest struct {
 // createSyncJob syncs many orders now.
 //
 //	@Summary		Sync orders now
-//	@Description	For some orders, a tab, a store or everything, in either direction. Answers with a sync job at once; an equal request joins the one that is running. A tab, a store or everything means the orders that can still change.
+//	@Description	For some orders, a tab, a store, what a list shows under its filters, or everything, in either direction. Answers with a sync job at once; an equal request joins the one that is running. A tab, a store or everything means the orders that can still change.
 //	@Tags			sync
 //	@ID				createSyncJob
 //	@Accept			json

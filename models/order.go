@@ -97,6 +97,8 @@ type Order struct {
 	Chips        []Chip `gorm:"serializer:json"`
 	OpenFlags    int
 	Final        bool
+	Digest       *Digest    `gorm:"serializer:json"` // nil: not computed yet
+	DeadlineAt   *time.Time // see DigestOf
 
 	LastCheckedAt     *time.Time
 	LastCheckedSource string

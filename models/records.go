@@ -206,22 +206,43 @@ const (
 
 // SyncScope says which orders a sync job is about. Exactly one kind.
 type SyncScope struct {
-	Kind        string     `json:"kind"`
-	IDs         []ID       `json:"ids,omitempty"`
-	Tab         Tab        `json:"tab,omitempty"`
-	StoreID     ID         `json:"store_id,omitempty"`
-	ExternalIDs []string   `json:"external_ids,omitempty"`
-	PlacedFrom  *time.Time `json:"placed_from,omitempty"`
-	PlacedTo    *time.Time `json:"placed_to,omitempty"` // exclusive
+	Kind        string      `json:"kind"`
+	IDs         []ID        `json:"ids,omitempty"`
+	Tab         Tab         `json:"tab,omitempty"`
+	StoreID     ID          `json:"store_id,omitempty"`
+	ExternalIDs []string    `json:"external_ids,omitempty"`
+	PlacedFrom  *time.Time  `json:"placed_from,omitempty"`
+	PlacedTo    *time.Time  `json:"placed_to,omitempty"` // exclusive
+	Filter      *SyncFilter `json:"filter,omitempty"`
 }
 
-// Scope kinds. A tab, a store or everything means the orders that can still change.
+// SyncFilter says which orders as a list does. At least one field is set.
+type SyncFilter struct {
+	Tab        Tab        `json:"tab,omitempty"`
+	View       string     `json:"view,omitempty"` // ViewAttention, or none
+	StoreID    ID         `json:"store_id,omitempty"`
+	Flag       FlagCode   `json:"flag,omitempty"`
+	Country    string     `json:"country,omitempty"`
+	Supplier   string     `json:"supplier,omitempty"`
+	Query      string     `json:"q,omitempty"`
+	PlacedFrom *time.Time `json:"placed_from,omitempty"`
+	PlacedTo   *time.Time `json:"placed_to,omitempty"` // exclusive
+}
+
+// ViewAttention is the view of orders with an open flag.
+const ViewAttention = "attention"
+
+// All reports whether a filter means the orders that can change no more as well: those that it names by their tab or by a text.
+func (f SyncFilter) All() bool { return f.Query != "" || f.Tab == TabFulfilled || f.Tab == TabClosed }
+
+// Scope kinds. A tab, a store or everything means the orders that can still change, and so does most of a filter: see All.
 const (
 	ScopeOrders   = "orders"   // those of IDs
 	ScopeTab      = "tab"      // of one store where StoreID is given
 	ScopeStore    = "store"    //
 	ScopeRange    = "range"    // placed in a range of time, of one store where StoreID is given; the store may have some that are new to us
 	ScopeExternal = "external" // those that a store knows by ExternalIDs; they may be new to us
+	ScopeFilter   = "filter"   // those that a list shows under Filter
 	ScopeAll      = "all"
 )
 

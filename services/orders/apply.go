@@ -185,6 +185,7 @@ func (c *change) finish(before models.Facts) (Changes, error) {
 		}
 	}
 	f.Order.NextCheckAt = c.service.pace.NextCheck(*f, r)
+	c.digest()
 	c.result.After = f.Order.Tab
 	c.result.Changed = len(c.result.Events) > 0
 	c.due(before)
@@ -197,6 +198,16 @@ func (c *change) finish(before models.Facts) (Changes, error) {
 	}
 	c.result.Facts = *f
 	return c.result, c.tell()
+}
+
+// digest computes what lists show. The deadline is left as it was read where it is the same time.
+func (c *change) digest() {
+	o := &c.facts.Order
+	d, deadline := models.DigestOf(c.facts)
+	o.Digest = &d
+	if deadline == nil || o.DeadlineAt == nil || !deadline.Equal(*o.DeadlineAt) {
+		o.DeadlineAt = deadline
+	}
 }
 
 // tell lets whoever watches the merchant know what changed.

@@ -128,6 +128,13 @@ func (s *shelf) truth(t failer, id models.ID) orders.Detail {
 	if diff := gocmp.Diff(want, open); diff != "" || d.Order.OpenFlags != counted {
 		t.Errorf("%d flags are counted: %s", d.Order.OpenFlags, diff)
 	}
+	digest, deadline := models.DigestOf(d.Facts)
+	if diff := gocmp.Diff(&digest, d.Order.Digest); diff != "" {
+		t.Errorf("digest: %s", diff)
+	}
+	if diff := gocmp.Diff(deadline, d.Order.DeadlineAt); diff != "" {
+		t.Errorf("deadline: %s", diff)
+	}
 	if (d.Order.NextCheckAt == nil) != d.Order.Final {
 		t.Errorf("next check %v, final %t", d.Order.NextCheckAt, d.Order.Final)
 	}
@@ -658,6 +665,16 @@ func TestEveryListIsReadAlongAnIndex(t *testing.T) {
 		CASE WHEN i % 50 = 0 THEN 1 ELSE 0 END, i % 8 > 3, NULL, '', NULL, CASE WHEN i % 8 > 3 THEN NULL ELSE now() + (i - 20) * interval '1 minute' END, 0, 1, now(), now()
 		FROM generate_series(1, 20000) i`, map[string]any{"m": s.m, "store": s.store})
 	s.exec(t, "INSERT INTO flags SELECT merchant_id, gen_random_uuid(), id, NULL, '', 'no_supplier', 'merchant', '', '', NULL, now(), NULL, '', '' FROM orders WHERE open_flags > 0")
+	s.exec(t, `UPDATE orders SET country = CASE WHEN number LIKE '%77' THEN 'IS' WHEN number LIKE '%5' THEN 'DE' ELSE 'US' END,
+		deadline_at = CASE WHEN number LIKE '%3' THEN now() + (length(buyer_name) - 9) * interval '1 hour' + right(number, 3)::int * interval '1 minute' END WHERE length(number) > 3`)
+	s.exec(t, `INSERT INTO supplier_orders (merchant_id, id, order_id, account_id, state, origin, epoch, out_order_id, request_sha256, note, error_code, error_detail, external_id, supplier_store_id,
+		supplier_store_name, status, logistics_status, end_reason, stage_status, stage_logistics, stage_seq, shipped_seen, stage, amount_minor, amount_currency, fetch_seq, applied_seq,
+		check_failures, created_at, updated_at)
+		SELECT merchant_id, gen_random_uuid(), id, @account, CASE WHEN number LIKE '%99' THEN 'closed' ELSE 'placed' END, 'placed', 1, '', '', '', '', '', '8' || external_id,
+		CASE WHEN number LIKE '%9' THEN 'rare' WHEN number LIKE '%1' THEN 'some' ELSE 'many' END, '', '', '', '', '', '', 0, false, 'paid', 1, 'USD', 0, 0, 0, now(), now()
+		FROM orders WHERE number NOT LIKE '%9' OR number LIKE '%999' OR number LIKE '%899'`, map[string]any{"account": s.account})
+	s.exec(t, "UPDATE supplier_orders SET state = 'closed' WHERE external_id LIKE '%899'")
+	s.exec(t, "UPDATE supplier_orders SET state = 'placed' WHERE external_id LIKE '%999'")
 	s.exec(t, "ANALYZE orders, flags, supplier_orders, parcels")
 
 	var mu sync.Mutex
@@ -674,19 +691,37 @@ func TestEveryListIsReadAlongAnIndex(t *testing.T) {
 	if err != nil || first.Next == "" {
 		t.Fatal(err)
 	}
+	soonest, err := s.List(t.Context(), s.m, orders.Filter{Limit: 50, Sort: orders.Deadline})
+	if err != nil || soonest.Next == "" {
+		t.Fatal(err)
+	}
 	for name, f := range map[string]orders.Filter{
-		"all":              {},
-		"second page":      {Cursor: first.Next},
-		"tab":              {Tab: models.TabFulfilled},
-		"tab, second page": {Tab: models.TabFulfilled, Cursor: first.Next},
-		"store":            {StoreID: s.store},
-		"store and tab":    {StoreID: s.store, Tab: models.TabAwaitingOrder},
-		"attention":        {Attention: true},
-		"flag":             {Flag: models.FlagNoSupplier},
-		"number":           {Query: "N777"},
-		"hash and number":  {Query: "#N777"},
-		"e-mail":           {Query: "buyer777@example.com"},
-		"name begins":      {Query: "Buyer 777"},
+		"country":                  {Country: "DE"},
+		"a rare country":           {Country: "IS"},
+		"country and tab":          {Country: "DE", Tab: models.TabFulfilled},
+		"supplier":                 {Supplier: "many"},
+		"a rare supplier":          {Supplier: "rare"},
+		"oldest":                   {Sort: orders.Oldest},
+		"oldest of a tab":          {Sort: orders.Oldest, Tab: models.TabFulfilled},
+		"oldest of a country":      {Sort: orders.Oldest, Country: "DE"},
+		"oldest with flags":        {Sort: orders.Oldest, Attention: true},
+		"soonest":                  {Sort: orders.Deadline},
+		"soonest, second page":     {Sort: orders.Deadline, Cursor: soonest.Next},
+		"soonest of a tab":         {Sort: orders.Deadline, Tab: models.TabAwaitingPayment},
+		"soonest with flags":       {Sort: orders.Deadline, Attention: true},
+		"soonest of a store's tab": {Sort: orders.Deadline, StoreID: s.store, Tab: models.TabAwaitingPayment},
+		"all":                      {},
+		"second page":              {Cursor: first.Next},
+		"tab":                      {Tab: models.TabFulfilled},
+		"tab, second page":         {Tab: models.TabFulfilled, Cursor: first.Next},
+		"store":                    {StoreID: s.store},
+		"store and tab":            {StoreID: s.store, Tab: models.TabAwaitingOrder},
+		"attention":                {Attention: true},
+		"flag":                     {Flag: models.FlagNoSupplier},
+		"number":                   {Query: "N777"},
+		"hash and number":          {Query: "#N777"},
+		"e-mail":                   {Query: "buyer777@example.com"},
+		"name begins":              {Query: "Buyer 777"},
 	} {
 		mu.Lock()
 		asked = nil
@@ -697,6 +732,136 @@ func TestEveryListIsReadAlongAnIndex(t *testing.T) {
 			t.Fatalf("%s: %d orders, %d queries, %v", name, len(page.Orders), len(asked), err)
 		}
 		s.cheap(t, name, asked[0], 600)
+	}
+	s.countsAreBounded(t)
+}
+
+// countsAreBounded looks at 20,000 orders, of which one in fifty has a flag.
+func (s *shelf) countsAreBounded(t *testing.T) {
+	t.Helper()
+	var mu sync.Mutex
+	var asked []string
+	if err := s.db.Read(t.Context()).Callback().Row().After("gorm:row").Register("spy counts", func(q *gorm.DB) {
+		mu.Lock()
+		defer mu.Unlock()
+		asked = append(asked, q.Explain(q.Statement.SQL.String(), q.Statement.Vars...))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	long, soon := time.Now().Add(-1e6*time.Hour), time.Now().Add(-12*time.Hour)
+	for name, c := range map[string]struct {
+		f      orders.Filter
+		most   int // rows read; 0: as many as are counted, read from wherever that is cheapest
+		total  int64
+		capped bool
+	}{
+		"placed within":   {orders.Filter{PlacedFrom: &soon}, 800, 719, false},
+		"everything":      {orders.Filter{PlacedFrom: &long}, 0, 10_000, true},
+		"a country":       {orders.Filter{Country: "IS"}, 300, 199, false},
+		"a rare supplier": {orders.Filter{Supplier: "rare"}, 100, 20, false},
+		"flag":            {orders.Filter{Flag: models.FlagNoSupplier}, 500, 400, false},
+		"name begins":     {orders.Filter{Query: "buyer 7777"}, 20, 1, false},
+	} {
+		mu.Lock()
+		asked = nil
+		mu.Unlock()
+		c.f.Tab, c.f.Attention = models.TabFulfilled, true // makes no difference
+		counts, capped, err := s.CountMatches(t.Context(), s.m, c.f)
+		if err != nil || len(asked) != 1 {
+			t.Fatalf("%s: %d queries, %v", name, len(asked), err)
+		}
+		var total int64
+		for view, n := range counts {
+			if view != "attention" {
+				total += n
+			}
+		}
+		if total != c.total || capped != c.capped || len(counts) != 7 {
+			t.Errorf("%s: %v, capped %t", name, counts, capped)
+		}
+		if c.most > 0 {
+			s.cheap(t, "counts of "+name, asked[0], c.most)
+		}
+	}
+}
+
+// Every order of a list is paged through without a gap, and a cursor is good for its own order only.
+func TestListsAreSortedAndFiltered(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	for i := range 12 {
+		o := snapshot(fmt.Sprintf("s%02d", i), 0)
+		o.PlacedAt = start.Add(time.Duration(i/3) * time.Minute)
+		o.Recipient.Country = []string{"US", "DE"}[i%2]
+		c, err := s.receive(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var id models.ID
+		if i%3 == 0 { // bought, and to be paid the sooner the later it was placed
+			by := start.Add(time.Duration(100-i) * time.Hour)
+			_, err := s.apply(c.OrderID, orders.Linked{
+				AccountID: s.account, Number: fmt.Sprint("84", i), ID: &id, Lines: []orders.PlannedLine{{LineID: "a", Quantity: 1, ProductID: "1", SKUID: "x"}},
+				Answer: models.SupplierAnswer{Status: "PLACE_ORDER_SUCCESS", PayBy: &by, StoreID: fmt.Sprint("st", i%2)},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if i == 0 { // bought there no more
+			if _, err := s.apply(c.OrderID, orders.SupplierUnlinked{SupplierOrderID: id}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	listed := func(f orders.Filter) (got []string) {
+		t.Helper()
+		for f.Limit = 5; ; {
+			page, err := s.List(t.Context(), s.m, f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, o := range page.Orders {
+				got = append(got, strings.TrimPrefix(o.Number, "Ns"))
+			}
+			if f.Cursor = page.Next; f.Cursor == "" {
+				return got
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		f    orders.Filter
+		want string
+	}{
+		"newest":            {orders.Filter{}, "11 10 09 08 07 06 05 04 03 02 01 00"},
+		"oldest":            {orders.Filter{Sort: orders.Oldest}, "00 01 02 03 04 05 06 07 08 09 10 11"},
+		"soonest":           {orders.Filter{Sort: orders.Deadline}, "09 06 03 00 01 02 04 05 07 08 10 11"},
+		"country":           {orders.Filter{Country: "DE"}, "11 09 07 05 03 01"},
+		"country, soonest":  {orders.Filter{Country: "DE", Sort: orders.Deadline}, "09 03 01 05 07 11"},
+		"supplier":          {orders.Filter{Supplier: "st1"}, "09 03"},
+		"supplier, no more": {orders.Filter{Supplier: "st0"}, "06"},
+		"no supplier":       {orders.Filter{Supplier: "x"}, ""},
+		"a hash alone":      {orders.Filter{Query: " #", Country: "DE"}, "11 09 07 05 03 01"},
+	} {
+		if got := strings.Join(listed(c.f), " "); got != c.want {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	cursors := map[orders.Sort]string{}
+	for _, sort := range []orders.Sort{orders.Newest, orders.Oldest, orders.Deadline} {
+		page, err := s.List(t.Context(), s.m, orders.Filter{Limit: 5, Sort: sort})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cursors[sort] = page.Next
+	}
+	for of, cursor := range cursors {
+		for sort := range cursors {
+			_, err := s.List(t.Context(), s.m, orders.Filter{Limit: 5, Sort: sort, Cursor: cursor})
+			if e := models.AsError(err); (err == nil) != (of == sort) || err != nil && (e.Code != "cursor_invalid" || len(e.Fields) != 1) {
+				t.Errorf("a cursor of %s for %s: %v", of, sort, err)
+			}
+		}
 	}
 }
 

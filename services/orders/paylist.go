@@ -116,7 +116,7 @@ func decodePayCursor(s string) (c payCursor, err error) {
 	return c, nil
 }
 
-// countUpTo is how far CountBeyond counts.
+// countUpTo is how far CountBeyond and CountMatches count.
 const countUpTo = 10_000
 
 // CountBeyond counts the orders of a list that follow its cursor, along the list's own index, up to ten thousand.
@@ -125,6 +125,6 @@ func (s *Service) CountBeyond(ctx context.Context, m models.MerchantID, f Filter
 	if err != nil {
 		return 0, err
 	}
-	err = s.db.Read(ctx).Raw("SELECT count(*) FROM (?) beyond", q.Model(&models.Order{}).Select("1").Order("orders.placed_at DESC, orders.id DESC").Limit(countUpTo)).Row().Scan(&n)
+	err = s.db.Read(ctx).Raw("SELECT count(*) FROM (?) beyond", q.Model(&models.Order{}).Select("1").Order(sorts[f.sort()].order).Limit(countUpTo)).Row().Scan(&n)
 	return n, database.Err(err)
 }

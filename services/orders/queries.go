@@ -22,22 +22,67 @@ type Filter struct {
 	Attention  bool       // only orders with an open flag
 	StoreID    models.ID
 	Flag       models.FlagCode
+	Country    string // ISO 3166-1 alpha-2
+	Supplier   string // a store of AliExpress where something living is bought
 	Query      string // a number of any kind, an e-mail, the beginning of a name
 	PlacedFrom *time.Time
 	PlacedTo   *time.Time // exclusive
+	Sort       Sort       // empty: Newest
 	Cursor     string
 	Limit      int
 }
 
-// Page is one page of a list, newest first.
+// Sort is the order of a list.
+type Sort string
+
+// The orders of a list.
+const (
+	Newest   Sort = "newest"
+	Oldest   Sort = "oldest"
+	Deadline Sort = "deadline" // the soonest first, those without one last
+)
+
+const orderDeadline = "coalesce(orders.deadline_at, '9999-12-31 00:00:00+00'::timestamptz)"
+
+// sorts says of each order of a list how it is read along an index, and where the rows beyond a cursor are.
+var sorts = map[Sort]struct{ order, beyond string }{
+	Newest:   {"orders.placed_at DESC, orders.id DESC", "(orders.placed_at, orders.id) < (?, ?)"},
+	Oldest:   {"orders.placed_at, orders.id", "(orders.placed_at, orders.id) > (?, ?)"},
+	Deadline: {orderDeadline + ", orders.id", "(" + orderDeadline + ", orders.id) > (?, ?)"},
+}
+
+func (f Filter) sort() Sort {
+	if f.Sort == "" {
+		return Newest
+	}
+	return f.Sort
+}
+
+// after is the cursor of the page that follows an order.
+func (f Filter) after(o models.Order) string {
+	c := cursor{At: o.PlacedAt, ID: o.ID}
+	if f.sort() != Newest {
+		c.Sort = f.sort()
+	}
+	if f.Sort == Deadline {
+		c.At = never
+		if o.DeadlineAt != nil {
+			c.At = *o.DeadlineAt
+		}
+	}
+	return c.encode()
+}
+
+// Page is one page of a list.
 type Page struct {
 	Orders []models.Order
 	Next   string // cursor of the next page; empty on the last
 }
 
 type cursor struct {
-	At time.Time `json:"at"`
-	ID models.ID `json:"id"`
+	At   time.Time `json:"at"`
+	ID   models.ID `json:"id"`
+	Sort Sort      `json:"sort,omitempty"` // of a list of orders; empty: Newest
 }
 
 func (c cursor) encode() string { return base64.RawURLEncoding.EncodeToString([]byte(asJSON(c))) }
@@ -53,27 +98,48 @@ func decodeCursor(s string) (c cursor, err error) {
 	return c, nil
 }
 
-// List gives one page of a merchant's orders, newest first, read along an index whatever the filter.
+// List gives one page of a merchant's orders, read along an index whatever the filter and the sort.
 func (s *Service) List(ctx context.Context, m models.MerchantID, f Filter) (Page, error) {
 	q, err := s.filtered(ctx, m, f)
 	if err != nil {
 		return Page{}, err
 	}
 	page := Page{Orders: []models.Order{}}
-	if err := q.Order("orders.placed_at DESC, orders.id DESC").Limit(f.Limit + 1).Find(&page.Orders).Error; err != nil {
+	if err := q.Order(sorts[f.sort()].order).Limit(f.Limit + 1).Find(&page.Orders).Error; err != nil {
 		return Page{}, fmt.Errorf("list orders: %w", database.Err(err))
 	}
 	if len(page.Orders) > f.Limit {
 		page.Orders = page.Orders[:f.Limit]
-		last := page.Orders[f.Limit-1]
-		page.Next = cursor{last.PlacedAt, last.ID}.encode()
+		page.Next = f.after(page.Orders[f.Limit-1])
 	}
 	return page, nil
 }
 
 // filtered narrows to the orders that a list holds, beyond its cursor.
 func (s *Service) filtered(ctx context.Context, m models.MerchantID, f Filter) (*gorm.DB, error) {
-	q := s.db.Read(ctx).Where("orders.merchant_id = ?", m)
+	q := Narrow(s.db.Read(ctx), m, f)
+	if f.Cursor == "" {
+		return q, nil
+	}
+	at, err := decodeCursor(f.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	if at.Sort == "" {
+		at.Sort = Newest
+	}
+	if at.Sort != f.sort() {
+		e := models.Errorf(models.Invalid, "cursor_invalid", "This cursor is of the list sorted by %s, not by %s.", at.Sort, f.sort())
+		e.Fields = []models.FieldError{{Pointer: "cursor", Reason: "take it from next_cursor of the page before, with the same sort"}}
+		return nil, e
+	}
+	return q.Where(sorts[f.sort()].beyond, at.At, at.ID), nil
+}
+
+// Narrow narrows a query of a merchant's orders to those of a filter, whatever its sort and its cursor. It is the one place
+// that says what a filter means: lists, counts, exports and syncs ask it.
+func Narrow(q *gorm.DB, m models.MerchantID, f Filter) *gorm.DB {
+	q = q.Where("orders.merchant_id = ?", m)
 	if f.Tab != "" {
 		q = q.Where("orders.tab = ?", f.Tab)
 	}
@@ -83,8 +149,15 @@ func (s *Service) filtered(ctx context.Context, m models.MerchantID, f Filter) (
 	if f.StoreID != "" {
 		q = q.Where("orders.store_id = ?", f.StoreID)
 	}
+	if f.Country != "" {
+		q = q.Where("orders.country = ?", f.Country)
+	}
 	if f.Flag != "" {
 		q = q.Where("orders.open_flags > 0 AND EXISTS (SELECT 1 FROM flags WHERE flags.merchant_id = orders.merchant_id AND flags.order_id = orders.id AND flags.code = ? AND flags.closed_at IS NULL AND flags.snoozed_until IS NULL)", f.Flag)
+	}
+	if f.Supplier != "" {
+		q = q.Where(`EXISTS (SELECT 1 FROM supplier_orders AS s WHERE s.merchant_id = orders.merchant_id AND s.order_id = orders.id AND s.supplier_store_id = ?
+			AND s.supplier_store_id <> '' AND s.state NOT IN ('rejected', 'closed', 'unlinked'))`, f.Supplier)
 	}
 	if f.PlacedFrom != nil {
 		q = q.Where("orders.placed_at >= ?", *f.PlacedFrom)
@@ -92,23 +165,18 @@ func (s *Service) filtered(ctx context.Context, m models.MerchantID, f Filter) (
 	if f.PlacedTo != nil {
 		q = q.Where("orders.placed_at < ?", *f.PlacedTo)
 	}
-	if f.Query != "" {
-		q = search(q, m, f.Query)
+	if text := Searched(f.Query); text != "" {
+		q = search(q, m, text)
 	}
-	if f.Cursor != "" {
-		at, err := decodeCursor(f.Cursor)
-		if err != nil {
-			return nil, err
-		}
-		q = q.Where("(orders.placed_at, orders.id) < (?, ?)", at.At, at.ID)
-	}
-	return q, nil
+	return q
 }
+
+// Searched is the text that a filter looks for: people write #10002 as well as 10002.
+func Searched(text string) string { return strings.TrimPrefix(strings.TrimSpace(text), "#") }
 
 // search narrows to the orders that a text names: exactly by any number or e-mail, else by how a name or e-mail begins.
 // Each branch reads its own index.
 func search(q *gorm.DB, m models.MerchantID, text string) *gorm.DB {
-	text = strings.TrimPrefix(strings.TrimSpace(text), "#")
 	prefix := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(text)) + "%"
 	return q.Where(`orders.id IN (
 		SELECT id FROM orders WHERE merchant_id = @m AND number = @text
@@ -144,6 +212,37 @@ func (s *Service) Counts(ctx context.Context, m models.MerchantID, storeID model
 		counts[r.View] = r.N
 	}
 	return counts, nil
+}
+
+// CountMatches counts the orders of a filter by view, whatever its tab, up to ten thousand of them; capped says that there are
+// more. Where nothing but a store is asked for it reads the kept counts, which know no bound.
+func (s *Service) CountMatches(ctx context.Context, m models.MerchantID, f Filter) (counts Counts, capped bool, err error) {
+	if f.Query = Searched(f.Query); f == (Filter{StoreID: f.StoreID}) {
+		counts, err = s.Counts(ctx, m, f.StoreID)
+		return counts, false, err
+	}
+	f.Tab, f.Attention = "", false
+	counts = Counts{viewAttention: 0}
+	for _, t := range models.Tabs() {
+		counts[string(t)] = 0
+	}
+	var rows []struct {
+		Tab          string
+		N, Attention int64
+		Capped       bool
+	}
+	matches := Narrow(s.db.Read(ctx).Table("orders").Select("orders.tab, orders.open_flags"), m, f).Limit(countUpTo + 1)
+	err = s.db.Read(ctx).Raw(`SELECT tab, count(*) FILTER (WHERE nth <= @most) AS n, count(*) FILTER (WHERE nth <= @most AND open_flags > 0) AS attention, bool_or(nth > @most) AS capped
+		FROM (SELECT *, row_number() OVER () AS nth FROM (@matches) AS found) AS counted GROUP BY tab`, map[string]any{"most": countUpTo, "matches": matches}).Scan(&rows).Error
+	if err != nil {
+		return nil, false, fmt.Errorf("count orders: %w", database.Err(err))
+	}
+	for _, r := range rows {
+		counts[r.Tab] = r.N
+		counts[viewAttention] += r.Attention
+		capped = capped || r.Capped
+	}
+	return counts, capped, nil
 }
 
 // Detail is everything about one order.

@@ -98,7 +98,7 @@ func pageOfFlags(q *gorm.DB, soonest bool, after string, limit int) (flags []mod
 		return flags, "", nil
 	}
 	flags = flags[:limit]
-	last := cursor{flags[limit-1].OpenedAt, flags[limit-1].ID}
+	last := cursor{At: flags[limit-1].OpenedAt, ID: flags[limit-1].ID}
 	if soonest {
 		last.At = never
 		if at := flags[limit-1].Deadline; at != nil {

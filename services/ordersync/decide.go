@@ -54,6 +54,15 @@ func (s *Service) reroll(ctx context.Context, a RerollArgs) error {
 		})
 }
 
+// digest computes anew the orders of which lists know too little yet. It asks nobody.
+func (s *Service) digest(ctx context.Context, a DigestArgs) error {
+	return s.eachOrder(ctx, `SELECT id FROM orders WHERE merchant_id = @m AND id > @after AND digest IS NULL ORDER BY id LIMIT @page`,
+		map[string]any{"m": a.MerchantID}, func(id models.ID) error {
+			_, err := s.apply(ctx, a.MerchantID, id, orders.By{Actor: models.ActorSystem, Source: models.SourceEngine})
+			return err
+		})
+}
+
 // remap applies a changed product mapping to every open order with that variant.
 func (s *Service) remap(ctx context.Context, a RemapArgs) error {
 	return s.eachOrder(ctx, `SELECT DISTINCT l.order_id AS id FROM order_lines l JOIN orders o ON o.merchant_id = l.merchant_id AND o.id = l.order_id

@@ -10,6 +10,7 @@ import (
 	"waybill/models"
 	"waybill/services/budgets"
 	"waybill/services/database"
+	"waybill/services/orders"
 )
 
 // Estimate says beforehand what a sync will cost.
@@ -80,6 +81,12 @@ func (s *Service) scoped(ctx context.Context, m models.MerchantID, sc models.Syn
 
 // inScope narrows a query of orders to those of a scope.
 func inScope(q *gorm.DB, m models.MerchantID, sc models.SyncScope) *gorm.DB {
+	if sc.Kind == models.ScopeFilter && sc.Filter != nil {
+		if q = orders.Narrow(q, m, listed(*sc.Filter)); !sc.Filter.All() {
+			q = q.Where("NOT orders.final")
+		}
+		return q
+	}
 	q = q.Where("merchant_id = ?", m)
 	if sc.StoreID != "" {
 		q = q.Where("store_id = ?", sc.StoreID)
@@ -98,6 +105,14 @@ func inScope(q *gorm.DB, m models.MerchantID, sc models.SyncScope) *gorm.DB {
 		q = q.Where("NOT final") // what can still change; a named order is looked at in any case
 	}
 	return q
+}
+
+// listed is the list of which a sync's filter speaks.
+func listed(f models.SyncFilter) orders.Filter {
+	return orders.Filter{
+		Tab: f.Tab, Attention: f.View == models.ViewAttention, StoreID: f.StoreID, Flag: f.Flag, Country: f.Country, Supplier: f.Supplier, Query: f.Query,
+		PlacedFrom: f.PlacedFrom, PlacedTo: f.PlacedTo,
+	}
 }
 
 // limitedUntil is until when a platform takes no calls for one of the merchant's connections; nil when all do.

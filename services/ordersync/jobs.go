@@ -116,6 +116,21 @@ type RerollArgs struct {
 // Kind names the job.
 func (RerollArgs) Kind() string { return "reroll" }
 
+// DigestArgs computes what lists show of a merchant's orders of which it was never computed: those from before there were digests.
+type DigestArgs struct {
+	MerchantID models.MerchantID `json:"merchant_id"`
+}
+
+// Kind names the job.
+func (DigestArgs) Kind() string { return "digest" }
+
+// InsertOpts keeps it to one at a time, with the other long ones.
+func (DigestArgs) InsertOpts() river.InsertOpts {
+	o := once()
+	o.Queue = QueueLong
+	return o
+}
+
 // RenewArgs renews the token of a connection ahead of its end.
 type RenewArgs struct {
 	MerchantID   models.MerchantID `json:"merchant_id"`
@@ -172,6 +187,7 @@ func (s *Service) Workers() *river.Workers {
 	river.AddWorker(w, work(func(ctx context.Context, a SyncArgs) error { return s.runSync(ctx, a.MerchantID, a.JobID) }))
 	river.AddWorker(w, work(s.remap))
 	river.AddWorker(w, work(s.reroll))
+	river.AddWorker(w, work(s.digest))
 	river.AddWorker(w, work(func(ctx context.Context, a RenewArgs) error {
 		return s.accounts.RenewDue(ctx, a.MerchantID, a.ConnectionID)
 	}))

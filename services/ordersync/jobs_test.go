@@ -3,6 +3,7 @@ package ordersync_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"waybill/models"
 	"waybill/services/aliexpress/aliexpresssim"
@@ -80,6 +81,61 @@ func TestASyncJobOfEachScope(t *testing.T) {
 	w.must(err)
 	if len(jobs) != 3 || len(rest) != 2 || end != "" {
 		t.Errorf("%d and %d jobs", len(jobs), len(rest))
+	}
+}
+
+// What a list shows under a filter is what a sync of that filter checks: the same orders are estimated, listed and shown.
+func TestASyncOfAFilterIsOfWhatItsListShows(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, slow, mute)
+	w.must(w.wix.SetWebhooks(wixsim.WebhookSwitches{Drop: true}))
+	var open []models.ID
+	for range 3 {
+		open = append(open, w.take(w.sold(wixsim.NewOrder{Payment: "paid"})))
+	}
+	w.take(w.sold(wixsim.NewOrder{Payment: "authorized"}))
+	gone := w.sold(wixsim.NewOrder{})
+	_, err := w.wix.CancelOrder(gone.ID)
+	w.must(err)
+	closed := w.take(gone)
+	waitFor(t, "the back-fill is through", func() bool { return one[int](w, "SELECT count(*) FROM orders") == 6 })
+	w.must(w.db.Read(t.Context()).Exec("UPDATE orders SET country = 'IS' WHERE id IN ?", []models.ID{open[0], closed}).Error)
+	number := w.detail(closed).Order.Number
+	from, long := time.Now().Add(-1e4*time.Hour).UTC(), time.Now().Add(-1e3*time.Hour).UTC()
+	for name, c := range map[string]struct {
+		filter models.SyncFilter
+		total  int
+	}{
+		"tab":                         {models.SyncFilter{Tab: models.TabAwaitingOrder, PlacedFrom: &long}, 4},
+		"tab and country":             {models.SyncFilter{Tab: models.TabAwaitingOrder, Country: "IS"}, 1},
+		"what can still change":       {models.SyncFilter{Country: "IS"}, 1},
+		"what is closed":              {models.SyncFilter{Country: "IS", Tab: models.TabClosed}, 1},
+		"by its number, final or not": {models.SyncFilter{Query: " #" + number}, 1},
+		"nothing":                     {models.SyncFilter{Supplier: "1"}, 0},
+		"nothing of a flag":           {models.SyncFilter{Flag: models.FlagFrozen, View: models.ViewAttention, StoreID: w.store.ID, PlacedFrom: &from}, 0},
+	} {
+		scope := models.SyncScope{Kind: models.ScopeFilter, Filter: &c.filter}
+		estimate, err := w.sync.Estimate(t.Context(), w.m, ordersync.SyncRequest{Scope: scope, Direction: models.FromSupplier})
+		w.must(err)
+		job, _ := w.request(scope, models.FromSupplier) // nothing is read from the store, which has sent nothing to Iceland
+		job = w.finished(job.ID)
+		if job.Total != c.total || estimate.Orders != int64(c.total) || job.Unchanged != c.total {
+			t.Errorf("%s: %d of %d estimated orders, %d unchanged", name, job.Total, estimate.Orders, job.Unchanged)
+		}
+	}
+	for name, c := range map[string]struct {
+		scope models.SyncScope
+		code  string
+	}{
+		"an empty filter":  {models.SyncScope{Kind: models.ScopeFilter, Filter: &models.SyncFilter{Query: " # "}}, "validation_failed"},
+		"no filter":        {models.SyncScope{Kind: models.ScopeFilter}, "validation_failed"},
+		"an empty range":   {models.SyncScope{Kind: models.ScopeFilter, Filter: &models.SyncFilter{PlacedFrom: &long, PlacedTo: &from}}, "validation_failed"},
+		"an unknown store": {models.SyncScope{Kind: models.ScopeFilter, Filter: &models.SyncFilter{StoreID: closed}}, "connection_not_found"},
+	} {
+		_, _, err := w.sync.Request(t.Context(), w.m, ordersync.SyncRequest{Scope: c.scope, Direction: models.AllWays})
+		if codeOf(err) != c.code {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

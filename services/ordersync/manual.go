@@ -92,13 +92,18 @@ func (s *Service) knownScope(ctx context.Context, m models.MerchantID, scope *mo
 	scope.IDs = slices.Compact(scope.IDs)
 	slices.Sort(scope.ExternalIDs)
 	scope.ExternalIDs = slices.Compact(scope.ExternalIDs)
-	if scope.Kind == models.ScopeRange && scope.PlacedFrom != nil && scope.PlacedTo != nil && !scope.PlacedFrom.Before(*scope.PlacedTo) {
-		e := models.Errorf(models.Invalid, "validation_failed", "The range of time is empty.")
-		e.Fields = []models.FieldError{{Pointer: "/scope/placed_to", Reason: "must be later than placed_from"}}
-		return e
+	if scope.Kind == models.ScopeRange && emptyRange(scope.PlacedFrom, scope.PlacedTo) {
+		return badScope("placed_to", "The range of time is empty.", "must be later than placed_from")
 	}
-	if scope.StoreID != "" {
-		if _, err := s.storeOf(ctx, m, scope.StoreID); err != nil {
+	store := scope.StoreID
+	if scope.Kind == models.ScopeFilter {
+		if err := knownFilter(scope); err != nil {
+			return err
+		}
+		store = scope.Filter.StoreID
+	}
+	if store != "" {
+		if _, err := s.storeOf(ctx, m, store); err != nil {
 			return err
 		}
 	}
@@ -118,6 +123,30 @@ func (s *Service) knownScope(ctx context.Context, m models.MerchantID, scope *mo
 		if !slices.Contains(known, id) {
 			return models.Errorf(models.NotFound, "order_not_found", "There is no order %s.", id)
 		}
+	}
+	return nil
+}
+
+func badScope(field, detail, reason string) error {
+	e := models.Errorf(models.Invalid, "validation_failed", "%s", detail)
+	e.Fields = []models.FieldError{{Pointer: "/scope/" + field, Reason: reason}}
+	return e
+}
+
+func emptyRange(from, to *time.Time) bool { return from != nil && to != nil && !from.Before(*to) }
+
+// knownFilter brings a filter into one form. The filter of the caller stays as it is.
+func knownFilter(scope *models.SyncScope) error {
+	f := models.SyncFilter{}
+	if scope.Filter != nil {
+		f = *scope.Filter
+	}
+	f.Query = orders.Searched(f.Query)
+	switch scope.Filter = &f; {
+	case f == models.SyncFilter{}:
+		return badScope("filter", "The filter is empty. To sync everything that can still change, ask for kind all.", "must have at least one field")
+	case emptyRange(f.PlacedFrom, f.PlacedTo):
+		return badScope("filter/placed_to", "The range of time is empty.", "must be later than placed_from")
 	}
 	return nil
 }

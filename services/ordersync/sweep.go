@@ -318,7 +318,7 @@ func (s *Service) fullSweep(ctx context.Context, merchant models.Merchant) error
 	})
 }
 
-// wakeLost adds the jobs again of messages and sync jobs that nobody works on. Adding one that is under way does nothing.
+// wakeLost adds the jobs again of messages, sync jobs and digests that nobody works on. Adding one that is under way does nothing.
 func (s *Service) wakeLost(ctx context.Context) error {
 	var messages []ReceiveArgs
 	err := s.db.Read(ctx).Raw(`SELECT m.id AS merchant_id, i.platform, i.event_id FROM merchants m CROSS JOIN LATERAL (
@@ -331,6 +331,15 @@ func (s *Service) wakeLost(ctx context.Context) error {
 		if err := s.db.InTx(ctx, func(tx database.Tx) error { return tx.Enqueue(a) }); err != nil {
 			return err
 		}
+	}
+	undigested, err := s.dueRows(ctx, `SELECT m.id AS merchant_id, o.id FROM merchants m CROSS JOIN LATERAL (
+		SELECT id FROM orders WHERE merchant_id = m.id AND digest IS NULL LIMIT 1) o ORDER BY m.id LIMIT ?`, wakePerMerchant)
+	if err != nil {
+		return err
+	}
+	err = s.eachMerchant(ctx, undigested, func(tx database.Tx, m models.MerchantID, _ []models.ID) error { return tx.Enqueue(DigestArgs{m}) })
+	if err != nil {
+		return err
 	}
 	rows, err := s.dueRows(ctx, `SELECT m.id AS merchant_id, j.id FROM merchants m CROSS JOIN LATERAL (
 		SELECT id FROM sync_jobs WHERE merchant_id = m.id AND state IN ('queued', 'running') LIMIT ?) j ORDER BY m.id`, wakePerMerchant)
