@@ -238,8 +238,12 @@ func (a *app) wire(ctx context.Context, terminal io.Writer) (http.Handler, error
 	if cfg.WixAppID == "" || cfg.AliExpressAppKey == "" {
 		a.log.Warn("a platform is not set up: see waybill serve --help", "wix", cfg.WixAppID != "", "aliexpress", cfg.AliExpressAppKey != "")
 	}
+	pages, err := web.New()
+	if err != nil {
+		return nil, err
+	}
 	return handlers.New(handlers.Deps{
-		Orders: truth, Sync: a.sync, Accounts: a.accounts, Feed: a.feed, PublicURL: cfg.PublicURL, About: a.about(), Ready: a.db.Ready, Docs: docs.Handler(), Home: web.Handler(), Log: a.log,
+		Orders: truth, Sync: a.sync, Accounts: a.accounts, Feed: a.feed, PublicURL: cfg.PublicURL, About: a.about(), Ready: a.db.Ready, Docs: docs.Handler(), Pages: pages, Log: a.log,
 		Observe: a.metrics.request,
 	}), nil
 }

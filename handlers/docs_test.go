@@ -26,7 +26,7 @@ func TestRoutesAreTheDocument(t *testing.T) {
 		}
 	}
 	nothing := http.NotFoundHandler()
-	router := (&server{Deps: Deps{Docs: nothing, Home: nothing}}).routes()
+	router := (&server{Deps: Deps{Docs: nothing}}).routes()
 	err = chi.Walk(router, func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 		if path, ours := strings.CutPrefix(route, "/api/v1"); ours && path != "/openapi.json" {
 			served = append(served, method+" "+path)

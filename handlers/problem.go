@@ -95,6 +95,14 @@ func (s *server) problem(w http.ResponseWriter, r *http.Request, err error) {
 	_, _ = w.Write(body)
 }
 
+// page answers what is no route of the API: a file or a page of the dashboard, or that there is nothing.
+func (s *server) page(w http.ResponseWriter, r *http.Request) error {
+	if (r.Method == http.MethodGet || r.Method == http.MethodHead) && s.Pages.Serve(w, r) {
+		return nil
+	}
+	return s.noRoute(w, r)
+}
+
 func (s *server) noRoute(_ http.ResponseWriter, r *http.Request) error {
 	return models.Errorf(models.NotFound, "route_not_found", "There is nothing at %s. The API is described at /docs.", r.URL.Path)
 }

@@ -27,9 +27,11 @@ type Deps struct {
 	About     About
 	Ready     func(context.Context) error
 	Docs      http.Handler // the OpenAPI document and its reference page
-	Home      http.Handler // the page at /
-	Log       *slog.Logger
-	Observe   func(method, route string, status int, took time.Duration)
+	Pages     interface {  // the dashboard's files and pages; Serve reports false for what is neither
+		Serve(w http.ResponseWriter, r *http.Request) bool
+	}
+	Log     *slog.Logger
+	Observe func(method, route string, status int, took time.Duration)
 }
 
 type server struct {
@@ -73,7 +75,7 @@ type server struct {
 //	@in							header
 //	@name						Authorization
 func New(d Deps) http.Handler {
-	if d.Orders == nil || d.Sync == nil || d.Accounts == nil || d.Feed == nil || d.Ready == nil || d.Docs == nil || d.Home == nil || d.Log == nil {
+	if d.Orders == nil || d.Sync == nil || d.Accounts == nil || d.Feed == nil || d.Ready == nil || d.Docs == nil || d.Pages == nil || d.Log == nil {
 		panic("handlers: a dependency is missing")
 	}
 	s := &server{Deps: d, validate: newValidation()}
@@ -176,8 +178,7 @@ func (s *server) routes() chi.Router {
 
 	r.Get("/docs", s.Docs.ServeHTTP)
 	r.Get("/docs/*", s.Docs.ServeHTTP)
-	r.Get("/", s.Home.ServeHTTP)
-	r.NotFound(s.wrap(s.noRoute))
+	r.NotFound(s.wrap(s.page))
 	r.MethodNotAllowed(s.wrap(s.noMethod))
 	return r
 }

@@ -1,0 +1,243 @@
+import { Menu } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { Link, Outlet, useNavigate, useRouterState, useSearch } from "@tanstack/react-router";
+import { type ComponentType, lazy, Suspense, useEffect, useState } from "react";
+import { connectionsQuery, meQuery } from "../api/queries";
+import { useLive } from "../live";
+import { RunBar } from "../sync/RunBar";
+import { currentLanguage, type Language, languages, setLanguage, useText } from "../text";
+import { clock, zone } from "../text/format";
+import {
+  IconActivity,
+  IconCheck,
+  IconConnections,
+  IconHealth,
+  IconHelp,
+  IconMapping,
+  IconMenu,
+  IconMoon,
+  IconOrders,
+  IconPay,
+  IconSettings,
+  IconStore,
+  IconSun,
+  IconUser,
+  IconWarn,
+} from "../ui/icons";
+import classes from "./Frame.module.css";
+import { useShortcuts } from "./keyboard";
+import { Logo } from "./Logo";
+import { signOut } from "./SignedIn";
+import { setScheme, useScheme } from "./theme";
+
+const Help = lazy(() => import("./Help").then((m) => ({ default: m.Help })));
+
+const places = [
+  ["orders", "/orders", IconOrders],
+  ["pay", "/pay", IconPay],
+  ["activity", "/activity", IconActivity],
+  ["health", "/health", IconHealth],
+  ["connections", "/connections", IconConnections],
+  ["mappings", "/mappings", IconMapping],
+  ["settings", "/settings", IconSettings],
+] as const satisfies readonly (readonly [string, string, ComponentType])[];
+
+/** The frame around every page: where one can go, whether it is live, what is being synced. */
+export function Frame() {
+  const t = useText();
+  const [menu, setMenu] = useState(false);
+  const [help, setHelp] = useState(false);
+  const path = useRouterState({ select: (s) => s.location.pathname });
+  const go = useNavigate();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each new page closes the menu
+  useEffect(() => setMenu(false), [path]);
+  useShortcuts({
+    "?": () => setHelp(true),
+    "g o": () => go({ to: "/orders" }),
+    "g p": () => go({ to: "/pay" }),
+    "g a": () => go({ to: "/activity" }),
+    "g h": () => go({ to: "/health" }),
+    "g c": () => go({ to: "/connections" }),
+    "g m": () => go({ to: "/mappings" }),
+    "g s": () => go({ to: "/settings" }),
+  });
+  return (
+    <div className={classes.frame}>
+      <a href="#content" className={classes.skip}>
+        {t.frame.skip}
+      </a>
+      <header className={classes.top}>
+        <button
+          type="button"
+          className={`iconButton ${classes.burger}`}
+          aria-label={t.frame.menu}
+          aria-expanded={menu}
+          aria-controls="nav"
+          onClick={() => setMenu(!menu)}
+        >
+          <IconMenu />
+        </button>
+        <Link to="/orders" className={classes.home} aria-label="Waybill">
+          <Logo />
+        </Link>
+        <StoreChoice />
+        <span className="grow" />
+        <Live />
+        <button
+          type="button"
+          className={`iconButton ${classes.wide}`}
+          aria-label={t.frame.help}
+          title={`${t.frame.help} (?)`}
+          onClick={() => setHelp(true)}
+        >
+          <IconHelp />
+        </button>
+        <Theme />
+        <Account />
+      </header>
+      <nav id="nav" className={classes.nav} aria-label={t.frame.navigation} data-open={menu || undefined}>
+        <ul>
+          {places.map(([name, to, Icon]) => (
+            <li key={to}>
+              <Link to={to} className={classes.place} activeProps={{ "aria-current": "page" }}>
+                <Icon /> {t.frame.nav[name]}
+              </Link>
+            </li>
+          ))}
+        </ul>
+        <Connected />
+      </nav>
+      {/* A click beside the menu closes it; Escape and the menu button do the same for the keyboard. */}
+      {menu && <div className={classes.shade} aria-hidden="true" onClick={() => setMenu(false)} />}
+      <div className={classes.main}>
+        <RunBar />
+        <main id="content" tabIndex={-1}>
+          <Outlet />
+        </main>
+      </div>
+      {help && (
+        <Suspense>
+          <Help onClose={() => setHelp(false)} />
+        </Suspense>
+      )}
+    </div>
+  );
+}
+
+function StoreChoice() {
+  const t = useText();
+  const go = useNavigate();
+  const { data } = useQuery(connectionsQuery);
+  const { data: me } = useQuery(meQuery);
+  const store = useSearch({ strict: false, select: (s: { store?: string }) => s.store });
+  const stores = data?.connections.filter((c) => c.platform === "wix" && c.state !== "removed") ?? [];
+  if (stores.length < 2)
+    return (
+      <span className={classes.store}>
+        <IconStore /> <span className="ellipsis">{stores[0]?.name ?? me?.merchant.name}</span>
+      </span>
+    );
+  return (
+    <span className={classes.store}>
+      <IconStore />
+      <select
+        className={classes.storeSelect}
+        aria-label={t.frame.store}
+        value={store ?? ""}
+        onChange={(e) => void go({ to: "/orders", search: (s) => ({ ...s, store: e.target.value || undefined }) })}
+      >
+        <option value="">{t.frame.allStores}</option>
+        {stores.map((s) => (
+          <option key={s.id} value={s.id}>
+            {s.name}
+          </option>
+        ))}
+      </select>
+    </span>
+  );
+}
+
+function Live() {
+  const t = useText();
+  const { live, since } = useLive();
+  const hint = live ? t.frame.liveHint : t.frame.notLiveHint(clock(new Date(since).toISOString()));
+  return (
+    <span className={`pill ${classes.live}`} data-tone={live ? "good" : "warn"} title={hint} role="status">
+      <span className={classes.dot} aria-hidden="true" />
+      {live ? t.frame.live : t.frame.notLive}
+      <span className="sr-only">. {hint}</span>
+    </span>
+  );
+}
+
+function Theme() {
+  const t = useText();
+  const other = useScheme() === "dark" ? "light" : "dark";
+  return (
+    <button
+      type="button"
+      className="iconButton"
+      aria-label={t.frame.theme[other]}
+      title={t.frame.theme[other]}
+      onClick={() => setScheme(other)}
+    >
+      {other === "dark" ? <IconMoon /> : <IconSun />}
+    </button>
+  );
+}
+
+function Account() {
+  const t = useText();
+  const { data: me } = useQuery(meQuery);
+  return (
+    <Menu position="bottom-end" width={260}>
+      <Menu.Target>
+        <button type="button" className="iconButton" aria-label={t.frame.account}>
+          <IconUser />
+        </button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        {me && <Menu.Label>{t.frame.signedInAs(me.key_name)}</Menu.Label>}
+        <Menu.Label>{t.frame.zone(zone())}</Menu.Label>
+        <Menu.Divider />
+        <Menu.Label>{t.frame.language}</Menu.Label>
+        {(Object.keys(languages) as Language[]).map((code) => (
+          <Menu.Item
+            key={code}
+            lang={code}
+            leftSection={code === currentLanguage() ? <IconCheck /> : <span className={classes.noMark} />}
+            onClick={() => void setLanguage(code)}
+          >
+            {languages[code]}
+          </Menu.Item>
+        ))}
+        <Menu.Divider />
+        <Menu.Item component="a" href="/docs">
+          {t.frame.apiReference}
+        </Menu.Item>
+        <Menu.Item onClick={signOut}>{t.frame.signOut}</Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
+
+function Connected() {
+  const t = useText();
+  const { data } = useQuery(connectionsQuery);
+  const list = data?.connections.filter((c) => c.state !== "removed") ?? [];
+  return (
+    <ul className={classes.connected}>
+      {list.map((c) => (
+        <li key={c.id}>
+          {c.state === "active" ? (
+            <span>{t.frame.connected(c.name)}</span>
+          ) : (
+            <Link to="/connections" className={classes.broken}>
+              <IconWarn /> {t.frame.disconnected(c.name)}
+            </Link>
+          )}
+        </li>
+      ))}
+    </ul>
+  );
+}
