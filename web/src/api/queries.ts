@@ -11,7 +11,9 @@ import {
   getSyncHealth,
   getSyncJob,
   listConnections,
+  listSuppliers,
   listSyncJobs,
+  listViews,
 } from "./gen/sdk.gen";
 import type { CountOrdersData } from "./gen/types.gen";
 
@@ -63,4 +65,12 @@ export const jobQuery = (id: string) =>
 export const newestJobsQuery = queryOptions({
   queryKey: ["jobs", "newest"],
   queryFn: () => call(listSyncJobs({ query: { limit: 50 } })),
+});
+
+export const viewsQuery = queryOptions({ queryKey: ["views"], queryFn: () => call(listViews()), staleTime: 60_000 });
+
+export const suppliersQuery = queryOptions({
+  queryKey: ["suppliers"],
+  queryFn: () => call(listSuppliers()),
+  staleTime: 60_000,
 });
