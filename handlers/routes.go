@@ -98,6 +98,7 @@ func (s *server) routes() chi.Router {
 
 		r.Get("/orders", s.authed(s.listOrders))
 		r.Get("/orders/counts", s.authed(s.countOrders))
+		r.Get("/orders/export", s.authed(s.exportOrders))
 		r.Get("/orders/{id}", s.authed(s.getOrder))
 		r.Get("/orders/{id}/timeline", s.authed(s.getTimeline))
 		r.Post("/orders/{id}/sync", s.authed(s.syncOrder))
