@@ -115,7 +115,9 @@ func TestASyncOfAFilterIsOfWhatItsListShows(t *testing.T) {
 	_, err := w.wix.CancelOrder(gone.ID)
 	w.must(err)
 	closed := w.take(gone)
-	waitFor(t, "the back-fill is through", func() bool { return one[int](w, "SELECT count(*) FROM orders") == 6 })
+	waitFor(t, "the back-fill is through", func() bool {
+		return one[int](w, "SELECT count(*) FROM connections WHERE swept_at IS NOT NULL") == 1 && one[int](w, "SELECT count(*) FROM orders") == 6
+	})
 	w.must(w.db.Read(t.Context()).Exec("UPDATE orders SET country = 'IS' WHERE id IN ?", []models.ID{open[0], closed}).Error)
 	number := w.detail(closed).Order.Number
 	from, long := time.Now().Add(-1e4*time.Hour).UTC(), time.Now().Add(-1e3*time.Hour).UTC()
