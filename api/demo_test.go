@@ -115,7 +115,9 @@ func TestEmptyDemoIsConnectedInABrowser(t *testing.T) {
 	}
 	w.do(http.MethodGet, "/about", nil, http.StatusOK, &about)
 	w.key = about.Key
-	var list struct{ Connections []struct{ Platform, State string } }
+	var list struct {
+		Connections []struct{ Platform, State string }
+	}
 	if w.do(http.MethodGet, "/connections", nil, http.StatusOK, &list); len(list.Connections) != 0 {
 		t.Fatalf("connected already: %+v", list)
 	}
