@@ -83,7 +83,17 @@ export function Filters({ search, onClose }: { search: OrdersSearch; onClose: ()
   );
 }
 
-function Choice({ name, label, value, children }: { name: string; label: string; value?: string; children: ReactNode }) {
+function Choice({
+  name,
+  label,
+  value,
+  children,
+}: {
+  name: string;
+  label: string;
+  value?: string;
+  children: ReactNode;
+}) {
   const t = useText();
   const id = useId();
   return (

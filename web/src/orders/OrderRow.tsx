@@ -125,7 +125,7 @@ function Status({ order: o, moved }: { order: OrderSummary; moved: boolean }) {
   return (
     <span className="pill" data-tone={words.tone} title={o.why}>
       {words.tone === "bad" ? <IconWarn /> : words.tone === "good" ? <IconCheck /> : <IconClock />}
-      <span className="ellipsis">{words.text}</span>
+      <span>{words.text}</span>
     </span>
   );
 }
@@ -133,7 +133,12 @@ function Status({ order: o, moved }: { order: OrderSummary; moved: boolean }) {
 function Tracking({ order: o }: { order: OrderSummary }) {
   const t = useText();
   const first = o.tracking[0];
-  if (!first) return <span className="muted">{o.tab === "awaiting_shipment" ? t.orders.notShipped : t.orders.noTracking}</span>;
+  if (!first)
+    return o.tab === "awaiting_shipment" ? (
+      <span className="muted">{t.orders.notShipped}</span>
+    ) : (
+      <span className={`muted ${classes.none}`}>{t.orders.noTracking}</span>
+    );
   return (
     <>
       <span className={classes.trackingNumber}>

@@ -91,7 +91,10 @@ export function OrderTable(p: TableProps) {
             </label>
           </th>
           <th scope="col">{t.orders.column.order}</th>
-          <th scope="col" aria-sort={p.sort === "newest" ? "descending" : p.sort === "oldest" ? "ascending" : undefined}>
+          <th
+            scope="col"
+            aria-sort={p.sort === "newest" ? "descending" : p.sort === "oldest" ? "ascending" : undefined}
+          >
             <button
               type="button"
               className={classes.sort}
@@ -152,6 +155,7 @@ export function OrderTable(p: TableProps) {
 
 function Space({ height }: { height: number }) {
   return (
+    // biome-ignore lint/a11y/noAriaHiddenOnFocusable: an empty row takes no focus
     <tr aria-hidden="true" className={classes.space}>
       <td style={{ blockSize: height }} colSpan={9} />
     </tr>

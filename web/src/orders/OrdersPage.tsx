@@ -4,29 +4,29 @@ import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { asFailure } from "../api/call";
 import type { OrderCounts, OrderSummary } from "../api/gen/types.gen";
-import { connectionsQuery, countsQuery, healthQuery, newestJobsQuery } from "../api/queries";
+import { countsQuery, healthQuery, newestJobsQuery } from "../api/queries";
 import { useShortcuts } from "../app/keyboard";
 import { type OrdersSearch, type Sort, type View, views } from "../app/search";
 import { onLive, useLive } from "../live";
+import { syncOrder } from "../sync/actions";
 import { SyncButton } from "../sync/SyncButton";
 import { useText } from "../text";
 import { ago, clock, count, number } from "../text/format";
 import { announce } from "../ui/announce";
+import { copy } from "../ui/Copy";
 import { IconDownload, IconWarn } from "../ui/icons";
 import { Failed, Loading, Stale, sentence } from "../ui/states";
-import { Title } from "../ui/Title";
 import { useNow } from "../ui/Time";
+import { Title } from "../ui/Title";
 import { toast } from "../ui/toasts";
 import { BulkBar } from "./BulkBar";
+import { exportCsv } from "./export";
+import { countsOf, loadMore, narrowed, ordersQuery, pageSize, paramsOf, reload } from "./list";
 import { Nothing } from "./Nothing";
 import classes from "./OrdersPage.module.css";
-import { exportCsv } from "./export";
-import { countsOf, loadMore, narrowed, ordersQuery, pageSize, paramsOf, reload, scopeOf } from "./list";
 import { OrderTable, type TableHandle } from "./OrderTable";
 import { nothing, range, type Selection, toggle, toggleAll } from "./selection";
 import { Toolbar } from "./Toolbar";
-import { copy } from "../ui/Copy";
-import { syncOrder } from "../sync/actions";
 
 const OrderDrawer = lazy(() => import("../order/OrderDrawer").then((m) => ({ default: m.OrderDrawer })));
 const PlaceDialog = lazy(() => import("../order/PlaceDialog").then((m) => ({ default: m.PlaceDialog })));
@@ -42,7 +42,11 @@ export function OrdersPage() {
   const params = useMemo(() => paramsOf(search), [search]);
   const { live } = useLive();
   const list = useQuery({ ...ordersQuery(params), placeholderData: (before) => before });
-  const counts = useQuery({ ...countsQuery(countsOf(search)), refetchInterval: live ? 60_000 : 10_000, placeholderData: (before) => before });
+  const counts = useQuery({
+    ...countsQuery(countsOf(search)),
+    refetchInterval: live ? 60_000 : 10_000,
+    placeholderData: (before) => before,
+  });
   const rows = list.data?.rows ?? noRows;
   const ids = useMemo(() => rows.map((r) => r.id), [rows]);
   const total = counts.data?.[view];
@@ -117,7 +121,9 @@ export function OrdersPage() {
         count={total === undefined ? "" : shownOf(rows.length, total, counts.data?.capped)}
       />
 
-      {list.isError && list.data && <Stale since={clock(new Date(list.data.at).toISOString())} onRetry={() => void list.refetch()} />}
+      {list.isError && list.data && (
+        <Stale since={clock(new Date(list.data.at).toISOString())} onRetry={() => void list.refetch()} />
+      )}
       {arrived.ids.size > 0 && (
         <button type="button" className={classes.arrived} onClick={() => void arrived.show(params)}>
           {t.orders.arrived(arrived.ids.size)}
@@ -166,9 +172,7 @@ export function OrdersPage() {
         onPlace={() => setPlacing(placeIds())}
       />
       <Suspense>
-        {search.order && (
-          <OrderDrawer id={search.order} onClose={close} onPrevious={step(-1)} onNext={step(1)} />
-        )}
+        {search.order && <OrderDrawer id={search.order} onClose={close} onPrevious={step(-1)} onNext={step(1)} />}
         {placing && <PlaceDialog orderIds={placing} onClose={() => setPlacing(undefined)} />}
       </Suspense>
     </div>
@@ -250,7 +254,10 @@ function Freshest({ rows }: { rows: OrderSummary[] }) {
   const t = useText();
   useNow();
   const { data: health } = useQuery(healthQuery);
-  const last = rows.reduce((newest, r) => (r.last_checked_at && r.last_checked_at > newest ? r.last_checked_at : newest), "");
+  const last = rows.reduce(
+    (newest, r) => (r.last_checked_at && r.last_checked_at > newest ? r.last_checked_at : newest),
+    "",
+  );
   const next = health?.next_full_sweep_at;
   return (
     <p className="muted">
@@ -331,7 +338,13 @@ function More({ params, more, left }: { params: ReturnType<typeof paramsOf>; mor
         {[pageSize, 4 * pageSize]
           .filter((n) => n === pageSize || left > pageSize)
           .map((n) => (
-            <Button key={n} variant="default" loading={busy === n} disabled={busy !== 0 && busy !== n} onClick={() => void load(n)}>
+            <Button
+              key={n}
+              variant="default"
+              loading={busy === n}
+              disabled={busy !== 0 && busy !== n}
+              onClick={() => void load(n)}
+            >
               {t.do.loadMore(n)}
             </Button>
           ))}
@@ -358,7 +371,13 @@ function Export({ search, disabled }: { search: OrdersSearch; disabled: boolean 
   }
 
   return (
-    <Button variant="default" leftSection={<IconDownload />} loading={busy} disabled={disabled} onClick={() => void run()}>
+    <Button
+      variant="default"
+      leftSection={<IconDownload />}
+      loading={busy}
+      disabled={disabled}
+      onClick={() => void run()}
+    >
       {t.orders.export}
     </Button>
   );

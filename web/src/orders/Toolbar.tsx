@@ -186,7 +186,9 @@ function Views({ search }: { search: OrdersSearch }) {
         </Menu.Dropdown>
       </Menu>
       <Suspense>
-        {saving && <SaveView query={stringifySearch({ ...search, order: undefined })} onClose={() => setSaving(false)} />}
+        {saving && (
+          <SaveView query={stringifySearch({ ...search, order: undefined })} onClose={() => setSaving(false)} />
+        )}
         {deleting && <DeleteView view={deleting} onClose={() => setDeleting(undefined)} />}
       </Suspense>
     </>

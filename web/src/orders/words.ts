@@ -18,8 +18,12 @@ const hour = 3_600_000;
 /** What an order waits for, in a few words. */
 export function statusWords(o: OrderSummary): Words {
   const t = text();
-  const flag = o.flags[0];
-  if (flag) return { tone: "bad", text: `${t.flags[flag] ?? flag}${o.flags.length > 1 ? ` +${o.flags.length - 1}` : ""}` };
+  const flag = o.flag_codes[0];
+  if (flag)
+    return {
+      tone: "bad",
+      text: `${t.flags[flag] ?? flag}${o.flag_codes.length > 1 ? ` +${o.flag_codes.length - 1}` : ""}`,
+    };
   switch (o.tab) {
     case "awaiting_payment": {
       if (!o.pay_by) return { tone: "info", text: t.orders.status.awaiting_payment };

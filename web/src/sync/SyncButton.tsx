@@ -19,7 +19,9 @@ export function SyncButton({ search, view, total = 0 }: { search: OrdersSearch; 
   const { data } = useQuery(connectionsQuery);
   const stores = data?.connections.filter((c) => c.platform === "wix" && c.state === "active") ?? [];
   const isTab = view !== "attention" && view !== "closed";
-  const tab: SyncScope = isTab ? { kind: "tab", tab: view, store_id: search.store } : scopeOf({ tab: view, store: search.store });
+  const tab: SyncScope = isTab
+    ? { kind: "tab", tab: view, store_id: search.store }
+    : scopeOf({ tab: view, store: search.store });
   const shown = narrowed(search) ? scopeOf(search) : tab;
   return (
     <div className={classes.split}>
