@@ -80,8 +80,8 @@ func (s *server) exportOrders(w http.ResponseWriter, r *http.Request, caller acc
 			_ = table.Write(exportRow(o, stores[o.StoreID]))
 		}
 		table.Flush()
-		if table.Error() != nil || control.Flush() != nil || page.Next == "" {
-			return nil // all is written, or the client has gone
+		if gone := table.Error() != nil || control.Flush() != nil; gone || page.Next == "" {
+			return nil
 		}
 		f.Cursor = page.Next
 		if page, err = s.Orders.List(r.Context(), caller.MerchantID, f); err != nil {

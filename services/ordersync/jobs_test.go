@@ -303,3 +303,20 @@ func TestSyncNowWorksWhileTheSamePurchaseIsUnderWay(t *testing.T) {
 		t.Errorf("%d calls", w.sent())
 	}
 }
+
+// Orders that were there before lists showed so much, and that nothing happens to any more, are computed anew by themselves.
+func TestOrdersWithoutADigestGetOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, slow, idle)
+	gone := w.sold(wixsim.NewOrder{})
+	_, err := w.wix.CancelOrder(gone.ID)
+	w.must(err)
+	id := w.take(gone)
+	w.must(w.db.Read(t.Context()).Exec("UPDATE orders SET digest = NULL WHERE id = ?", id).Error)
+	w.must(w.db.Read(t.Context()).Exec("UPDATE connections SET next_sweep_at = NULL").Error) // nothing but the sweeper looks at it
+	w.work()
+	waitFor(t, "it has a digest", func() bool {
+		o := w.detail(id).Order
+		return o.Digest != nil && o.Digest.Title != ""
+	})
+}
