@@ -249,10 +249,12 @@ export class World {
   /** Places an order and waits until AliExpress has it; gives AliExpress' numbers. */
   async place(o: WorldOrder): Promise<string[]> {
     await this.api.post(`/orders/${o.id}/supplier-orders`, { reason: "the test buys it" });
-    // Once AliExpress was read after the purchase, nothing looks by itself for a while.
-    const placed = await this.order(
-      o.external_id,
-      (w) => w.tab === "awaiting_payment" && w.supplier_orders.every((s) => s.last_checked_at),
+    const placed = await this.order(o.external_id, (w) => w.tab === "awaiting_payment");
+    // Read once after the purchase, it is not looked at again by itself for a while.
+    const job = await this.api.post(`/orders/${o.id}/sync`);
+    await until(
+      async () => (await this.api.get(`/sync-jobs/${job.id}`)).state === "done",
+      "the read after the purchase",
     );
     return placed.supplier_orders.map((s) => s.number);
   }
@@ -279,7 +281,7 @@ export interface WorldOrder {
   number: string;
   tab: string;
   version: number;
-  supplier_orders: { id: string; number: string; state: string; last_checked_at?: string }[];
+  supplier_orders: { id: string; number: string; state: string }[];
   pushes: { id: string; state: string }[];
   parcels: { tracking_number: string }[];
 }
