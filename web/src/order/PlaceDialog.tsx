@@ -1,0 +1,3 @@
+export function PlaceDialog(_: { orderIds: string[]; onClose: () => void }) {
+  return null;
+}
