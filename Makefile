@@ -1,35 +1,74 @@
-# make run    a working system with a sample shop on http://localhost:8080
-# make test   every test
-.PHONY: run test lint generate build postgres go
+# make run          a working system with a sample shop on http://localhost:8080
+# make test         every test: Go with the race detector, the dashboard's own, and a browser's
+# make screenshots  pictures of every page, in both themes and widths, in web/screenshots
+.PHONY: run test test-go test-web test-browser screenshots lint generate build web postgres chromium go node
 
 # One set of flags everywhere: another set is another cold build of everything.
 GO      ?= go
 FLAGS   := -buildvcs=false
 LINT    := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+NPM     := npm --prefix web --silent
 
 run: build postgres
 	@echo "Starting Waybill with both platforms simulated and a sample shop ..."
 	./bin/waybill demo
 
-test: go postgres
-	@echo "Running all tests with the race detector ..."
+test: test-go test-web test-browser
+
+test-go: go postgres
+	@echo "Running the Go tests with the race detector ..."
 	$(GO) test $(FLAGS) -race -timeout 15m ./...
 
-build: go
+test-web: web/node_modules/.installed
+	@echo "Running the dashboard's tests ..."
+	$(NPM) run typecheck
+	$(NPM) test
+
+test-browser: build postgres chromium
+	@echo "Running the browser tests against bin/waybill ..."
+	$(NPM) run e2e
+
+screenshots: build postgres chromium
+	@echo "Taking screenshots of every page ..."
+	$(NPM) run screenshots
+
+# The dashboard is built into the program. Without Node, "go build ./api" makes a Waybill without it.
+build: go web
 	@echo "Building bin/waybill ..."
 	$(GO) build $(FLAGS) -o bin/waybill ./api
 
-lint: go
+web: web/dist/index.html
+
+web/dist/index.html: web/node_modules/.installed web/index.html web/vite.config.ts $(shell find web/src web/public -type f)
+	@echo "Building the dashboard ..."
+	$(NPM) run build
+	@touch web/dist/.gitkeep $@
+
+# Playwright brings no browser of its own: Debian's Chromium is used.
+web/node_modules/.installed: web/package.json web/package-lock.json | node
+	@echo "Installing the dashboard's npm packages ..."
+	@PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm --prefix web ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+lint: go web/node_modules/.installed
 	$(LINT) fmt --diff
 	$(LINT) run ./...
+	$(NPM) run lint
 
-generate: go
+generate: go web/node_modules/.installed
 	$(GO) tool swag init --quiet --dir handlers,models --generalInfo routes.go --output docs --outputTypes json
 	$(GO) run $(FLAGS) ./docs/convert docs/swagger.json docs/openapi.json
+	$(NPM) run gen
 
 # The private PostgreSQL needs the server's binaries; Waybill itself finds them.
 postgres:
 	@sh .ci/postgres
 
+chromium:
+	@sh .ci/chromium
+
 go:
 	@command -v $(GO) >/dev/null || { echo "Go is missing: install Go 1.26 or later (https://go.dev/dl)." >&2; exit 1; }
+
+node:
+	@command -v npm >/dev/null || { echo "Node is missing: install Node 20 or later with npm (https://nodejs.org). The dashboard is built with it." >&2; exit 1; }

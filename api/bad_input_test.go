@@ -347,10 +347,23 @@ func badRequests(t *testing.T, w *world, ids knownIDs) {
 		{"an unknown parameter", "GET", "/orders?tabs=pending", "", 422, "query_invalid", "tabs"},
 		{"a limit of nothing", "GET", "/orders?limit=0", "", 422, "query_invalid", "limit"},
 		{"a limit too large", "GET", "/orders?limit=201", "", 422, "query_invalid", "limit"},
+		{"a state of sync jobs that is none", "GET", "/sync-jobs?state=lost", "", 422, "query_invalid", "state"},
+		{"a trigger of sync jobs that is none", "GET", "/sync-jobs?trigger=magic", "", 422, "query_invalid", "trigger"},
+		{"a view without a name", "POST", "/views", `{"query":"x"}`, 422, "validation_failed", "/name"},
+		{"a view's query that is no text", "PUT", "/views/" + unknownID, `{"name":"x","query":7}`, 422, "validation_failed", "/query"},
+		{"a view that is not there", "DELETE", "/views/" + unknownID, "", 404, "view_not_found", ""},
+		{"an export of a tab that is none", "GET", "/orders/export?tab=lost", "", 422, "query_invalid", "tab"},
+		{"an export's limit", "GET", "/orders/export?limit=5", "", 422, "query_invalid", "limit"},
 		{"a limit in words", "GET", "/sync-jobs?limit=many", "", 422, "query_invalid", "limit"},
 		{"a cursor that nobody gave", "GET", "/orders?cursor=abc", "", 422, "cursor_invalid", "cursor"},
 		{"a cursor of another list", "GET", "/sync-jobs?cursor=abc", "", 422, "cursor_invalid", "cursor"},
 		{"a timeline's cursor that nobody gave", "GET", "/orders/" + ids.order + "/timeline?cursor=abc", "", 422, "cursor_invalid", "cursor"},
+		{"a cursor of wanted mappings that nobody gave", "GET", "/product-mappings/wanted?cursor=abc", "", 422, "cursor_invalid", "cursor"},
+		{"a range that is none", "GET", "/sync-health/history?range=7d", "", 422, "query_invalid", "range"},
+		{"the history of nothing", "GET", "/sync-health/history?connection_id=" + unknownID, "", 404, "connection_not_found", ""},
+		{"a country that is none", "GET", "/supplier-products/1005004638293060?country=usa", "", 422, "query_invalid", "country"},
+		{"a product that is none", "GET", "/supplier-products/x", "", 400, "invalid_product_id", ""},
+		{"an account that is none", "GET", "/supplier-products/1005004638293060?account_id=" + unknownID, "", 404, "account_not_found", ""},
 		{"a mapping cursor that nobody gave", "GET", "/product-mappings?cursor=abc", "", 422, "cursor_invalid", "cursor"},
 		{"a tab that is none", "GET", "/orders?tab=lost", "", 422, "query_invalid", "tab"},
 		{"a view that is none", "GET", "/orders?view=all", "", 422, "query_invalid", "view"},
@@ -468,6 +481,8 @@ func foreignIDs(t *testing.T, w *world, ids knownIDs) {
 		{"PUT", "/product-mappings/{}", mapping, ids.mapping},
 		{"DELETE", "/product-mappings/{}", "", ids.mapping},
 		{"POST", "/product-mappings", `{"store_id":"{}","variant_key":"a/b","role":"own"}`, ids.store},
+		{"GET", "/sync-health/history?connection_id={}", "", ids.store},
+		{"GET", "/supplier-products/1005004638293060?account_id={}", "", ids.account},
 		{"GET", "/connections/{}", "", ids.store},
 		{"GET", "/connections/{}", "", ids.account},
 	} {
@@ -484,7 +499,7 @@ func foreignIDs(t *testing.T, w *world, ids knownIDs) {
 			}
 		})
 	}
-	for _, list := range []string{"/orders", "/orders?store_id=" + ids.store, "/orders?q=jane", "/sync-jobs", "/product-mappings", "/product-mappings?store_id=" + ids.store, "/connections", "/pay-list", "/pay-list?store_id=" + ids.store, "/flags", "/flags?store_id=" + ids.store, "/mismatches"} {
+	for _, list := range []string{"/orders", "/orders?store_id=" + ids.store, "/orders?q=jane", "/sync-jobs", "/product-mappings", "/product-mappings/wanted", "/suppliers", "/product-mappings?store_id=" + ids.store, "/connections", "/pay-list", "/pay-list?store_id=" + ids.store, "/flags", "/flags?store_id=" + ids.store, "/mismatches"} {
 		a := w.on(t).send(http.MethodGet, list, "Bearer "+otherKey, "", nil)
 		if a.status != http.StatusOK || !bytes.Contains(a.body, []byte(`":[]`)) {
 			t.Errorf("%s shows the other merchant %d %s", list, a.status, a.body)

@@ -114,6 +114,9 @@ func TestChangesAreStreamedAndResumed(t *testing.T) {
 	first := w.buy("authorized")
 	o := w.awaitOrder(first, "the order is here", inTab("pending"))
 	w.await("it is told", func() bool { return s.has("order", o.ID, `"tab":"pending"`, `"created":true`) })
+	w.await("with the row of a list", func() bool {
+		return s.has("order", o.ID, `"order":{"id":"`+o.ID+`"`, `"line_count":`, `"supplier_numbers":[]`)
+	})
 	w.await("the counts are told", func() bool { return s.has("counts", `"pending":`) })
 	if _, err := w.wix.PayOrder(first); err != nil {
 		t.Fatal(err)
@@ -207,6 +210,10 @@ func TestConsentIsFinishedInTheBrowserThatBeganIt(t *testing.T) {
 	}
 	if to := follow(back, cookies); to != "/?connect_error=consent_state_invalid" {
 		t.Errorf("a second time: %s", to)
+	}
+	page, cookies = begin("aliexpress")
+	if to := follow(follow(page+"&refuse", nil), cookies); to != "/?connect_error=consent_denied" {
+		t.Errorf("a person who refuses: %s", to)
 	}
 	// Wix: the page leads back with an instance id, which proves nothing until Wix itself tells of the installation.
 	page, cookies = begin("wix")

@@ -45,6 +45,8 @@ type orderSummary struct {
 	Country           string `json:"country" validate:"required" example:"US"`
 	// How many things about this order need a person.
 	OpenFlags int `json:"open_flags" validate:"required" example:"0"`
+	// The codes of its open flags that were not put off.
+	FlagCodes []models.FlagCode `json:"flag_codes" validate:"required"`
 	// How fresh all this is: when it was last checked, from what source, and when it is checked next.
 	LastCheckedAt     *time.Time `json:"last_checked_at,omitempty" example:"2026-03-14T09:25:00Z"`
 	LastCheckedSource string     `json:"last_checked_source,omitempty" example:"webhook"`
@@ -114,6 +116,7 @@ func (s *orderSummary) digested(o models.Order) {
 	}
 	s.Title, s.ImageURL, s.LineCount, s.Items, s.ToShip, s.Shipped = d.Title, d.ImageURL, d.Lines, d.Items, d.ToShip, d.Shipped
 	s.PayBy, s.Deadline, s.PushState = utc(d.PayBy), utc(o.DeadlineAt), d.PushState
+	s.FlagCodes = append([]models.FlagCode{}, d.Flags...)
 	s.SupplierNumbers, s.Suppliers, s.Tracking = append([]string{}, d.SupplierNumbers...), make([]summarySupplier, len(d.Suppliers)), make([]summaryParcel, len(d.Tracking))
 	for i, supplier := range d.Suppliers {
 		s.Suppliers[i] = summarySupplier(supplier)

@@ -209,7 +209,6 @@ func (c *Client) CheckNote(note string) error {
 	return nil
 }
 
-
 // fieldOf finds the part of the address that AliExpress' own words complain about; none where they do not say.
 func fieldOf(words string) []models.FieldError {
 	lower := strings.ToLower(words)

@@ -12,8 +12,10 @@ import {
   getSyncJob,
   getTimeline,
   listConnections,
+  listSuppliers,
   listSyncJobs,
   listToPay,
+  listViews,
 } from "./gen/sdk.gen";
 import type { CountOrdersData, Event, ListToPayData } from "./gen/types.gen";
 
@@ -101,3 +103,11 @@ export const paySumQuery = (query: PayQuery) =>
     queryKey: ["pay list", query, "sum"],
     queryFn: () => call(listToPay({ query: { ...query, limit: 1 } })),
   });
+
+export const viewsQuery = queryOptions({ queryKey: ["views"], queryFn: () => call(listViews()), staleTime: 60_000 });
+
+export const suppliersQuery = queryOptions({
+  queryKey: ["suppliers"],
+  queryFn: () => call(listSuppliers()),
+  staleTime: 60_000,
+});

@@ -66,7 +66,7 @@ export function AddressDialog({ id, refused, onPlace, onClose }: AddressDialogPr
   const focusWrong = useCallback(() => {
     requestAnimationFrame(() => element.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus());
   }, []);
-  useEffect(focusWrong, []);
+  useEffect(focusWrong, [focusWrong]);
 
   async function submit(e: FormEvent) {
     e.preventDefault();

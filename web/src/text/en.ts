@@ -222,6 +222,12 @@ export const en = {
     clearSelection: "Clear the selection",
     bulk: "What to do with the selection",
     place: "Place supplier orders",
+    hold: (n: number) => `Hold ${n} ${plural(n, "order", "orders")}`,
+    release: (n: number) => `Release ${n} ${plural(n, "order", "orders")}`,
+    holdHint: "Nothing of a held order is bought until it is released.",
+    releaseHint: "What was held may be bought again.",
+    holdReason: "Why",
+    holdDone: (n: number, failed: number) => `${n} done${failed ? `, ${failed} not` : ""}`,
     empty: {
       pending: "No order waits for its buyer’s payment. Orders land here seconds after somebody buys in the store.",
       awaiting_order: "Nothing is to be bought. Paid orders come here when their payment arrives.",

@@ -1,0 +1,163 @@
+import { useWindowVirtualizer } from "@tanstack/react-virtual";
+import { type Ref, useCallback, useImperativeHandle, useLayoutEffect, useRef, useState } from "react";
+import type { OrderSummary } from "../api/gen/types.gen";
+import type { Sort, View } from "../app/search";
+import { useText } from "../text";
+import { IconDown } from "../ui/icons";
+import { OrderRow } from "./OrderRow";
+import classes from "./OrderTable.module.css";
+import { isSelected, type Selection } from "./selection";
+
+/** What the page does with the table: bring the focus to an order. */
+export interface TableHandle {
+  focus: (index: number) => void;
+}
+
+interface TableProps {
+  rows: OrderSummary[];
+  total: number;
+  view: View;
+  sort: Sort;
+  selection: Selection;
+  syncing: ReadonlySet<string>;
+  open?: string;
+  old: boolean;
+  onSort: (sort: Sort) => void;
+  onSelect: (id: string, range: boolean) => void;
+  onSelectAll: () => void;
+  onPlace: (id: string) => void;
+  ref: Ref<TableHandle>;
+}
+
+// Up to here every row is drawn, so that the browser's own search finds it; beyond, only what is seen.
+const allDrawn = 150;
+const rowHeight = 60;
+
+/** The orders that are loaded, as a table; however many there are, only those that are seen are drawn. */
+export function OrderTable(p: TableProps) {
+  const t = useText();
+  const body = useRef<HTMLTableSectionElement>(null);
+  const [top, setTop] = useState(0);
+  useLayoutEffect(() => {
+    const el = body.current;
+    if (el) setTop(el.getBoundingClientRect().top + scrollY);
+  }, []);
+  const virtual = useWindowVirtualizer({
+    count: p.rows.length,
+    estimateSize: () => rowHeight,
+    overscan: p.rows.length <= allDrawn ? allDrawn : 12,
+    scrollMargin: top,
+    getItemKey: (i) => p.rows[i]?.id ?? i,
+    scrollPaddingStart: 120,
+    scrollPaddingEnd: 96,
+  });
+  useImperativeHandle(p.ref, () => ({
+    focus(index) {
+      virtual.scrollToIndex(index, { align: "auto" });
+      const id = p.rows[index]?.id;
+      // A row that was not drawn is there after the next frames.
+      const look = (tries: number) => {
+        const link = body.current?.querySelector<HTMLElement>(`[data-order="${id}"] th a`);
+        if (link) link.focus();
+        else if (tries > 0) requestAnimationFrame(() => look(tries - 1));
+      };
+      look(10);
+    },
+  }));
+  const { measureElement } = virtual;
+  const measure = useCallback((el: HTMLElement | null) => measureElement(el), [measureElement]);
+  const items = virtual.getVirtualItems();
+  const before = items[0] ? items[0].start - top : 0;
+  const after = virtual.getTotalSize() - ((items.at(-1)?.end ?? top) - top);
+  const all = p.rows.length > 0 && p.rows.every((o) => isSelected(p.selection, o.id));
+  const some = p.selection.all || p.selection.ids.size > 0;
+
+  return (
+    <table className={classes.table} aria-rowcount={p.total + 1} data-old={p.old || undefined} aria-busy={p.old}>
+      <caption className="sr-only">{t.tabs[p.view]}</caption>
+      <thead>
+        <tr aria-rowindex={1}>
+          <th scope="col" className={classes.check}>
+            <label className={classes.checkbox}>
+              <input
+                type="checkbox"
+                checked={all}
+                ref={(el) => {
+                  if (el) el.indeterminate = some && !all;
+                }}
+                aria-label={t.orders.selectAll}
+                onChange={p.onSelectAll}
+              />
+            </label>
+          </th>
+          <th scope="col">{t.orders.column.order}</th>
+          <th
+            scope="col"
+            aria-sort={p.sort === "newest" ? "descending" : p.sort === "oldest" ? "ascending" : undefined}
+          >
+            <button
+              type="button"
+              className={classes.sort}
+              onClick={() => p.onSort(p.sort === "newest" ? "oldest" : "newest")}
+            >
+              {t.orders.column.placed}
+              {p.sort !== "deadline" && <IconDown data-up={p.sort === "oldest" || undefined} />}
+            </button>
+          </th>
+          <th scope="col">{t.orders.column.buyer}</th>
+          <th scope="col" aria-sort={p.sort === "deadline" ? "ascending" : undefined}>
+            <button
+              type="button"
+              className={classes.sort}
+              title={t.orders.sorts.deadline}
+              onClick={() => p.onSort(p.sort === "deadline" ? "newest" : "deadline")}
+            >
+              {t.orders.column.status}
+              {p.sort === "deadline" && <IconDown data-up />}
+            </button>
+          </th>
+          <th scope="col">{t.orders.column.tracking}</th>
+          <th scope="col" className={classes.total}>
+            {t.orders.column.total}
+          </th>
+          <th scope="col">{t.orders.column.sync}</th>
+          <th scope="col">
+            <span className="sr-only">{t.orders.column.actions}</span>
+          </th>
+        </tr>
+      </thead>
+      <tbody ref={body}>
+        {before > 0 && <Space height={before} />}
+        {items.map((item) => {
+          const order = p.rows[item.index];
+          return (
+            order && (
+              <OrderRow
+                key={order.id}
+                order={order}
+                view={p.view}
+                place={item.index + 1}
+                selected={isSelected(p.selection, order.id)}
+                syncing={p.syncing.has(order.id)}
+                open={p.open === order.id}
+                onSelect={p.onSelect}
+                onPlace={p.onPlace}
+                measure={measure}
+              />
+            )
+          );
+        })}
+        {after > 0 && <Space height={after} />}
+      </tbody>
+    </table>
+  );
+}
+
+function Space({ height }: { height: number }) {
+  return (
+    // biome-ignore lint/a11y/noAriaHiddenOnFocusable: an empty row takes no focus
+    <tr aria-hidden="true" className={classes.space}>
+      <td style={{ blockSize: height }} colSpan={9} />
+    </tr>
+  );
+}
