@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import type { Order } from "../api/gen/types.gen";
 import { newestJobsQuery } from "../api/queries";
+import { freshWords } from "../orders/words";
 import { syncOrder } from "../sync/actions";
 import { SyncDialog } from "../sync/SyncDialog";
 import { useText } from "../text";
@@ -14,7 +15,7 @@ import { useShow } from "./dialogs";
 import classes from "./order.module.css";
 import { usePlace } from "./place";
 import { Section } from "./Section";
-import { freshWords, isStale, isToBuy, ticketText, toneOf } from "./words";
+import { freshSentence, isToBuy, ticketText, toneOf } from "./words";
 
 /** Where an order stands, why, how fresh that is, and what can be done with it. */
 export function Status({ order }: { order: Order }) {
@@ -66,12 +67,12 @@ function useSyncing(id: string): boolean {
 }
 
 function Freshness({ order }: { order: Order }) {
-  const t = useText();
-  const at = useNow();
+  useNow();
   const syncing = useSyncing(order.id);
+  const stale = freshWords(order, syncing).tone === "warn";
   return (
-    <p className={`small muted ${classes.fresh}`} data-stale={(!syncing && isStale(order, at)) || undefined}>
-      {syncing ? t.fresh.syncing : freshWords(order, at)}
+    <p className={`small muted ${classes.fresh}`} data-stale={stale || undefined}>
+      {freshSentence(order, syncing)}
     </p>
   );
 }

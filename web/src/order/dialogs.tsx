@@ -1,6 +1,5 @@
 import { Button, Checkbox, NativeSelect, Textarea, TextInput } from "@mantine/core";
 import "@mantine/core/styles/Checkbox.css";
-import "@mantine/core/styles/NativeSelect.css";
 import { useQuery } from "@tanstack/react-query";
 import { createContext, type FormEvent, type ReactNode, useContext, useId, useRef, useState } from "react";
 import { asFailure } from "../api/call";

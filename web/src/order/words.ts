@@ -1,9 +1,9 @@
 // The words for how an order stands, in one place and tested.
 
-import { now } from "../api/clock";
 import type { Event, Order, OrderSummary, SupplierOrder, Tab } from "../api/gen/types.gen";
+import { freshWords } from "../orders/words";
 import { text } from "../text";
-import { ago, clock, moment } from "../text/format";
+import { clock } from "../text/format";
 
 export type Tone = "good" | "warn" | "bad" | "info" | undefined;
 
@@ -17,25 +17,12 @@ export const toneOf: Record<Tab, Tone> = {
   closed: undefined,
 };
 
-type Fresh = Pick<OrderSummary, "last_checked_at" | "last_checked_source" | "next_check_at">;
-
-// A check that is due may wait for its turn; later than this something keeps it back.
-const patience = 15 * 60_000;
-
-/** Whether a check is overdue by more than it may be. */
-export const isStale = (o: Fresh, at = now()) => !!o.next_check_at && at - Date.parse(o.next_check_at) > patience;
-
-/** How fresh an order is: Synced 3 min ago, told by the store · next 14:00. */
-export function freshWords(o: Fresh, at = now()): string {
-  const t = text();
-  if (!o.last_checked_at)
-    return o.next_check_at ? `${t.fresh.never} · ${t.fresh.next(clock(o.next_check_at))}` : t.fresh.never;
-  if (!o.next_check_at) return t.fresh.final(moment(o.last_checked_at));
-  const passed = ago(o.last_checked_at, at);
-  if (isStale(o, at)) return `${t.fresh.stale(passed)} · ${t.fresh.overdue}`;
-  const source = o.last_checked_source && t.fresh.source[o.last_checked_source];
-  const next = Date.parse(o.next_check_at) <= at ? t.fresh.overdue : t.fresh.next(clock(o.next_check_at));
-  return `${t.fresh.synced(passed)}${source ? `, ${source}` : ""} · ${next}`;
+/** How fresh an order is, in a sentence: Synced 3 min ago, told by the store · next 14:00. */
+export function freshSentence(o: OrderSummary, syncing = false): string {
+  const f = freshWords(o, syncing);
+  const source = o.last_checked_source && text().fresh.source[o.last_checked_source];
+  const told = source && f.tone === "good" && o.next_check_at ? `, ${source}` : "";
+  return [f.text + told, f.next].filter(Boolean).join(" · ");
 }
 
 /** How a supplier order stands, in words. */
