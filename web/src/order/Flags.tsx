@@ -171,7 +171,7 @@ function FixButton({ fix, flag, order, main }: FixButtonProps) {
   const place = usePlace();
   const { id } = order;
   const label = t.order.fix[fix.kind];
-  const look = { variant: main ? "filled" : "default", size: "compact-md" } as const;
+  const look = { variant: main ? "filled" : "default", size: "compact-sm" } as const;
   const button = (run: () => void): ReactNode => (
     <Button {...look} onClick={run}>
       {label}

@@ -3,8 +3,8 @@ import { IconClock } from "../ui/icons";
 import { Time, useNow } from "../ui/Time";
 import { urgency } from "./urgency";
 
-/** How long there is to pay, more loudly the shorter it is. */
-export function PayBy({ at }: { at: string }) {
+/** How long there is to pay, more loudly the shorter it is. Where a heading says what it is, bare leaves that out. */
+export function PayBy({ at, bare = false }: { at: string; bare?: boolean }) {
   const t = useText();
   const time = useNow();
   return (
@@ -12,7 +12,7 @@ export function PayBy({ at }: { at: string }) {
       <IconClock />
       {Date.parse(at) > time ? (
         <span>
-          {t.order.payBy} <Time at={at} as="until" />
+          {!bare && t.order.payBy} <Time at={at} as="until" />
         </span>
       ) : (
         t.pay.passed

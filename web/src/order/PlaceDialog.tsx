@@ -120,9 +120,11 @@ export function PlaceDialog({ orderIds, filter, onClose }: PlaceDialogProps) {
             <Button variant="default" onClick={onClose}>
               {t.do.cancel}
             </Button>
-            <Button disabled={!isChecked || chosen.length === 0} onClick={() => void place()}>
-              {t.place.go(chosen.length, sumWords(sums))}
-            </Button>
+            {(!isChecked || ready.length > 0) && (
+              <Button disabled={!isChecked || chosen.length === 0} onClick={() => void place()}>
+                {t.place.go(chosen.length, sumWords(sums))}
+              </Button>
+            )}
           </>
         )
       }
@@ -169,7 +171,7 @@ export function PlaceDialog({ orderIds, filter, onClose }: PlaceDialogProps) {
               }}
             />
           )}
-          {isChecked && ready.length === 0 && <p>{t.place.nothing}</p>}
+          {isChecked && ready.length === 0 && review.of !== 1 && <p>{t.place.nothing}</p>}
           {ready.length > 0 && (
             <>
               <Sums sums={sums} />

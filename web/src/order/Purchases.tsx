@@ -22,7 +22,7 @@ export function Purchases({ order }: { order: Order }) {
   const now = order.supplier_orders.filter((s) => isLiving(s) || flagged.has(s.id));
   const before = order.supplier_orders.filter((s) => !now.includes(s));
   return (
-    <Section title={t.order.purchases(now.length)}>
+    <Section title={now.length > 0 ? t.order.purchases(now.length) : t.order.purchasesNone}>
       {now.length > 0 ? (
         <ul className={classes.items}>
           {now.map((s) => (
@@ -204,7 +204,7 @@ function PurchaseActions({ purchase: s, order, unpaid }: ActionsProps) {
         </>
       )}
       {numbered && (
-        <Menu position="bottom-end" width={240}>
+        <Menu position="bottom-end" width={240} withinPortal={false} withInitialFocusPlaceholder={false}>
           <Menu.Target>
             <button type="button" className="iconButton" aria-label={t.order.purchaseMore(s.number ?? "")}>
               <IconMore />

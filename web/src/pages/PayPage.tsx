@@ -196,7 +196,7 @@ function Table({ items, picked, onPick }: TableProps) {
     onPick(next);
   }
   return (
-    <table className="table">
+    <table className={`table ${classes.table}`}>
       <caption className="sr-only">{t.pay.list}</caption>
       <thead>
         <tr>
@@ -247,7 +247,7 @@ function Table({ items, picked, onPick }: TableProps) {
                   {t.pay.paying}
                 </span>
               ) : i.pay_by ? (
-                <PayBy at={i.pay_by} />
+                <PayBy at={i.pay_by} bare />
               ) : (
                 <span className="muted">{t.pay.noDeadline}</span>
               )}
@@ -277,10 +277,10 @@ function Table({ items, picked, onPick }: TableProps) {
                   target="_blank"
                   rel="noreferrer"
                   size="compact-sm"
-                  aria-label={t.pay.openNumber(i.number)}
                   rightSection={<IconOut />}
                 >
                   {t.pay.open}
+                  <span className="sr-only">: {i.number}</span>
                 </Button>
               )}
             </td>
