@@ -6,6 +6,8 @@ import { useText } from "../text";
 import { number } from "../text/format";
 import { announce } from "../ui/announce";
 import { IconCart, IconClose, IconMore, IconSync } from "../ui/icons";
+import { sentence } from "../ui/states";
+import { toast } from "../ui/toasts";
 import classes from "./BulkBar.module.css";
 import { scopeOf } from "./list";
 import type { Selection } from "./selection";
@@ -22,13 +24,15 @@ interface BulkProps {
   onAll: () => void;
   onClear: () => void;
   onPlace: () => void;
+  /** Reads the orders that are selected, as many as can be dealt with at once. */
+  read: () => Promise<OrderSummary[]>;
 }
 
 /** What can be done with what is selected. It floats above the end of the page. */
-export function BulkBar({ selection, loaded, total, view, search, onAll, onClear, onPlace }: BulkProps) {
+export function BulkBar({ selection, loaded, total, view, search, onAll, onClear, onPlace, read }: BulkProps) {
   const t = useText();
   const [syncing, setSyncing] = useState<SyncScope>();
-  const [holding, setHolding] = useState<"hold" | "release">();
+  const [holding, setHolding] = useState<{ what: "hold" | "release"; orders: OrderSummary[] }>();
   const n = selection.all ? total : selection.ids.size;
   const words = selection.all ? t.orders.allMatchingSelected(number(total)) : t.orders.selected(number(n));
   useEffect(() => {
@@ -37,7 +41,15 @@ export function BulkBar({ selection, loaded, total, view, search, onAll, onClear
   if (n === 0) return null;
   const scope: SyncScope = selection.all ? scopeOf(search) : { kind: "orders", ids: [...selection.ids] };
   const canAll = !selection.all && total > loaded.length && loaded.every((o) => selection.ids.has(o.id));
-  const ids = selection.all ? loaded.map((o) => o.id) : [...selection.ids];
+
+  async function hold(what: "hold" | "release") {
+    try {
+      setHolding({ what, orders: await read() });
+    } catch (e) {
+      toast({ title: t.state.actionFailed(t.orders[what](n)), detail: sentence(e), tone: "bad" });
+    }
+  }
+
   return (
     <section className={classes.bar} aria-label={t.orders.bulk}>
       <strong className={classes.words}>{words}</strong>
@@ -65,8 +77,8 @@ export function BulkBar({ selection, loaded, total, view, search, onAll, onClear
           </Button>
         </Menu.Target>
         <Menu.Dropdown>
-          <Menu.Item onClick={() => setHolding("hold")}>{t.orders.hold(ids.length)}</Menu.Item>
-          <Menu.Item onClick={() => setHolding("release")}>{t.orders.release(ids.length)}</Menu.Item>
+          <Menu.Item onClick={() => void hold("hold")}>{t.orders.hold(n)}</Menu.Item>
+          <Menu.Item onClick={() => void hold("release")}>{t.orders.release(n)}</Menu.Item>
         </Menu.Dropdown>
       </Menu>
       <button type="button" className="iconButton" aria-label={t.orders.clearSelection} onClick={onClear}>
@@ -74,13 +86,7 @@ export function BulkBar({ selection, loaded, total, view, search, onAll, onClear
       </button>
       <Suspense>
         {syncing && <SyncDialog scope={syncing} onClose={() => setSyncing(undefined)} />}
-        {holding && (
-          <HoldDialog
-            what={holding}
-            orders={loaded.filter((o) => ids.includes(o.id))}
-            onClose={() => setHolding(undefined)}
-          />
-        )}
+        {holding && <HoldDialog {...holding} onClose={() => setHolding(undefined)} />}
       </Suspense>
     </section>
   );

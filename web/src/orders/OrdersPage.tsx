@@ -21,7 +21,17 @@ import { Title } from "../ui/Title";
 import { toast } from "../ui/toasts";
 import { BulkBar } from "./BulkBar";
 import { exportCsv } from "./export";
-import { countsOf, loadMore, narrowed, ordersQuery, pageSize, paramsOf, reload } from "./list";
+import {
+  countsOf,
+  firstMatches,
+  loadMore,
+  mostAtOnce,
+  narrowed,
+  ordersQuery,
+  pageSize,
+  paramsOf,
+  reload,
+} from "./list";
 import { Nothing } from "./Nothing";
 import classes from "./OrdersPage.module.css";
 import { OrderTable, type TableHandle } from "./OrderTable";
@@ -81,7 +91,17 @@ export function OrdersPage() {
     const id = ids[ids.indexOf(search.order ?? "") + by];
     return search.order && id ? () => openOrder(id) : undefined;
   };
-  const placeIds = () => (selection.all ? ids : [...selection.ids]);
+  // Everything that matches may not be loaded: what is to be placed is read, as far as it can be looked at in one go.
+  async function place(some: string[]) {
+    if (!selection.all) return setPlacing(some);
+    try {
+      const first = await firstMatches(params);
+      setPlacing(first.map((o) => o.id));
+      if ((total ?? 0) > mostAtOnce) toast({ title: t.orders.firstOnly(number(mostAtOnce)) });
+    } catch (e) {
+      toast({ title: t.state.actionFailed(t.orders.place), detail: sentence(e), tone: "bad" });
+    }
+  }
 
   useListKeys({
     ids,
@@ -92,7 +112,7 @@ export function OrdersPage() {
     tab: (v) => void go({ search: (s) => ({ ...s, tab: v, order: undefined }) }),
     select: onSelect,
     selectAll: () => select((s) => toggleAll(s, ids)),
-    place: (id) => setPlacing(selection.all || selection.ids.size > 0 ? placeIds() : [id]),
+    place: (id) => void place(selection.ids.size > 0 ? [...selection.ids] : [id]),
     clear: () => select(nothing),
     next: search.order ? step(1) : undefined,
     previous: search.order ? step(-1) : undefined,
@@ -169,7 +189,10 @@ export function OrdersPage() {
         search={search}
         onAll={() => select({ ids: new Set(ids), all: true })}
         onClear={() => select(nothing)}
-        onPlace={() => setPlacing(placeIds())}
+        onPlace={() => void place([...selection.ids])}
+        read={() =>
+          selection.all ? firstMatches(params) : Promise.resolve(rows.filter((o) => selection.ids.has(o.id)))
+        }
       />
       <Suspense>
         {search.order && <OrderDrawer id={search.order} onClose={close} onPrevious={step(-1)} onNext={step(1)} />}

@@ -50,7 +50,7 @@ export function SaveView({ query, onClose }: { query: string; onClose: () => voi
           description={t.orders.viewNameHint}
           value={name}
           onChange={(e) => setName(e.currentTarget.value)}
-          maxLength={80}
+          maxLength={60}
           required
         />
         <ActionFailed error={failed} what={t.do.save} />

@@ -102,3 +102,11 @@ export async function reload(params: ListParams) {
   const first = await load(params, pageSize);
   queryClient.setQueryData(keyOf(params), first);
 }
+
+/** How many orders are placed or held at once, at most: each is looked at before. */
+export const mostAtOnce = 200;
+
+/** The first orders that the list would show, loaded or not. */
+export async function firstMatches(params: ListParams): Promise<LoadedOrders["rows"]> {
+  return (await call(listOrders({ query: { ...params, limit: mostAtOnce } }))).orders;
+}
