@@ -1,6 +1,6 @@
 // What the dashboard reads, each under one key, so that live changes find it.
 
-import { QueryClient, queryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, QueryClient, queryOptions } from "@tanstack/react-query";
 import { asFailure, call } from "./call";
 import {
   countOrders,
@@ -10,12 +10,14 @@ import {
   getSettings,
   getSyncHealth,
   getSyncJob,
+  getTimeline,
   listConnections,
   listSuppliers,
   listSyncJobs,
+  listToPay,
   listViews,
 } from "./gen/sdk.gen";
-import type { CountOrdersData } from "./gen/types.gen";
+import type { CountOrdersData, Event, ListToPayData } from "./gen/types.gen";
 
 /** The cache. Reads are tried again twice where that may help; writes never are. */
 export const queryClient = new QueryClient({
@@ -66,6 +68,41 @@ export const newestJobsQuery = queryOptions({
   queryKey: ["jobs", "newest"],
   queryFn: () => call(listSyncJobs({ query: { limit: 50 } })),
 });
+
+/** Everything that happened to an order, oldest first, up to a thousand events. Its key is the order's, so that both are read anew. */
+export const timelineQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["order", id, "timeline"],
+    queryFn: async () => {
+      const events: Event[] = [];
+      let cursor: string | undefined;
+      do {
+        const page = await call(getTimeline({ path: { id }, query: { cursor, limit: 200 } }));
+        events.push(...page.events);
+        cursor = page.next_cursor;
+      } while (cursor && events.length < 1000);
+      return { events, more: !!cursor };
+    },
+  });
+
+export type PayQuery = Pick<NonNullable<ListToPayData["query"]>, "store_id" | "account_id">;
+
+/** What is to be paid, page after page. */
+export const payListQuery = (query: PayQuery) =>
+  infiniteQueryOptions({
+    queryKey: ["pay list", query],
+    queryFn: ({ pageParam }) => call(listToPay({ query: { ...query, cursor: pageParam, limit: 100 } })),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.next_cursor,
+    refetchInterval: 60_000,
+  });
+
+/** What is to be paid with one account, as a sum. */
+export const paySumQuery = (query: PayQuery) =>
+  queryOptions({
+    queryKey: ["pay list", query, "sum"],
+    queryFn: () => call(listToPay({ query: { ...query, limit: 1 } })),
+  });
 
 export const viewsQuery = queryOptions({ queryKey: ["views"], queryFn: () => call(listViews()), staleTime: 60_000 });
 

@@ -1,0 +1,22 @@
+import { useText } from "../text";
+import { IconClock } from "../ui/icons";
+import { Time, useNow } from "../ui/Time";
+import { urgency } from "./urgency";
+
+/** How long there is to pay, more loudly the shorter it is. Where a heading says what it is, bare leaves that out. */
+export function PayBy({ at, bare = false }: { at: string; bare?: boolean }) {
+  const t = useText();
+  const time = useNow();
+  return (
+    <span className="pill" data-tone={urgency(at, time)}>
+      <IconClock />
+      {Date.parse(at) > time ? (
+        <span>
+          {!bare && t.order.payBy} <Time at={at} as="until" />
+        </span>
+      ) : (
+        t.pay.passed
+      )}
+    </span>
+  );
+}
