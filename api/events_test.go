@@ -114,6 +114,9 @@ func TestChangesAreStreamedAndResumed(t *testing.T) {
 	first := w.buy("authorized")
 	o := w.awaitOrder(first, "the order is here", inTab("pending"))
 	w.await("it is told", func() bool { return s.has("order", o.ID, `"tab":"pending"`, `"created":true`) })
+	w.await("with the row of a list", func() bool {
+		return s.has("order", o.ID, `"order":{"id":"`+o.ID+`"`, `"line_count":`, `"supplier_numbers":[]`)
+	})
 	w.await("the counts are told", func() bool { return s.has("counts", `"pending":`) })
 	if _, err := w.wix.PayOrder(first); err != nil {
 		t.Fatal(err)

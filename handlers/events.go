@@ -28,7 +28,7 @@ type eventStream struct { //nolint:unused // for the document: swag reads it
 	Reset      streamMark       `json:"reset" validate:"required"`
 } //	@name	EventStream
 
-// orderChange is the data of an order event. An order that is not shown yet is read by its id.
+// orderChange is the data of an order event.
 type orderChange struct {
 	OrderID models.ID  `json:"order_id" validate:"required"`
 	StoreID models.ID  `json:"store_id" validate:"required"`
@@ -41,6 +41,8 @@ type orderChange struct {
 	Version   int64      `json:"version" validate:"required"`
 	// The kinds of what happened, as in the timeline.
 	Events []string `json:"events" validate:"required"`
+	// The order as a list shows it now, which may be later than the change; absent when it cannot be read: read it by its id.
+	Order *orderSummary `json:"order,omitempty"`
 } //	@name	OrderChange
 
 // syncJobChange is the data of a sync_job event.
@@ -70,7 +72,7 @@ type streamMark struct {
 // streamEvents tells of changes as they happen.
 //
 //	@Summary		Follow changes live
-//	@Description	A stream of server-sent events: "order" (an OrderChange), "sync_job" (progress of a job), "connection" (its state), "counts" (the OrderCounts, after orders have changed), "ready" once at the start, and "reset" when changes may have been missed: read everything anew. Send the id of the last event seen as Last-Event-ID (or after=) to go on where a stream broke off; changes are kept for a day. Changes made by any process are told.
+//	@Description	A stream of server-sent events: "order" (an OrderChange, with the order as a list shows it), "sync_job" (progress of a job), "connection" (its state), "counts" (the OrderCounts, after orders have changed), "ready" once at the start, and "reset" when changes may have been missed: read everything anew. Send the id of the last event seen as Last-Event-ID (or after=) to go on where a stream broke off; changes are kept for a day. Changes made by any process are told.
 //	@Tags			events
 //	@ID				streamEvents
 //	@Produce		text/event-stream
@@ -168,8 +170,9 @@ func (st *stream) tell() {
 			st.event("reset", now.String(), streamMark{time.Now().UTC()})
 			break
 		}
+		rows := st.rows(changes)
 		for _, c := range changes {
-			st.change(c)
+			st.change(c, rows)
 			counts = counts || c.Kind == feed.Order
 		}
 		if len(changes) < streamBatch {
@@ -183,7 +186,22 @@ func (st *stream) tell() {
 	}
 }
 
-func (st *stream) change(c feed.Change) {
+// rows reads the orders of a batch of changes at once. A change is told without its row when they cannot be read.
+func (st *stream) rows(changes []feed.Change) map[models.ID]models.Order {
+	var ids []models.ID
+	for _, c := range changes {
+		if c.Kind == feed.Order {
+			ids = append(ids, c.Subject)
+		}
+	}
+	rows, err := st.s.Orders.Rows(st.r.Context(), st.merchant, ids)
+	if err != nil {
+		st.s.Log.Warn("read the orders of a stream", "request_id", infoOf(st.r).id, "error", err)
+	}
+	return rows
+}
+
+func (st *stream) change(c feed.Change, rows map[models.ID]models.Order) {
 	st.cursor = c.Cursor
 	var data any
 	var err error
@@ -191,6 +209,10 @@ func (st *stream) change(c feed.Change) {
 	case feed.Order:
 		d := orderChange{OrderID: c.Subject}
 		err, data = json.Unmarshal(c.Data, &d), &d
+		if row, read := rows[c.Subject]; read {
+			summary := toSummary(row)
+			d.Order = &summary
+		}
 	case feed.SyncJob:
 		d := syncJobChange{SyncJobID: c.Subject}
 		err, data = json.Unmarshal(c.Data, &d), &d

@@ -69,6 +69,8 @@ type server struct {
 //	@tag.description			How syncing goes, and what was given up.
 //	@tag.name					settings
 //	@tag.description			What the merchant has decided, in general and about a store.
+//	@tag.name					views
+//	@tag.description			Queries of the dashboard under names.
 //	@tag.name					webhooks
 //	@tag.description			What the platforms call. Authenticated by signature, not by key.
 //	@securityDefinitions.apikey	BearerAuth
@@ -104,6 +106,7 @@ func (s *server) routes() chi.Router {
 
 		r.Get("/orders", s.authed(s.listOrders))
 		r.Get("/orders/counts", s.authed(s.countOrders))
+		r.Get("/orders/export", s.authed(s.exportOrders))
 		r.Get("/orders/{id}", s.authed(s.getOrder))
 		r.Get("/orders/{id}/timeline", s.authed(s.getTimeline))
 		r.Post("/orders/{id}/sync", s.authed(s.syncOrder))
@@ -171,6 +174,11 @@ func (s *server) routes() chi.Router {
 		r.Put("/carriers", s.authed(s.putCarrier))
 		r.Delete("/carriers", s.authed(s.deleteCarrier))
 		r.Post("/carriers/test", s.authed(s.testCarrier))
+
+		r.Get("/views", s.authed(s.listViews))
+		r.Post("/views", s.authed(s.createView))
+		r.Put("/views/{id}", s.authed(s.replaceView))
+		r.Delete("/views/{id}", s.authed(s.deleteView))
 
 		r.Get("/settings", s.authed(s.getSettings))
 		r.Put("/settings", s.authed(s.replaceSettings))

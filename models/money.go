@@ -66,7 +66,10 @@ func allDigits(s string) bool {
 }
 
 // String gives "77.39 USD".
-func (m Money) String() string {
+func (m Money) String() string { return strings.TrimSpace(m.Decimal() + " " + m.Currency) }
+
+// Decimal gives "77.39", in as many digits as the currency has.
+func (m Money) Decimal() string {
 	digits, sign, n := digitsOf(m.Currency), "", uint64(m.Minor)
 	if m.Minor < 0 {
 		sign, n = "-", -n
@@ -75,5 +78,5 @@ func (m Money) String() string {
 	if digits > 0 {
 		text = text[:len(text)-digits] + "." + text[len(text)-digits:]
 	}
-	return strings.TrimSpace(sign + text + " " + m.Currency)
+	return sign + text
 }

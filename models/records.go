@@ -249,6 +249,15 @@ const (
 // FromOutside reports whether the scope may hold orders that are not known yet.
 func (s SyncScope) FromOutside() bool { return s.Kind == ScopeRange || s.Kind == ScopeExternal }
 
+// SavedView is a query of the dashboard under a name.
+type SavedView struct {
+	MerchantID MerchantID `gorm:"primaryKey"`
+	ID         ID         `gorm:"primaryKey"`
+	Name       string
+	Query      string    // only the dashboard understands it
+	CreatedAt  time.Time `gorm:"autoCreateTime:false;autoUpdateTime:false"`
+}
+
 // Hop is one of the four ways that news takes (design.md section 6).
 type Hop string
 

@@ -115,6 +115,22 @@ func (s *Service) List(ctx context.Context, m models.MerchantID, f Filter) (Page
 	return page, nil
 }
 
+// Rows reads orders by their ids, as lists show them. Those that the merchant has not are not among them.
+func (s *Service) Rows(ctx context.Context, m models.MerchantID, ids []models.ID) (map[models.ID]models.Order, error) {
+	rows := map[models.ID]models.Order{}
+	if len(ids) == 0 {
+		return rows, nil
+	}
+	var found []models.Order
+	if err := s.db.Read(ctx).Where("merchant_id = ? AND id IN ?", m, ids).Find(&found).Error; err != nil {
+		return rows, fmt.Errorf("read orders: %w", database.Err(err))
+	}
+	for _, o := range found {
+		rows[o.ID] = o
+	}
+	return rows, nil
+}
+
 // filtered narrows to the orders that a list holds, beyond its cursor.
 func (s *Service) filtered(ctx context.Context, m models.MerchantID, f Filter) (*gorm.DB, error) {
 	q := Narrow(s.db.Read(ctx), m, f)
