@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -201,7 +202,7 @@ func (a *app) wire(ctx context.Context, terminal io.Writer) (http.Handler, error
 	cfg := a.cfg
 	a.budgets, a.health, a.feed = budgets.New(a.db, a.log), health.NewRecorder(a.db, a.log), feed.New(a.db)
 	store, err := wix.New(wix.Config{
-		BaseURL: cfg.WixBaseURL, AppID: cfg.WixAppID, AppSecret: cfg.WixAppSecret, PublicKeyPEM: cfg.WixPublicKey,
+		BaseURL: cfg.WixBaseURL, SiteURL: cfg.WixSiteURL, AppID: cfg.WixAppID, AppSecret: cfg.WixAppSecret, PublicKeyPEM: cfg.WixPublicKey,
 		Turns: a.budgets.Turns(wix.Pace(noLimit(cfg.WixPerMinute))), Observe: a.metrics.call,
 	})
 	if err != nil {
@@ -249,7 +250,7 @@ func (a *app) wire(ctx context.Context, terminal io.Writer) (http.Handler, error
 }
 
 func (a *app) about() handlers.About {
-	return handlers.About{Version: version(), Wix: a.cfg.WixAppID != "", AliExpress: a.cfg.AliExpressAppKey != "", Demo: a.demo}
+	return handlers.About{Version: strings.TrimPrefix(version(), "waybill "), Wix: a.cfg.WixAppID != "", AliExpress: a.cfg.AliExpressAppKey != "", Demo: a.demo}
 }
 
 // noLimit turns the settings' "0 for no limit" into the adapters' negative number.

@@ -33,6 +33,7 @@ type Config struct {
 	APIKey        models.Secret
 
 	WixBaseURL   string
+	WixSiteURL   string
 	WixAppID     string
 	WixAppSecret models.Secret
 	WixPublicKey string
@@ -75,6 +76,7 @@ func (c *Config) settings() []setting {
 		zone("WAYBILL_MERCHANT_ZONE", "UTC", "its time zone (IANA)", &c.MerchantZone),
 		secret("WAYBILL_API_KEY", "", "its API key, at least 24 characters; made up and printed once when empty", &c.APIKey),
 		link("WAYBILL_WIX_BASE_URL", "https://www.wixapis.com", "Wix's API", &c.WixBaseURL),
+		link("WAYBILL_WIX_SITE_URL", "https://www.wix.com", "where people install the app on their site", &c.WixSiteURL),
 		text("WAYBILL_WIX_APP_ID", "", "app id from the Wix app dashboard", &c.WixAppID),
 		secret("WAYBILL_WIX_APP_SECRET", "", "app secret key from there", &c.WixAppSecret),
 		text("WAYBILL_WIX_PUBLIC_KEY", "", "webhook public key from there (PEM; \\n for line ends is understood); webhooks are refused without it", &c.WixPublicKey),

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"net/http"
+	"net/http/cookiejar"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -24,6 +27,9 @@ func TestDemo(t *testing.T) {
 		}
 		return strings.Contains(w.process.out.lines(), "Ctrl-C")
 	})
+	if first, _, _ := strings.Cut(w.process.out.lines(), "\n"); first != w.url {
+		t.Errorf("the first line is %q", first)
+	}
 	_, rest, _ := strings.Cut(w.process.out.lines(), "API key")
 	w.key = strings.Fields(rest)[0]
 
@@ -71,6 +77,15 @@ func TestDemo(t *testing.T) {
 			t.Errorf("%s answers %d", path, res.StatusCode)
 		}
 	}
+	for _, code := range []string{
+		"no_supplier", "place_failed", "place_unknown", "payment_timeout", "supplier_cancelled", "mismatch", "seller_late", "tracking_silent", "authorization_ending",
+	} {
+		var flags struct{ Flags []struct{ Code string } }
+		w.do(http.MethodGet, "/flags?code="+code, nil, http.StatusOK, &flags)
+		if len(flags.Flags) == 0 {
+			t.Errorf("no order has %s", code)
+		}
+	}
 	var page struct{ Orders []orderView }
 	known := 0
 	w.do(http.MethodGet, "/orders?limit=200", nil, http.StatusOK, &page)
@@ -84,4 +99,59 @@ func TestDemo(t *testing.T) {
 	}
 	w.terminate()
 	w.await("its database is gone", func() bool { return processesWith(t, data) == 0 })
+}
+
+// In an empty demo a person connects both platforms in a browser, as a new merchant does.
+func TestEmptyDemoIsConnectedInABrowser(t *testing.T) {
+	t.Parallel()
+	w := &world{t: t, routes: document(t)}
+	address := freeAddress(t)
+	w.url = "http://" + address
+	w.env = []string{"WAYBILL_DATA_DIR=" + filepath.Join(reachable(t), "data"), "WAYBILL_LISTEN=" + address, "WAYBILL_METRICS_LISTEN=off"}
+	w.launch("demo", "--empty")
+	w.await("the demo has printed where it is", func() bool { return strings.Contains(w.process.out.lines(), "Ctrl-C") })
+	var about struct {
+		Key string `json:"demo_api_key"`
+	}
+	w.do(http.MethodGet, "/about", nil, http.StatusOK, &about)
+	w.key = about.Key
+	var list struct{ Connections []struct{ Platform, State string } }
+	if w.do(http.MethodGet, "/connections", nil, http.StatusOK, &list); len(list.Connections) != 0 {
+		t.Fatalf("connected already: %+v", list)
+	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := &http.Client{Jar: jar}
+	for platform, choice := range map[string]string{"wix": "", "aliexpress": "&approve=2637908814"} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.url+"/api/v1/connections/authorizations", bytes.NewReader([]byte(`{"platform":"`+platform+`"}`)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+w.key)
+		req.Header.Set("Content-Type", "application/json")
+		res, err := browser.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var begun struct{ URL string }
+		err = json.NewDecoder(res.Body).Decode(&begun)
+		_ = res.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res, err = browser.Get(begun.URL + choice); err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if got := res.Request.URL.String(); got != w.url+"/?connected="+platform || res.StatusCode != http.StatusOK {
+			t.Errorf("%s: the browser ends at %s, %d", platform, got, res.StatusCode)
+		}
+	}
+	w.do(http.MethodGet, "/connections", nil, http.StatusOK, &list)
+	if len(list.Connections) != 2 || list.Connections[0].State != "active" || list.Connections[1].State != "active" {
+		t.Errorf("connected: %+v", list)
+	}
+	w.terminate()
 }

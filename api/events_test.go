@@ -211,6 +211,10 @@ func TestConsentIsFinishedInTheBrowserThatBeganIt(t *testing.T) {
 	if to := follow(back, cookies); to != "/?connect_error=consent_state_invalid" {
 		t.Errorf("a second time: %s", to)
 	}
+	page, cookies = begin("aliexpress")
+	if to := follow(follow(page+"&refuse", nil), cookies); to != "/?connect_error=consent_denied" {
+		t.Errorf("a person who refuses: %s", to)
+	}
 	// Wix: the page leads back with an instance id, which proves nothing until Wix itself tells of the installation.
 	page, cookies = begin("wix")
 	at := strings.Index(page, "postInstallationUrl=")

@@ -43,7 +43,7 @@ const testsMayImport = "services/database services/database/localpg services/dat
 	"github.com/google/go-cmp pgregory.net/rapid github.com/getkin github.com/golang-jwt github.com/jackc github.com/riverqueue gorm.io github.com/go-chi"
 
 // Only these files may import the simulators outside tests.
-var simulatorUsers = []string{"api/demo.go", "api/simulators.go"}
+var simulatorUsers = []string{"api/demo.go", "api/demo_shop.go", "api/simulators.go"}
 
 func TestArrowsPointDown(t *testing.T) {
 	t.Parallel()

@@ -15,7 +15,7 @@ import (
 	"waybill/services/wix/wixsim"
 )
 
-// This file and demo.go are the only importers of the simulators outside tests.
+// This file, demo.go and demo_shop.go are the only importers of the simulators outside tests.
 
 // simulators are both platforms on loopback.
 type simulators struct {

@@ -211,7 +211,7 @@ func (s *server) createAuthorization(w http.ResponseWriter, r *http.Request, cal
 // finishAuthorization is where a platform sends a person back to.
 //
 //	@Summary		Finish a consent in the browser
-//	@Description	The platform's page of consent leads here. It is no call for programs: it needs the cookie of the browser that began the consent, works once, and leads to the start page with what became of it.
+//	@Description	The platform's page of consent leads here. It is no call for programs: it needs the cookie of the browser that began the consent, works once, and leads to the start page: /?connected=<platform>, or /?connect_error=<code>. The codes: consent_denied, consent_state_invalid, install_not_confirmed, and those of createConnection.
 //	@Tags			connections
 //	@ID				finishAuthorization
 //	@Param			platform		path	string	true	"Platform"	Enums(wix, aliexpress)
@@ -219,6 +219,7 @@ func (s *server) createAuthorization(w http.ResponseWriter, r *http.Request, cal
 //	@Param			code			query	string	false	"AliExpress: the code"
 //	@Param			instanceId		query	string	false	"Wix: the instance id"
 //	@Param			signedInstance	query	string	false	"Wix: the signed instance, where Wix sends one"
+//	@Param			error			query	string	false	"Why there is no consent, such as access_denied"
 //	@Success		303
 //	@Header			303		{string}	Location	"The start page"
 //	@Failure		default	{object}	problem
@@ -231,6 +232,7 @@ func (s *server) finishAuthorization(w http.ResponseWriter, r *http.Request) err
 	values := r.URL.Query() // the platforms may add what they like
 	returned := accounts.Returned{
 		State: values.Get("state"), Code: values.Get("code"), Instance: values.Get("instanceId"), Signed: cmp.Or(values.Get("signedInstance"), values.Get("instance")),
+		Error: values.Get("error"),
 	}
 	if cookie, err := r.Cookie(s.cookieName()); err == nil {
 		returned.Browser = cookie.Value

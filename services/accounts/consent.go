@@ -94,12 +94,16 @@ type Returned struct {
 	Code     string // AliExpress
 	Instance string // Wix: the instance id, which anybody could type
 	Signed   string // Wix: the signed instance, where Wix sends one
+	Error    string // the platform's word for a consent that was not given
 }
 
 // FinishInBrowser connects what a person consented to, in the browser in which it was begun. A Wix site is bound by the signed
 // instance, or else by a verified webhook that told of its installation while the consent was open (wix.md 1.5).
 func (s *Service) FinishInBrowser(ctx context.Context, p models.Platform, r Returned) (models.Connection, error) {
 	b, err := s.take(ctx, p, r.State)
+	if r.Error != "" || r.Code == "" && r.Instance == "" && r.Signed == "" { // a consent that was not given ends, and may come back without its state
+		return models.Connection{}, models.Errorf(models.Rejected, "consent_denied", "The consent was not given. Nothing was connected; begin it again if that was a mistake.")
+	}
 	if err != nil {
 		return models.Connection{}, err
 	}

@@ -15,6 +15,7 @@ package wix
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rsa"
 	"encoding/json"
@@ -41,6 +42,7 @@ const (
 // Config says which Wix app this is. AppID and AppSecret are the app's own, PublicKeyPEM is its webhook key.
 type Config struct {
 	BaseURL      string // replaces https://www.wixapis.com
+	SiteURL      string // replaces https://www.wix.com, where people install the app
 	AppID        string
 	AppSecret    models.Secret
 	PublicKeyPEM string           // webhook key; empty: every webhook is refused
@@ -54,6 +56,7 @@ type Config struct {
 // Client speaks to Wix for every connected site. All methods may be called at the same time.
 type Client struct {
 	base   string
+	site   string
 	appID  string
 	secret models.Secret
 	key    *rsa.PublicKey // nil: no webhook is trusted
@@ -72,6 +75,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	c := &Client{
 		base:   base,
+		site:   cmp.Or(cfg.SiteURL, "https://www.wix.com"),
 		appID:  cfg.AppID,
 		secret: cfg.AppSecret,
 		now:    cfg.Now,

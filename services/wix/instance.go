@@ -48,7 +48,7 @@ func (c *Client) InstallURL(callback string) (string, error) {
 	if c.appID == "" {
 		return "", models.Errorf(models.Rejected, "wix_not_set_up", "Wix is not set up: set WAYBILL_WIX_APP_ID and WAYBILL_WIX_APP_SECRET.")
 	}
-	return "https://www.wix.com/app-installer?" + url.Values{"appId": {c.appID}, "postInstallationUrl": {callback}}.Encode(), nil
+	return c.site + "/app-installer?" + url.Values{"appId": {c.appID}, "postInstallationUrl": {callback}}.Encode(), nil
 }
 
 // VerifyInstance checks the signed "instance" that Wix gives to a page of the app, wix.md 1.6, and returns the instance id

@@ -246,14 +246,16 @@ var consentPage = template.Must(template.New("consent").Parse(`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>AliExpress (simulated)</title>
 <style>body{font:16px/1.5 system-ui,sans-serif;max-width:28rem;margin:4rem auto;padding:0 1rem}
 a{display:block;margin:.75rem 0;padding:.75rem 1rem;background:#c9281d;color:#fff;text-decoration:none;border-radius:6px}
+.no{background:#666}
 </style></head><body>
 <h1>Authorise the app</h1>
 <p>This is a simulated AliExpress. App {{.AppKey}} asks to place and read orders. Choose the buyer account to connect.</p>
 {{range .Choices}}<a href="{{.URL}}">Authorise as {{.Account}}</a>
-{{end}}</body></html>
+{{end}}<a class="no" href="{{.Refuse}}">Refuse</a></body></html>
 `))
 
-// serveConsent is the page that the merchant sees (aliexpress.md 3.1). With approve=<user_id> it consents at once.
+// serveConsent is the page that the merchant sees (aliexpress.md 3.1). With approve=<user_id> it consents at once, with refuse it refuses: that
+// AliExpress then sends error=access_denied, as OAuth has it, is a guess.
 func (s *Server) serveConsent(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	back, err := url.Parse(query.Get("redirect_uri"))
@@ -266,6 +268,10 @@ func (s *Server) serveConsent(w http.ResponseWriter, r *http.Request) {
 		return
 	case err != nil || back.Host == "" || back.Scheme != "http" && back.Scheme != "https":
 		http.Error(w, "redirect_uri must be the registered callback", http.StatusBadRequest)
+		return
+	}
+	if query.Has("refuse") {
+		sendBack(w, r, back, "error", "access_denied")
 		return
 	}
 	if userID := query.Get("approve"); userID != "" {
@@ -282,8 +288,12 @@ func (s *Server) approve(w http.ResponseWriter, r *http.Request, back *url.URL, 
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	sendBack(w, r, back, "code", code)
+}
+
+func sendBack(w http.ResponseWriter, r *http.Request, back *url.URL, name, value string) {
 	params := back.Query()
-	params.Set("code", code)
+	params.Set(name, value)
 	if state := r.URL.Query().Get("state"); state != "" {
 		params.Set("state", state)
 	}
@@ -296,12 +306,13 @@ type consentChoice struct{ URL, Account string }
 type consentData struct {
 	AppKey  string
 	Choices []consentChoice
+	Refuse  string
 }
 
 func (s *Server) choices(query url.Values) consentData {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	data := consentData{AppKey: s.opts.AppKey}
+	data := consentData{AppKey: s.opts.AppKey, Refuse: "?" + query.Encode() + "&refuse"}
 	for _, userID := range s.accountOrder {
 		query.Set("approve", userID)
 		data.Choices = append(data.Choices, consentChoice{"?" + query.Encode(), s.accounts[userID].email})

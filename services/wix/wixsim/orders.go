@@ -138,6 +138,7 @@ type NewAddress struct {
 // pending or offline.
 type NewOrder struct {
 	InstanceID    string      `json:"instance_id"`
+	PlacedAt      *time.Time  `json:"placed_at"` // now by default; an earlier order becomes known only now
 	Payment       string      `json:"payment"`
 	Currency      string      `json:"currency"`
 	Lines         []NewLine   `json:"lines"`
@@ -297,6 +298,13 @@ func (s *Server) draft(site *instance, n NewOrder) (*record, error) {
 		o.CreatedBy, o.ChannelInfo.Type = CreatedBy{UserID: newGUID()}, "BACKOFFICE_MERCHANT"
 	}
 	o.BuyerNote = n.BuyerNote
+	if n.PlacedAt != nil {
+		if n.PlacedAt.After(s.now()) {
+			return nil, fmt.Errorf("placed_at is in the future")
+		}
+		o.CreatedDate = stamp(*n.PlacedAt)
+		o.PurchasedDate = o.CreatedDate
+	}
 	o.BillingInfo = party(address, contact)
 	o.RecipientInfo = party(address, contact)
 	if physical {
