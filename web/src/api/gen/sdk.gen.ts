@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, ServerSentEventsResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { AcceptPushData, AcceptPushErrors, AcceptPushResponses, CancelSyncJobData, CancelSyncJobErrors, CancelSyncJobResponses, CloseFlagData, CloseFlagErrors, CloseFlagResponses, CountOrdersData, CountOrdersErrors, CountOrdersResponses, CreateAuthorizationData, CreateAuthorizationErrors, CreateAuthorizationResponses, CreateConnectionData, CreateConnectionErrors, CreateConnectionResponses, CreateOverrideData, CreateOverrideErrors, CreateOverrideResponses, CreateProductMappingData, CreateProductMappingErrors, CreateProductMappingResponses, CreateSyncJobData, CreateSyncJobErrors, CreateSyncJobResponses, DeleteCarrierData, DeleteCarrierErrors, DeleteCarrierResponses, DeleteConnectionData, DeleteConnectionErrors, DeleteConnectionResponses, DeleteOverrideData, DeleteOverrideErrors, DeleteOverrideResponses, DeleteProductMappingData, DeleteProductMappingErrors, DeleteProductMappingResponses, DropPurchaseAddressData, DropPurchaseAddressErrors, DropPurchaseAddressResponses, EstimateSyncData, EstimateSyncErrors, EstimateSyncResponses, FinishAuthorizationData, FinishAuthorizationErrors, FinishAuthorizationResponses, FixPushData, FixPushErrors, FixPushResponses, FulfilWithoutNumberData, FulfilWithoutNumberErrors, FulfilWithoutNumberResponses, GetAboutData, GetAboutErrors, GetAboutResponses, GetConnectionData, GetConnectionErrors, GetConnectionResponses, GetMeData, GetMeErrors, GetMeResponses, GetOrderData, GetOrderErrors, GetOrderResponses, GetProductMappingData, GetProductMappingErrors, GetProductMappingResponses, GetSettingsData, GetSettingsErrors, GetSettingsResponses, GetSupplierProductData, GetSupplierProductErrors, GetSupplierProductResponses, GetSyncHealthData, GetSyncHealthErrors, GetSyncHealthResponses, GetSyncHistoryData, GetSyncHistoryErrors, GetSyncHistoryResponses, GetSyncJobData, GetSyncJobErrors, GetSyncJobResponses, GetTimelineData, GetTimelineErrors, GetTimelineResponses, HoldOrderData, HoldOrderErrors, HoldOrderResponses, HoldSupplierOrderData, HoldSupplierOrderErrors, HoldSupplierOrderResponses, LinkSupplierOrderData, LinkSupplierOrderErrors, LinkSupplierOrderResponses, ListCarriersData, ListCarriersErrors, ListCarriersResponses, ListConnectionsData, ListConnectionsErrors, ListConnectionsResponses, ListDeadLettersData, ListDeadLettersErrors, ListDeadLettersResponses, ListFlagsData, ListFlagsErrors, ListFlagsResponses, ListMismatchesData, ListMismatchesErrors, ListMismatchesResponses, ListOrdersData, ListOrdersErrors, ListOrdersResponses, ListProductMappingsData, ListProductMappingsErrors, ListProductMappingsResponses, ListSuppliersData, ListSuppliersErrors, ListSuppliersResponses, ListSyncJobItemsData, ListSyncJobItemsErrors, ListSyncJobItemsResponses, ListSyncJobsData, ListSyncJobsErrors, ListSyncJobsResponses, ListToPayData, ListToPayErrors, ListToPayResponses, ListWantedMappingsData, ListWantedMappingsErrors, ListWantedMappingsResponses, OverwritePushData, OverwritePushErrors, OverwritePushResponses, PlaceManySupplierOrdersData, PlaceManySupplierOrdersErrors, PlaceManySupplierOrdersResponses, PlaceSupplierOrderNowData, PlaceSupplierOrderNowErrors, PlaceSupplierOrderNowResponses, PlaceSupplierOrdersData, PlaceSupplierOrdersErrors, PlaceSupplierOrdersResponses, PreflightOrderData, PreflightOrderErrors, PreflightOrderResponses, ProbeAliExpressPushData, ProbeAliExpressPushErrors, ProbeAliExpressPushResponses, PutCarrierData, PutCarrierErrors, PutCarrierResponses, ReceiveAliExpressPushData, ReceiveAliExpressPushErrors, ReceiveAliExpressPushResponses, ReceiveWixWebhookData, ReceiveWixWebhookErrors, ReceiveWixWebhookResponses, ReleaseOrderData, ReleaseOrderErrors, ReleaseOrderResponses, RenumberSupplierOrderData, RenumberSupplierOrderErrors, RenumberSupplierOrderResponses, ReopenFlagData, ReopenFlagErrors, ReopenFlagResponses, ReplaceProductMappingData, ReplaceProductMappingErrors, ReplaceProductMappingResponses, ReplaceSettingsData, ReplaceSettingsErrors, ReplaceSettingsResponses, ReplaceStoreSettingsData, ReplaceStoreSettingsErrors, ReplaceStoreSettingsResponses, ReplayDeadLettersData, ReplayDeadLettersErrors, ReplayDeadLettersResponses, ResolveSupplierOrderData, ResolveSupplierOrderErrors, ResolveSupplierOrderResponses, ResumePlacingData, ResumePlacingErrors, ResumePlacingResponses, RetryPushData, RetryPushErrors, RetryPushResponses, SetPurchaseAddressData, SetPurchaseAddressErrors, SetPurchaseAddressResponses, SnoozeFlagData, SnoozeFlagErrors, SnoozeFlagResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponse, StreamEventsResponses, SyncOrderData, SyncOrderErrors, SyncOrderResponses, TestCarrierData, TestCarrierErrors, TestCarrierResponses, UnlinkSupplierOrderData, UnlinkSupplierOrderErrors, UnlinkSupplierOrderResponses, WithdrawSupplierOrderData, WithdrawSupplierOrderErrors, WithdrawSupplierOrderResponses } from './types.gen';
+import type { AcceptPushData, AcceptPushErrors, AcceptPushResponses, CancelSyncJobData, CancelSyncJobErrors, CancelSyncJobResponses, CloseFlagData, CloseFlagErrors, CloseFlagResponses, CountOrdersData, CountOrdersErrors, CountOrdersResponses, CreateAuthorizationData, CreateAuthorizationErrors, CreateAuthorizationResponses, CreateConnectionData, CreateConnectionErrors, CreateConnectionResponses, CreateOverrideData, CreateOverrideErrors, CreateOverrideResponses, CreateProductMappingData, CreateProductMappingErrors, CreateProductMappingResponses, CreateSyncJobData, CreateSyncJobErrors, CreateSyncJobResponses, CreateViewData, CreateViewErrors, CreateViewResponses, DeleteCarrierData, DeleteCarrierErrors, DeleteCarrierResponses, DeleteConnectionData, DeleteConnectionErrors, DeleteConnectionResponses, DeleteOverrideData, DeleteOverrideErrors, DeleteOverrideResponses, DeleteProductMappingData, DeleteProductMappingErrors, DeleteProductMappingResponses, DeleteViewData, DeleteViewErrors, DeleteViewResponses, DropPurchaseAddressData, DropPurchaseAddressErrors, DropPurchaseAddressResponses, EstimateSyncData, EstimateSyncErrors, EstimateSyncResponses, ExportOrdersData, ExportOrdersErrors, ExportOrdersResponses, FinishAuthorizationData, FinishAuthorizationErrors, FinishAuthorizationResponses, FixPushData, FixPushErrors, FixPushResponses, FulfilWithoutNumberData, FulfilWithoutNumberErrors, FulfilWithoutNumberResponses, GetAboutData, GetAboutErrors, GetAboutResponses, GetConnectionData, GetConnectionErrors, GetConnectionResponses, GetMeData, GetMeErrors, GetMeResponses, GetOrderData, GetOrderErrors, GetOrderResponses, GetProductMappingData, GetProductMappingErrors, GetProductMappingResponses, GetSettingsData, GetSettingsErrors, GetSettingsResponses, GetSupplierProductData, GetSupplierProductErrors, GetSupplierProductResponses, GetSyncHealthData, GetSyncHealthErrors, GetSyncHealthResponses, GetSyncHistoryData, GetSyncHistoryErrors, GetSyncHistoryResponses, GetSyncJobData, GetSyncJobErrors, GetSyncJobResponses, GetTimelineData, GetTimelineErrors, GetTimelineResponses, HoldOrderData, HoldOrderErrors, HoldOrderResponses, HoldSupplierOrderData, HoldSupplierOrderErrors, HoldSupplierOrderResponses, LinkSupplierOrderData, LinkSupplierOrderErrors, LinkSupplierOrderResponses, ListCarriersData, ListCarriersErrors, ListCarriersResponses, ListConnectionsData, ListConnectionsErrors, ListConnectionsResponses, ListDeadLettersData, ListDeadLettersErrors, ListDeadLettersResponses, ListFlagsData, ListFlagsErrors, ListFlagsResponses, ListMismatchesData, ListMismatchesErrors, ListMismatchesResponses, ListOrdersData, ListOrdersErrors, ListOrdersResponses, ListProductMappingsData, ListProductMappingsErrors, ListProductMappingsResponses, ListSuppliersData, ListSuppliersErrors, ListSuppliersResponses, ListSyncJobItemsData, ListSyncJobItemsErrors, ListSyncJobItemsResponses, ListSyncJobsData, ListSyncJobsErrors, ListSyncJobsResponses, ListToPayData, ListToPayErrors, ListToPayResponses, ListViewsData, ListViewsErrors, ListViewsResponses, ListWantedMappingsData, ListWantedMappingsErrors, ListWantedMappingsResponses, OverwritePushData, OverwritePushErrors, OverwritePushResponses, PlaceManySupplierOrdersData, PlaceManySupplierOrdersErrors, PlaceManySupplierOrdersResponses, PlaceSupplierOrderNowData, PlaceSupplierOrderNowErrors, PlaceSupplierOrderNowResponses, PlaceSupplierOrdersData, PlaceSupplierOrdersErrors, PlaceSupplierOrdersResponses, PreflightOrderData, PreflightOrderErrors, PreflightOrderResponses, ProbeAliExpressPushData, ProbeAliExpressPushErrors, ProbeAliExpressPushResponses, PutCarrierData, PutCarrierErrors, PutCarrierResponses, ReceiveAliExpressPushData, ReceiveAliExpressPushErrors, ReceiveAliExpressPushResponses, ReceiveWixWebhookData, ReceiveWixWebhookErrors, ReceiveWixWebhookResponses, ReleaseOrderData, ReleaseOrderErrors, ReleaseOrderResponses, RenumberSupplierOrderData, RenumberSupplierOrderErrors, RenumberSupplierOrderResponses, ReopenFlagData, ReopenFlagErrors, ReopenFlagResponses, ReplaceProductMappingData, ReplaceProductMappingErrors, ReplaceProductMappingResponses, ReplaceSettingsData, ReplaceSettingsErrors, ReplaceSettingsResponses, ReplaceStoreSettingsData, ReplaceStoreSettingsErrors, ReplaceStoreSettingsResponses, ReplaceViewData, ReplaceViewErrors, ReplaceViewResponses, ReplayDeadLettersData, ReplayDeadLettersErrors, ReplayDeadLettersResponses, ResolveSupplierOrderData, ResolveSupplierOrderErrors, ResolveSupplierOrderResponses, ResumePlacingData, ResumePlacingErrors, ResumePlacingResponses, RetryPushData, RetryPushErrors, RetryPushResponses, SetPurchaseAddressData, SetPurchaseAddressErrors, SetPurchaseAddressResponses, SnoozeFlagData, SnoozeFlagErrors, SnoozeFlagResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponse, StreamEventsResponses, SyncOrderData, SyncOrderErrors, SyncOrderResponses, TestCarrierData, TestCarrierErrors, TestCarrierResponses, UnlinkSupplierOrderData, UnlinkSupplierOrderErrors, UnlinkSupplierOrderResponses, WithdrawSupplierOrderData, WithdrawSupplierOrderErrors, WithdrawSupplierOrderResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -154,7 +154,7 @@ export const replaceStoreSettings = <ThrowOnError extends boolean = false>(optio
 /**
  * Finish a consent in the browser
  *
- * The platform's page of consent leads here. It is no call for programs: it needs the cookie of the browser that began the consent, works once, and leads to the start page with what became of it.
+ * The platform's page of consent leads here. It is no call for programs: it needs the cookie of the browser that began the consent, works once, and leads to the start page: /?connected=<platform>, or /?connect_error=<code>. The codes: consent_denied, consent_state_invalid, install_not_confirmed, and those of createConnection.
  */
 export const finishAuthorization = <ThrowOnError extends boolean = false>(options: Options<FinishAuthorizationData, ThrowOnError>): RequestResult<FinishAuthorizationResponses, FinishAuthorizationErrors, ThrowOnError> => (options.client ?? client).get<FinishAuthorizationResponses, FinishAuthorizationErrors, ThrowOnError>({ url: '/connections/{platform}/callback', ...options });
 
@@ -187,7 +187,7 @@ export const replayDeadLetters = <ThrowOnError extends boolean = false>(options:
 /**
  * Follow changes live
  *
- * A stream of server-sent events: "order" (an OrderChange), "sync_job" (progress of a job), "connection" (its state), "counts" (the OrderCounts, after orders have changed), "ready" once at the start, and "reset" when changes may have been missed: read everything anew. Send the id of the last event seen as Last-Event-ID (or after=) to go on where a stream broke off; changes are kept for a day. Changes made by any process are told.
+ * A stream of server-sent events: "order" (an OrderChange, with the order as a list shows it), "sync_job" (progress of a job), "connection" (its state), "counts" (the OrderCounts, after orders have changed), "ready" once at the start, and "reset" when changes may have been missed: read everything anew. Send the id of the last event seen as Last-Event-ID (or after=) to go on where a stream broke off; changes are kept for a day. Changes made by any process are told.
  */
 export const streamEvents = <ThrowOnError extends boolean = false>(options?: Options<StreamEventsData, ThrowOnError, StreamEventsResponse>): Promise<ServerSentEventsResult<StreamEventsResponses>> => (options?.client ?? client).sse.get<StreamEventsResponses, StreamEventsErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -290,6 +290,17 @@ export const listOrders = <ThrowOnError extends boolean = false>(options?: Optio
 export const countOrders = <ThrowOnError extends boolean = false>(options?: Options<CountOrdersData, ThrowOnError>): RequestResult<CountOrdersResponses, CountOrdersErrors, ThrowOnError> => (options?.client ?? client).get<CountOrdersResponses, CountOrdersErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/orders/counts',
+    ...options
+});
+
+/**
+ * Export orders as CSV
+ *
+ * All orders of the list under the same filters and sort, as UTF-8 CSV for spreadsheets: one row for each order, times in UTC. Text that a spreadsheet would take for a formula is preceded by an apostrophe. Where several things stand in one cell, semicolons are between them. If it breaks off, the connection ends before the body does.
+ */
+export const exportOrders = <ThrowOnError extends boolean = false>(options?: Options<ExportOrdersData, ThrowOnError>): RequestResult<ExportOrdersResponses, ExportOrdersErrors, ThrowOnError> => (options?.client ?? client).get<ExportOrdersResponses, ExportOrdersErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/orders/export',
     ...options
 });
 
@@ -859,6 +870,52 @@ export const listSyncJobItems = <ThrowOnError extends boolean = false>(options: 
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/sync-jobs/{id}/items',
     ...options
+});
+
+/**
+ * List saved views
+ */
+export const listViews = <ThrowOnError extends boolean = false>(options?: Options<ListViewsData, ThrowOnError>): RequestResult<ListViewsResponses, ListViewsErrors, ThrowOnError> => (options?.client ?? client).get<ListViewsResponses, ListViewsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/views',
+    ...options
+});
+
+/**
+ * Save a view
+ *
+ * Answers 409 when the name is taken (view_name_taken), or when there are 50 already (too_many_views).
+ */
+export const createView = <ThrowOnError extends boolean = false>(options: Options<CreateViewData, ThrowOnError>): RequestResult<CreateViewResponses, CreateViewErrors, ThrowOnError> => (options.client ?? client).post<CreateViewResponses, CreateViewErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/views',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Delete a saved view
+ */
+export const deleteView = <ThrowOnError extends boolean = false>(options: Options<DeleteViewData, ThrowOnError>): RequestResult<DeleteViewResponses, DeleteViewErrors, ThrowOnError> => (options.client ?? client).delete<DeleteViewResponses, DeleteViewErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/views/{id}',
+    ...options
+});
+
+/**
+ * Change a saved view
+ */
+export const replaceView = <ThrowOnError extends boolean = false>(options: Options<ReplaceViewData, ThrowOnError>): RequestResult<ReplaceViewResponses, ReplaceViewErrors, ThrowOnError> => (options.client ?? client).put<ReplaceViewResponses, ReplaceViewErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/views/{id}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
 });
 
 /**

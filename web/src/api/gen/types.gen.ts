@@ -799,6 +799,10 @@ export type OrderChange = {
     events: Array<string>;
     number: string;
     open_flags: number;
+    /**
+     * The order as a list shows it now, which may be later than the change; absent when it cannot be read: read it by its id.
+     */
+    order?: OrderSummary;
     order_id: string;
     store_id: string;
     tab: Tab;
@@ -1398,6 +1402,31 @@ export type RetryRequest = {
 };
 
 export type Role = 'dropship' | 'own' | 'no_shipping';
+
+export type SavedView = {
+    created_at: string;
+    id: string;
+    name: string;
+    /**
+     * The dashboard's query string. Waybill keeps it and reads nothing into it.
+     */
+    query: string;
+};
+
+export type SavedViewList = {
+    views: Array<SavedView>;
+};
+
+export type SavedViewRequest = {
+    /**
+     * Unique; spaces around it are left out.
+     */
+    name: string;
+    /**
+     * Anything; Waybill reads nothing into it.
+     */
+    query?: string;
+};
 
 export type Settings = {
     auto_place?: AutoPlaceRule;
@@ -2263,6 +2292,10 @@ export type FinishAuthorizationData = {
          * Wix: the signed instance, where Wix sends one
          */
         signedInstance?: string;
+        /**
+         * Why there is no consent, such as access_denied
+         */
+        error?: string;
     };
     url: '/connections/{platform}/callback';
 };
@@ -2834,6 +2867,80 @@ export type CountOrdersResponses = {
 };
 
 export type CountOrdersResponse = CountOrdersResponses[keyof CountOrdersResponses];
+
+export type ExportOrdersData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only this tab
+         */
+        tab?: 'pending' | 'awaiting_order' | 'awaiting_payment' | 'awaiting_shipment' | 'fulfilled' | 'closed';
+        /**
+         * Only orders that need attention
+         */
+        view?: 'attention';
+        /**
+         * Only this store
+         */
+        store_id?: string;
+        /**
+         * Only orders with an open flag of this code
+         */
+        flag?: string;
+        /**
+         * Only orders to this country (ISO 3166-1 alpha-2)
+         */
+        country?: string;
+        /**
+         * Only orders of which something is bought in this AliExpress store (its id)
+         */
+        supplier?: string;
+        /**
+         * A number, an e-mail, or how a name begins
+         */
+        q?: string;
+        /**
+         * Placed at or after this time (RFC 3339)
+         */
+        placed_from?: string;
+        /**
+         * Placed before this time (RFC 3339)
+         */
+        placed_to?: string;
+        /**
+         * Newest first, oldest first, or soonest deadline first with those without one last
+         */
+        sort?: 'newest' | 'oldest' | 'deadline';
+    };
+    url: '/orders/export';
+};
+
+export type ExportOrdersErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type ExportOrdersError = ExportOrdersErrors[keyof ExportOrdersErrors];
+
+export type ExportOrdersResponses = {
+    /**
+     * The table
+     */
+    200: string;
+};
+
+export type ExportOrdersResponse = ExportOrdersResponses[keyof ExportOrdersResponses];
 
 export type GetOrderData = {
     body?: never;
@@ -4764,6 +4871,162 @@ export type ListSyncJobItemsResponses = {
 };
 
 export type ListSyncJobItemsResponse = ListSyncJobItemsResponses[keyof ListSyncJobItemsResponses];
+
+export type ListViewsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/views';
+};
+
+export type ListViewsErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type ListViewsError = ListViewsErrors[keyof ListViewsErrors];
+
+export type ListViewsResponses = {
+    /**
+     * OK
+     */
+    200: SavedViewList;
+};
+
+export type ListViewsResponse = ListViewsResponses[keyof ListViewsResponses];
+
+export type CreateViewData = {
+    /**
+     * Name and query
+     */
+    body: SavedViewRequest;
+    path?: never;
+    query?: never;
+    url: '/views';
+};
+
+export type CreateViewErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Conflict
+     */
+    409: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type CreateViewError = CreateViewErrors[keyof CreateViewErrors];
+
+export type CreateViewResponses = {
+    /**
+     * Created
+     */
+    201: SavedView;
+};
+
+export type CreateViewResponse = CreateViewResponses[keyof CreateViewResponses];
+
+export type DeleteViewData = {
+    body?: never;
+    path: {
+        /**
+         * View id
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/views/{id}';
+};
+
+export type DeleteViewErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type DeleteViewError = DeleteViewErrors[keyof DeleteViewErrors];
+
+export type DeleteViewResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type DeleteViewResponse = DeleteViewResponses[keyof DeleteViewResponses];
+
+export type ReplaceViewData = {
+    /**
+     * Name and query
+     */
+    body: SavedViewRequest;
+    path: {
+        /**
+         * View id
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/views/{id}';
+};
+
+export type ReplaceViewErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Conflict
+     */
+    409: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type ReplaceViewError = ReplaceViewErrors[keyof ReplaceViewErrors];
+
+export type ReplaceViewResponses = {
+    /**
+     * OK
+     */
+    200: SavedView;
+};
+
+export type ReplaceViewResponse = ReplaceViewResponses[keyof ReplaceViewResponses];
 
 export type ProbeAliExpressPushData = {
     body?: never;
