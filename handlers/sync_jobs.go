@@ -187,20 +187,26 @@ type syncJobPage struct {
 //	@Tags		sync
 //	@ID			listSyncJobs
 //	@Produce	json
-//	@Param		cursor	query		string	false	"next_cursor of the page before"
+//	@Param		state	query		string	false	"Only those in this state; active is queued or running"	Enums(active, queued, running, done, cancelled)
+//	@Param		trigger	query		string	false	"Only those that a person started, or a schedule"		Enums(manual, automatic)
+//	@Param		cursor	query		string	false	"next_cursor of the page before, with the same filters"
 //	@Param		limit	query		int		false	"Jobs on a page"	minimum(1)	maximum(200)	default(50)
 //	@Success	200		{object}	syncJobPage
 //	@Failure	401		{object}	problem
+//	@Failure	422		{object}	problem
 //	@Failure	default	{object}	problem
 //	@Security	BearerAuth
 //	@Router		/sync-jobs [get]
 func (s *server) listSyncJobs(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
 	q := readQuery(r)
-	cursor, limit := q.text("cursor", 36), q.limit()
+	f := ordersync.JobFilter{
+		State:   models.SyncJobState(q.oneOf("state", string(ordersync.ActiveJobs), string(models.SyncQueued), string(models.SyncRunning), string(models.SyncDone), string(models.SyncCancelled))),
+		Trigger: q.oneOf("trigger", "manual", "automatic"), Cursor: q.text("cursor", 36), Limit: q.limit(),
+	}
 	if err := q.done(); err != nil {
 		return err
 	}
-	jobs, next, err := s.Sync.Jobs(r.Context(), caller.MerchantID, cursor, limit)
+	jobs, next, err := s.Sync.Jobs(r.Context(), caller.MerchantID, f)
 	if err != nil {
 		return err
 	}
@@ -234,6 +240,9 @@ func (s *server) getSyncJob(w http.ResponseWriter, r *http.Request, caller accou
 
 type syncJobItem struct {
 	OrderID models.ID `json:"order_id" validate:"required"`
+	// What people know the order by.
+	Number    string `json:"number" validate:"required" example:"10002"`
+	BuyerName string `json:"buyer_name" validate:"required" example:"Jane Doe"`
 	// Absent until the order has been looked at.
 	Outcome models.Outcome `json:"outcome,omitempty" enums:"changed,unchanged,refused,unreachable"`
 	Before  models.Tab     `json:"before,omitempty"`
@@ -281,7 +290,7 @@ func (s *server) listSyncJobItems(w http.ResponseWriter, r *http.Request, caller
 	}
 	out := syncJobItemPage{Items: make([]syncJobItem, len(items)), NextCursor: next}
 	for i, it := range items {
-		out.Items[i] = syncJobItem{OrderID: it.OrderID, Outcome: it.Outcome, Before: it.Before, After: it.After, Why: it.Why, Changes: append([]string{}, it.Changes...), FinishedAt: utc(it.FinishedAt)}
+		out.Items[i] = syncJobItem{OrderID: it.OrderID, Number: it.Number, BuyerName: it.BuyerName, Outcome: it.Outcome, Before: it.Before, After: it.After, Why: it.Why, Changes: append([]string{}, it.Changes...), FinishedAt: utc(it.FinishedAt)}
 	}
 	return respond(w, http.StatusOK, out)
 }

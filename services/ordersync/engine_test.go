@@ -77,7 +77,7 @@ func TestCase07_AMissedFullSweepIsCaughtUpOnce(t *testing.T) {
 	w.must(w.db.Read(t.Context()).Exec("UPDATE merchants SET next_full_sweep_at = now() - interval '3 days'").Error)
 	var jobs []models.SyncJob
 	waitFor(t, "the sweep has run", func() bool {
-		jobs, _, err = w.sync.Jobs(t.Context(), w.m, "", 10)
+		jobs, _, err = w.sync.Jobs(t.Context(), w.m, ordersync.JobFilter{Limit: 10})
 		w.must(err)
 		return len(jobs) == 1 && jobs[0].State == models.SyncDone
 	})
@@ -181,7 +181,7 @@ func TestCase65_SyncNowJoinsTheSweepThatIsUnderWay(t *testing.T) {
 	var automatic []models.SyncJob
 	waitFor(t, "the sweep is under way", func() bool {
 		var err error
-		automatic, _, err = w.sync.Jobs(t.Context(), w.m, "", 10)
+		automatic, _, err = w.sync.Jobs(t.Context(), w.m, ordersync.JobFilter{Limit: 10})
 		w.must(err)
 		return len(automatic) == 1
 	})
@@ -262,7 +262,7 @@ func TestAnEstimateStartsNothing(t *testing.T) {
 			t.Errorf("%s: %+v", name, e)
 		}
 	}
-	if jobs, _, err := w.sync.Jobs(t.Context(), w.m, "", 10); err != nil || len(jobs) != 0 {
+	if jobs, _, err := w.sync.Jobs(t.Context(), w.m, ordersync.JobFilter{Limit: 10}); err != nil || len(jobs) != 0 {
 		t.Errorf("%d jobs, %v", len(jobs), err)
 	}
 }

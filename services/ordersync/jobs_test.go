@@ -33,7 +33,7 @@ func (w *world) finished(id models.ID) (job models.SyncJob) {
 	return job
 }
 
-func (w *world) items(id models.ID) []models.SyncJobItem {
+func (w *world) items(id models.ID) []ordersync.Item {
 	w.t.Helper()
 	items, _, err := w.sync.Items(context.Background(), w.m, id, "", 1000)
 	w.must(err)
@@ -70,17 +70,34 @@ func TestASyncJobOfEachScope(t *testing.T) {
 			t.Errorf("%s: %d orders, %d unchanged, joined %t", name, job.Total, job.Unchanged, joined)
 		}
 		for _, it := range w.items(job.ID) {
-			if it.Outcome != models.OutcomeUnchanged || it.Why == "" || it.Before == "" || it.Before != it.After || it.FinishedAt == nil {
+			if it.Outcome != models.OutcomeUnchanged || it.Why == "" || it.Before == "" || it.Before != it.After || it.FinishedAt == nil || it.Number == "" || it.BuyerName == "" {
 				t.Errorf("%s: %+v", name, it)
 			}
 		}
 	}
-	jobs, next, err := w.sync.Jobs(t.Context(), w.m, "", 3)
+	jobs, next, err := w.sync.Jobs(t.Context(), w.m, ordersync.JobFilter{Limit: 3})
 	w.must(err)
-	rest, end, err := w.sync.Jobs(t.Context(), w.m, next, 3)
+	rest, end, err := w.sync.Jobs(t.Context(), w.m, ordersync.JobFilter{Cursor: next, Limit: 3})
 	w.must(err)
 	if len(jobs) != 3 || len(rest) != 2 || end != "" {
 		t.Errorf("%d and %d jobs", len(jobs), len(rest))
+	}
+	w.must(w.db.Read(t.Context()).Exec("UPDATE sync_jobs SET state = 'cancelled', trigger = 'automatic' WHERE id = ?", jobs[1].ID).Error)
+	for name, c := range map[string]struct {
+		f ordersync.JobFilter
+		n int
+	}{
+		"done": {ordersync.JobFilter{State: models.SyncDone}, 4}, "cancelled": {ordersync.JobFilter{State: models.SyncCancelled}, 1}, "active": {ordersync.JobFilter{State: ordersync.ActiveJobs}, 0},
+		"manual": {ordersync.JobFilter{Trigger: "manual"}, 4}, "both": {ordersync.JobFilter{Trigger: "automatic", State: models.SyncDone}, 0},
+	} {
+		c.f.Limit = 10
+		if found, _, err := w.sync.Jobs(t.Context(), w.m, c.f); err != nil || len(found) != c.n {
+			t.Errorf("%s: %d jobs, %v", name, len(found), err)
+		}
+	}
+	w.must(w.db.Read(t.Context()).Exec("UPDATE sync_jobs SET state = 'running', scope_key = 'x' WHERE id = ?", jobs[2].ID).Error)
+	if found, _, err := w.sync.Jobs(t.Context(), w.m, ordersync.JobFilter{State: ordersync.ActiveJobs, Limit: 10}); err != nil || len(found) != 1 || found[0].ID != jobs[2].ID {
+		t.Errorf("active: %+v, %v", found, err)
 	}
 }
 
@@ -98,7 +115,9 @@ func TestASyncOfAFilterIsOfWhatItsListShows(t *testing.T) {
 	_, err := w.wix.CancelOrder(gone.ID)
 	w.must(err)
 	closed := w.take(gone)
-	waitFor(t, "the back-fill is through", func() bool { return one[int](w, "SELECT count(*) FROM orders") == 6 })
+	waitFor(t, "the back-fill is through", func() bool {
+		return one[int](w, "SELECT count(*) FROM connections WHERE swept_at IS NOT NULL") == 1 && one[int](w, "SELECT count(*) FROM orders") == 6
+	})
 	w.must(w.db.Read(t.Context()).Exec("UPDATE orders SET country = 'IS' WHERE id IN ?", []models.ID{open[0], closed}).Error)
 	number := w.detail(closed).Order.Number
 	from, long := time.Now().Add(-1e4*time.Hour).UTC(), time.Now().Add(-1e3*time.Hour).UTC()

@@ -195,17 +195,46 @@ func noJob() error {
 	return models.Errorf(models.NotFound, "sync_job_not_found", "There is no such sync job.")
 }
 
+// JobFilter says which sync jobs to list. Zero fields do not filter.
+type JobFilter struct {
+	State   models.SyncJobState // or ActiveJobs
+	Trigger string              // manual, automatic
+	Cursor  string
+	Limit   int
+}
+
+// ActiveJobs asks for the sync jobs that are not over.
+const ActiveJobs models.SyncJobState = "active"
+
 // Jobs lists sync jobs, newest first, before the one that the cursor names.
-func (s *Service) Jobs(ctx context.Context, m models.MerchantID, cursor string, limit int) (jobs []models.SyncJob, next string, err error) {
+func (s *Service) Jobs(ctx context.Context, m models.MerchantID, f JobFilter) (jobs []models.SyncJob, next string, err error) {
 	q := s.db.Read(ctx).Where("merchant_id = ?", m)
-	return database.PageByID(q, "id", database.NewestFirst, cursor, limit, func(j models.SyncJob) models.ID { return j.ID })
+	switch f.State {
+	case "":
+	case ActiveJobs:
+		q = q.Where("state IN ('queued', 'running')")
+	default:
+		q = q.Where("state = ?", f.State)
+	}
+	if f.Trigger != "" {
+		q = q.Where("trigger = ?", f.Trigger)
+	}
+	return database.PageByID(q, "id", database.NewestFirst, f.Cursor, f.Limit, func(j models.SyncJob) models.ID { return j.ID })
+}
+
+// Item is an order of a sync job with what people know it by.
+type Item struct {
+	models.SyncJobItem
+	Number    string
+	BuyerName string
 }
 
 // Items lists what a sync job did per order, in the order of their ids, after the one that the cursor names. Of an automatic
 // job that is over only those orders are kept for which there is something to tell.
-func (s *Service) Items(ctx context.Context, m models.MerchantID, jobID models.ID, cursor string, limit int) (items []models.SyncJobItem, next string, err error) {
-	q := s.db.Read(ctx).Where("merchant_id = ? AND job_id = ?", m, jobID)
-	return database.PageByID(q, "order_id", database.OldestFirst, cursor, limit, func(i models.SyncJobItem) models.ID { return i.OrderID })
+func (s *Service) Items(ctx context.Context, m models.MerchantID, jobID models.ID, cursor string, limit int) (items []Item, next string, err error) {
+	q := s.db.Read(ctx).Table("sync_job_items AS i").Select("i.*, o.number, o.buyer_name").
+		Joins("JOIN orders o ON o.merchant_id = i.merchant_id AND o.id = i.order_id").Where("i.merchant_id = ? AND i.job_id = ?", m, jobID)
+	return database.PageByID(q, "i.order_id", database.OldestFirst, cursor, limit, func(i Item) models.ID { return i.OrderID })
 }
 
 const (

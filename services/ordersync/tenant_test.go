@@ -108,7 +108,7 @@ func TestAnotherMerchantReachesNothing(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	jobs, _, err := w.sync.Jobs(ctx, m, "", 10)
+	jobs, _, err := w.sync.Jobs(ctx, m, ordersync.JobFilter{Limit: 10})
 	w.must(err)
 	items, _, err := w.sync.Items(ctx, m, job.ID, "", 10)
 	w.must(err)
