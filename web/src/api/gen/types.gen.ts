@@ -1745,11 +1745,16 @@ export type SyncJobChange = {
 export type SyncJobItem = {
     after?: Tab;
     before?: Tab;
+    buyer_name: string;
     /**
      * What changed, one sentence each.
      */
     changes: Array<string>;
     finished_at?: string;
+    /**
+     * What people know the order by.
+     */
+    number: string;
     order_id: string;
     /**
      * Absent until the order has been looked at.
@@ -4636,7 +4641,15 @@ export type ListSyncJobsData = {
     path?: never;
     query?: {
         /**
-         * next_cursor of the page before
+         * Only those in this state; active is queued or running
+         */
+        state?: 'active' | 'queued' | 'running' | 'done' | 'cancelled';
+        /**
+         * Only those that a person started, or a schedule
+         */
+        trigger?: 'manual' | 'automatic';
+        /**
+         * next_cursor of the page before, with the same filters
          */
         cursor?: string;
         /**
@@ -4652,6 +4665,10 @@ export type ListSyncJobsErrors = {
      * Unauthorized
      */
     401: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
     /**
      * Any other problem
      */
