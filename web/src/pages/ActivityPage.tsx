@@ -1,5 +1,4 @@
 import { Button, Menu, NativeSelect } from "@mantine/core";
-import "@mantine/core/styles/NativeSelect.css";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";

@@ -1,5 +1,4 @@
 import { Button, NativeSelect } from "@mantine/core";
-import "@mantine/core/styles/NativeSelect.css";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { useEffect, useState } from "react";

@@ -1,5 +1,4 @@
 import { Button, NativeSelect, Textarea, TextInput } from "@mantine/core";
-import "@mantine/core/styles/NativeSelect.css";
 import { type FormEvent, useState } from "react";
 import type { Connection, SyncScope } from "../api/gen/types.gen";
 import { useText } from "../text";

@@ -1,5 +1,4 @@
 import { Button, NativeSelect, Textarea } from "@mantine/core";
-import "@mantine/core/styles/NativeSelect.css";
 import { useQuery } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { call } from "../api/call";

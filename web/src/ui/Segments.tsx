@@ -20,8 +20,8 @@ export function Segments({ label, to, choices }: SegmentsProps) {
           to={to}
           search={(old: Record<string, string | undefined>) => ({ ...old, ...c.search })}
           className={classes.segment}
-          activeProps={{}}
-          aria-current={c.chosen ? "true" : undefined}
+          activeOptions={{ exact: true, includeSearch: true, explicitUndefined: true }}
+          data-chosen={c.chosen || undefined}
         >
           {c.children}
         </Link>
