@@ -166,6 +166,7 @@ export const wantedMappingsQuery = (store_id?: string) =>
       call(listWantedMappings({ query: { store_id, cursor: pageParam || undefined, limit: 100 } })),
     initialPageParam: "",
     getNextPageParam: (last) => last.next_cursor,
+    refetchInterval: 10_000, // orders take a mapping over a moment after it was saved
   });
 
 export const mappingsQuery = (store_id?: string, variant_key?: string) =>
