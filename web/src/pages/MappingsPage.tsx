@@ -168,12 +168,9 @@ function Waiting({ store, stores, onChoose }: WaitingProps) {
                     </span>
                   </td>
                   <td className="num">
-                    <Button
-                      size="compact-sm"
-                      onClick={() => onChoose(wantedTarget(w))}
-                      aria-label={words.chooseFor(nameOf(w))}
-                    >
+                    <Button size="compact-sm" onClick={() => onChoose(wantedTarget(w))}>
                       {words.choose}
+                      <span className="sr-only">: {nameOf(w)}</span>
                     </Button>
                   </td>
                 </tr>
