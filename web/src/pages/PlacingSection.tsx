@@ -144,7 +144,8 @@ export function Tripped({ settings }: { settings: Settings }) {
   const words = t.settings.placing;
   const [busy, setBusy] = useState(false);
   const [failed, setFailed] = useState<unknown>();
-  if (!settings.placing_tripped) return null;
+  const { placing_tripped: stop } = settings;
+  if (!stop) return null;
   async function resume() {
     setBusy(true);
     setFailed(undefined);
@@ -164,10 +165,15 @@ export function Tripped({ settings }: { settings: Settings }) {
         <IconWarn />
         <div className="grow">
           <strong>
-            {words.tripped}, {words.trippedSince} <Time at={settings.placing_tripped.at} />
+            {words.tripped}
+            {stop.at && (
+              <>
+                , {words.trippedSince} <Time at={stop.at} />
+              </>
+            )}
           </strong>
           <div>
-            {settings.placing_tripped.why} {words.trippedDo}
+            {stop.why} {words.trippedDo}
           </div>
         </div>
         <Button variant="default" loading={busy} onClick={() => void resume()}>

@@ -972,7 +972,48 @@ export const en = {
     },
   },
   // -- welcome: the first-run guide
-  welcome: {},
+  welcome: {
+    title: "First steps",
+    lead: "Five steps from nothing to orders that keep themselves up to date. You can stop at any time and go on later.",
+    demo: "This is the demo: both platforms are simulated. The pages of consent are simulated too, and nothing is bought.",
+    progress: (done: number, of: number) => `${done} of ${of} steps are done`,
+    steps: {
+      store: "Connect your Wix store",
+      supplier: "Connect your AliExpress account",
+      products: "Say where products are bought",
+      choose: "Choose how it works",
+      first: "The first sync",
+    },
+    states: { done: "Done", todo: "To do", failed: "Failed", skipped: "Skipped", waits: "Later" },
+    skip: "Skip this step",
+    unskip: "Do it after all",
+    toOrders: "Go to the orders",
+    allDone: "Everything is set up. Orders come in by themselves now.",
+    storeDone: (names: string) => `Connected: ${names}.`,
+    supplierDone: (names: string) => `Connected: ${names}.`,
+    supplierUntil: "You have to connect it again by",
+    broken: (name: string, why: string) => `${name} has to be connected again. ${why}`,
+    productsNone:
+      "No order waits for a mapping. When somebody buys a variant that is not mapped yet, it stands in the product mapping.",
+    products: (n: string, one: boolean) =>
+      `${one ? "One variant" : `${n} variants`} that buyers have ordered ${one ? "has" : "have"} no supplier yet. Say once where each is bought.`,
+    productsGo: "Go to the mapping",
+    afterStore: "This comes after the store is connected.",
+    choose:
+      "Orders are checked all the time, and everything open at the hours below. Automatic placing is off: nothing is bought without you.",
+    chooseKeep: "Keep it like this",
+    chooseDone: (zone: string, hours: string, placing: string) =>
+      `Time zone ${zone}, full checks at ${hours}. ${placing}`,
+    chooseNoHours: "no hour",
+    placingOn: "Automatic placing is on.",
+    placingOff: "Automatic placing is off.",
+    placingGo: "Set up automatic placing",
+    first: "The orders of the last 30 days are being read from your store.",
+    firstDone: "The orders of your store have been read.",
+    firstCount: (n: string, one: boolean) => `${n} ${one ? "order" : "orders"} so far`,
+    firstTotal: (n: string, one: boolean) => `${n} ${one ? "order" : "orders"}`,
+    firstNone: "The store has no orders of the last 30 days. New ones come seconds after somebody buys.",
+  },
   // -- keys: the keyboard
   keys: {
     on: "Shortcuts of single keys",
