@@ -1,6 +1,6 @@
 // What the dashboard reads, each under one key, so that live changes find it.
 
-import { infiniteQueryOptions, QueryClient, queryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, keepPreviousData, QueryClient, queryOptions } from "@tanstack/react-query";
 import { asFailure, call } from "./call";
 import {
   countOrders,
@@ -8,16 +8,31 @@ import {
   getMe,
   getOrder,
   getSettings,
+  getSupplierProduct,
   getSyncHealth,
+  getSyncHistory,
   getSyncJob,
   getTimeline,
+  listCarriers,
   listConnections,
+  listDeadLetters,
+  listFlags,
+  listProductMappings,
   listSuppliers,
+  listSyncJobItems,
   listSyncJobs,
   listToPay,
   listViews,
+  listWantedMappings,
 } from "./gen/sdk.gen";
-import type { CountOrdersData, Event, ListToPayData } from "./gen/types.gen";
+import type {
+  CountOrdersData,
+  Event,
+  GetSyncHistoryData,
+  ListSyncJobsData,
+  ListToPayData,
+  SyncJobPage,
+} from "./gen/types.gen";
 
 /** The cache. Reads are tried again twice where that may help; writes never are. */
 export const queryClient = new QueryClient({
@@ -111,3 +126,117 @@ export const suppliersQuery = queryOptions({
   queryFn: () => call(listSuppliers()),
   staleTime: 60_000,
 });
+/** Pages of a list, read one after the other until there are as many rows as were shown before. */
+async function readPages<T, P extends { next_cursor?: string }>(
+  rows: (page: P) => T[],
+  read: (cursor: string | undefined) => Promise<P>,
+  wanted: number,
+): Promise<{ rows: T[]; next_cursor?: string }> {
+  const all: T[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await read(cursor);
+    all.push(...rows(page));
+    cursor = page.next_cursor;
+  } while (cursor && all.length < wanted);
+  return { rows: all, next_cursor: cursor };
+}
+
+export type JobsFilter = Pick<NonNullable<ListSyncJobsData["query"]>, "state" | "trigger">;
+
+const readJobs = (filter: JobsFilter, cursor?: string) =>
+  call(listSyncJobs({ query: { ...filter, cursor, limit: 50 } }));
+
+/** The newest sync jobs under a filter. Live changes are written into its rows; read anew it is as long as before. */
+export const jobsQuery = (filter: JobsFilter) =>
+  queryOptions({
+    queryKey: ["jobs", "list", filter],
+    queryFn: async (): Promise<SyncJobPage> => {
+      const before = queryClient.getQueryData<SyncJobPage>(["jobs", "list", filter])?.sync_jobs.length ?? 0;
+      const read = await readPages(
+        (p: SyncJobPage) => p.sync_jobs,
+        (cursor) => readJobs(filter, cursor),
+        before,
+      );
+      return { sync_jobs: read.rows, next_cursor: read.next_cursor };
+    },
+  });
+
+/** Puts the next page of sync jobs behind those that are loaded. */
+export async function moreJobs(filter: JobsFilter) {
+  const key = jobsQuery(filter).queryKey;
+  const cursor = queryClient.getQueryData(key)?.next_cursor;
+  if (!cursor) return;
+  const page = await readJobs(filter, cursor);
+  queryClient.setQueryData(key, (old) =>
+    old?.next_cursor === cursor ? { ...page, sync_jobs: [...old.sync_jobs, ...page.sync_jobs] } : old,
+  );
+}
+
+/** What a sync job did, order by order. It is read again now and then while the job is under way, not with each event. */
+export const jobOutcomesQuery = (id: string, running: boolean) =>
+  infiniteQueryOptions({
+    queryKey: ["job outcomes", id],
+    queryFn: ({ pageParam }) =>
+      call(listSyncJobItems({ path: { id }, query: { cursor: pageParam || undefined, limit: 100 } })),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.next_cursor,
+    refetchInterval: running ? 2000 : false,
+  });
+
+export const deadLettersQuery = infiniteQueryOptions({
+  queryKey: ["dead letters"],
+  queryFn: ({ pageParam }) => call(listDeadLetters({ query: { cursor: pageParam || undefined } })),
+  initialPageParam: "",
+  getNextPageParam: (last) => last.next_cursor,
+});
+
+export type HistoryRange = NonNullable<NonNullable<GetSyncHistoryData["query"]>["range"]>;
+
+export const historyQuery = (range: HistoryRange, connection_id?: string) =>
+  queryOptions({
+    queryKey: ["history", range, connection_id],
+    queryFn: () => call(getSyncHistory({ query: { range, connection_id } })),
+    refetchInterval: 5 * 60_000,
+    placeholderData: keepPreviousData,
+  });
+
+/** What a person should know of a connection: a copied site, an access that ends. */
+export const connectionFlagsQuery = queryOptions({
+  queryKey: ["connections", "flags"],
+  queryFn: async () => {
+    const codes = ["same_site_twice", "access_ending", "permission_missing", "needs_reauth", "app_removed"];
+    const lists = await Promise.all(codes.map((code) => call(listFlags({ query: { code } }))));
+    return lists.flatMap((l) => l.flags);
+  },
+  staleTime: 60_000,
+});
+
+export const wantedMappingsQuery = (store_id?: string) =>
+  infiniteQueryOptions({
+    queryKey: ["mappings", "wanted", store_id],
+    queryFn: ({ pageParam }) =>
+      call(listWantedMappings({ query: { store_id, cursor: pageParam || undefined, limit: 100 } })),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.next_cursor,
+    refetchInterval: 10_000, // orders take a mapping over a moment after it was saved
+  });
+
+export const mappingsQuery = (store_id?: string, variant_key?: string) =>
+  infiniteQueryOptions({
+    queryKey: ["mappings", "list", store_id, variant_key],
+    queryFn: ({ pageParam }) =>
+      call(listProductMappings({ query: { store_id, variant_key, cursor: pageParam || undefined, limit: 100 } })),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.next_cursor,
+  });
+
+export const supplierProductQuery = (product_id: string, account_id?: string) =>
+  queryOptions({
+    queryKey: ["supplier product", product_id, account_id],
+    queryFn: () => call(getSupplierProduct({ path: { product_id }, query: { account_id } })),
+    staleTime: 60_000,
+    retry: false, // each call costs some of the account's budget
+  });
+
+export const carriersQuery = queryOptions({ queryKey: ["carriers"], queryFn: () => call(listCarriers()) });
