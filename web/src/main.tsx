@@ -14,6 +14,7 @@ import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { queryClient } from "./api/queries";
+import { startNotifications } from "./app/notify";
 import { router } from "./app/router";
 import { SignedIn } from "./app/SignedIn";
 import { mantineTheme, useScheme } from "./app/theme";
@@ -40,6 +41,7 @@ const place = document.getElementById("root");
 if (!place) throw new Error("the page has no #root");
 void startLanguage().then(() => {
   follow();
+  startNotifications();
   createRoot(place).render(
     <StrictMode>
       <App />
