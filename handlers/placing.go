@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -238,7 +239,8 @@ func (s *server) placeMany(w http.ResponseWriter, r *http.Request, caller accoun
 	if err != nil {
 		return err
 	}
-	result, err := s.Sync.PlanMany(r.Context(), caller.MerchantID, in.into(), byPerson(caller, in.Reason))
+	// Whoever asked may leave, or load the page anew: what was asked for is done to its end.
+	result, err := s.Sync.PlanMany(context.WithoutCancel(r.Context()), caller.MerchantID, in.into(), byPerson(caller, in.Reason))
 	if err != nil {
 		return err
 	}

@@ -259,11 +259,18 @@ export class World {
     return placed.supplier_orders.map((s) => s.number);
   }
 
+  /** The numbers of everything that AliExpress was asked to sell; the account begins with an order from elsewhere. */
+  async purchases(): Promise<string[]> {
+    const { orders } = await get(`${this.aliexpress}/_sim/orders`);
+    return orders
+      .filter((o: { out_order_id: string }) => o.out_order_id !== "")
+      .map((o: { order_id: string }) => o.order_id);
+  }
+
   sim = {
     wix: (path: string, body: unknown = {}) => post(`${this.wix}/_sim${path}`, body),
     aliexpress: (path: string, body: unknown = {}) => post(`${this.aliexpress}/_sim${path}`, body),
     wixOrder: (id: string) => get(`${this.wix}/_sim/orders/${id}`),
-    aliexpressOrders: () => get(`${this.aliexpress}/_sim/orders`),
   };
 
   /** Opens a page of the dashboard, signed in. */

@@ -89,6 +89,6 @@ export function patch(cache: QueryClient, events: LiveEvent[]) {
       queryKey: ["counts"],
       predicate: (q) => Object.keys(q.queryKey[1] as object).length > 0,
     });
-    void cache.invalidateQueries({ queryKey: ["pay list"] });
+    for (const key of ["pay list", "mappings"]) void cache.invalidateQueries({ queryKey: [key] });
   }
 }

@@ -76,6 +76,7 @@ function useVariant(store: string | undefined, variant: string | undefined, stor
   const mapping = mapped.data?.pages.flatMap((p) => p.product_mappings).find((m) => m.rank === 0);
   if (mapping) return targetOf(mapping);
   const found = wanted.data?.pages.flatMap((p) => p.wanted_mappings).find((w) => w.variant_key === variant);
+  if (!found && wanted.isFetching) return undefined; // what is kept from before may not know it yet
   if (found) return wantedTarget(found);
   const storeId = store ?? stores[0]?.id ?? "";
   return { storeId, variantKey: variant, name: "", rank: 0 } satisfies MappingTarget;
