@@ -200,6 +200,7 @@ export function MappingEditor({ target, onClose }: { target: MappingTarget; onCl
             <div className={classes.two}>
               <TextInput
                 label={words.cap}
+                inputWrapperOrder={["label", "input", "description", "error"]}
                 description={words.capHint}
                 inputMode="decimal"
                 value={draft.cap}

@@ -86,6 +86,7 @@ export function PlacingSection({ settings }: { settings: Settings }) {
             <div className={classes.two}>
               <TextInput
                 label={words.max}
+                inputWrapperOrder={["label", "input", "description", "error"]}
                 description={words.maxHint}
                 inputMode="decimal"
                 value={draft.max}

@@ -998,6 +998,7 @@ export const en = {
     chart: {
       showTable: "Show table",
       hideTable: "Hide table",
+      tableOf: (chart: string) => `${chart}: table`,
       hour: "Hour",
       day: "Day",
       lag: "How long changes took",

@@ -220,9 +220,10 @@ function Bars({ series, points, x, y, width, format }: BarsProps): ReactNode {
 }
 
 function Twin({ title, series, points, pointName, format }: ChartProps) {
+  const t = useText();
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard
-    <section className={classes.scroll} tabIndex={0} aria-label={title}>
+    <section className={classes.scroll} tabIndex={0} aria-label={t.health.chart.tableOf(title)}>
       <table className="table keep">
         <thead>
           <tr>
