@@ -35,7 +35,7 @@ var exportColumns = []string{
 //	@Param			flag		query		string	false	"Only orders with an open flag of this code"
 //	@Param			country		query		string	false	"Only orders to this country (ISO 3166-1 alpha-2)"
 //	@Param			supplier	query		string	false	"Only orders of which something is bought in this AliExpress store (its id)"
-//	@Param			q			query		string	false	"A number, an e-mail, or how a name begins"
+//	@Param			q			query		string	false	"A number, an e-mail, or how a name or a last name begins"
 //	@Param			placed_from	query		string	false	"Placed at or after this time (RFC 3339)"
 //	@Param			placed_to	query		string	false	"Placed before this time (RFC 3339)"
 //	@Param			sort		query		string	false	"Newest first, oldest first, or soonest deadline first with those without one last"	Enums(newest, oldest, deadline)	default(newest)

@@ -140,7 +140,7 @@ func utc(t *time.Time) *time.Time {
 // listOrders gives one page of orders.
 //
 //	@Summary		List orders
-//	@Description	One page of orders. Filters narrow together. The text q matches an order number, an AliExpress number, a tracking number or an e-mail exactly, and names and e-mails by how they begin. An order is of a supplier when one of its supplier orders that have not ended is bought in that store of AliExpress; what is only mapped to it is not.
+//	@Description	One page of orders. Filters narrow together. The text q matches an order number, an AliExpress number, a tracking number or an e-mail exactly, and names, last names and e-mails by how they begin. An order is of a supplier when one of its supplier orders that have not ended is bought in that store of AliExpress; what is only mapped to it is not.
 //	@Tags			orders
 //	@ID				listOrders
 //	@Produce		json
@@ -150,7 +150,7 @@ func utc(t *time.Time) *time.Time {
 //	@Param			flag		query		string	false	"Only orders with an open flag of this code"
 //	@Param			country		query		string	false	"Only orders to this country (ISO 3166-1 alpha-2)"
 //	@Param			supplier	query		string	false	"Only orders of which something is bought in this AliExpress store (its id)"
-//	@Param			q			query		string	false	"A number, an e-mail, or how a name begins"
+//	@Param			q			query		string	false	"A number, an e-mail, or how a name or a last name begins"
 //	@Param			placed_from	query		string	false	"Placed at or after this time (RFC 3339)"
 //	@Param			placed_to	query		string	false	"Placed before this time (RFC 3339)"
 //	@Param			sort		query		string	false	"Newest first, oldest first, or soonest deadline first with those without one last"	Enums(newest, oldest, deadline)	default(newest)
@@ -230,7 +230,7 @@ type orderCounts struct {
 //	@Param			flag		query		string	false	"Only orders with an open flag of this code"
 //	@Param			country		query		string	false	"Only orders to this country (ISO 3166-1 alpha-2)"
 //	@Param			supplier	query		string	false	"Only orders of which something is bought in this AliExpress store (its id)"
-//	@Param			q			query		string	false	"A number, an e-mail, or how a name begins"
+//	@Param			q			query		string	false	"A number, an e-mail, or how a name or a last name begins"
 //	@Param			placed_from	query		string	false	"Placed at or after this time (RFC 3339)"
 //	@Param			placed_to	query		string	false	"Placed before this time (RFC 3339)"
 //	@Success		200			{object}	orderCounts

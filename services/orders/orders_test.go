@@ -722,6 +722,7 @@ func TestEveryListIsReadAlongAnIndex(t *testing.T) {
 		"hash and number":          {Query: "#N777"},
 		"e-mail":                   {Query: "buyer777@example.com"},
 		"name begins":              {Query: "Buyer 777"},
+		"last name begins":         {Query: "777"},
 	} {
 		mu.Lock()
 		asked = nil
@@ -761,6 +762,7 @@ func (s *shelf) countsAreBounded(t *testing.T) {
 		"a rare supplier": {orders.Filter{Supplier: "rare"}, 100, 20, false},
 		"flag":            {orders.Filter{Flag: models.FlagNoSupplier}, 500, 400, false},
 		"name begins":     {orders.Filter{Query: "buyer 7777"}, 20, 1, false},
+		"last name":       {orders.Filter{Query: "7777"}, 20, 1, false},
 	} {
 		mu.Lock()
 		asked = nil

@@ -24,7 +24,7 @@ type Filter struct {
 	Flag       models.FlagCode
 	Country    string // ISO 3166-1 alpha-2
 	Supplier   string // a store of AliExpress where something living is bought
-	Query      string // a number of any kind, an e-mail, the beginning of a name
+	Query      string // a number of any kind, an e-mail, the beginning of a name or a last name
 	PlacedFrom *time.Time
 	PlacedTo   *time.Time // exclusive
 	Sort       Sort       // empty: Newest
@@ -190,7 +190,7 @@ func Narrow(q *gorm.DB, m models.MerchantID, f Filter) *gorm.DB {
 // Searched is the text that a filter looks for: people write #10002 as well as 10002.
 func Searched(text string) string { return strings.TrimPrefix(strings.TrimSpace(text), "#") }
 
-// search narrows to the orders that a text names: exactly by any number or e-mail, else by how a name or e-mail begins.
+// search narrows to the orders that a text names: exactly by any number or e-mail, else by how a name, a last name or an e-mail begins.
 // Each branch reads its own index.
 func search(q *gorm.DB, m models.MerchantID, text string) *gorm.DB {
 	prefix := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(text)) + "%"
@@ -200,7 +200,8 @@ func search(q *gorm.DB, m models.MerchantID, text string) *gorm.DB {
 		UNION SELECT order_id FROM supplier_orders WHERE merchant_id = @m AND external_id = @text AND external_id <> ''
 		UNION SELECT order_id FROM parcels WHERE merchant_id = @m AND tracking_number = @text
 		UNION SELECT id FROM orders WHERE merchant_id = @m AND lower(buyer_email) LIKE @prefix
-		UNION SELECT id FROM orders WHERE merchant_id = @m AND lower(buyer_name) LIKE @prefix)`,
+		UNION SELECT id FROM orders WHERE merchant_id = @m AND lower(buyer_name) LIKE @prefix
+		UNION SELECT id FROM orders WHERE merchant_id = @m AND lower(split_part(buyer_name, ' ', -1)) LIKE @prefix)`,
 		map[string]any{"m": m, "text": text, "prefix": prefix})
 }
 

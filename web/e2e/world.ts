@@ -2,7 +2,7 @@
 // does, and play buyers, sellers and the platforms through the simulators' control APIs.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -99,6 +99,7 @@ export class World {
   private log = "";
 
   async start() {
+    chmodSync(this.folder, 0o755); // as root, PostgreSQL runs as somebody else
     const port = await freePort();
     this.url = `http://127.0.0.1:${port}`;
     const hooks = `${this.url}/api/v1/webhooks`;
@@ -140,6 +141,7 @@ export class World {
       WAYBILL_PLACE_SETTLE: "0s",
       WAYBILL_SHUTDOWN_GRACE: "2s",
     };
+    await this.sim.wix(`/orders/${wix.order_id}/delete`); // the site begins with one
     await this.up();
   }
 
@@ -149,7 +151,11 @@ export class World {
     this.program.stderr?.on("data", (d) => {
       this.log += d;
     });
-    await until(async () => (await fetch(`${this.url}/readyz`)).ok, `the program's start (${this.log.slice(-500)})`);
+    try {
+      await until(async () => (await fetch(`${this.url}/readyz`)).ok, "the program's start");
+    } catch (e) {
+      throw new Error(`${e}\n${this.log.slice(-2000)}`);
+    }
   }
 
   /** Kills the program as a power cut does. */
@@ -244,6 +250,12 @@ export class World {
   async place(o: WorldOrder): Promise<string[]> {
     await this.api.post(`/orders/${o.id}/supplier-orders`, { reason: "the test buys it" });
     const placed = await this.order(o.external_id, (w) => w.tab === "awaiting_payment");
+    // Read once after the purchase, it is not looked at again by itself for a while.
+    const job = await this.api.post(`/orders/${o.id}/sync`);
+    await until(
+      async () => (await this.api.get(`/sync-jobs/${job.id}`)).state === "done",
+      "the read after the purchase",
+    );
     return placed.supplier_orders.map((s) => s.number);
   }
 

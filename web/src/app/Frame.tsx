@@ -164,7 +164,7 @@ function Live() {
   return (
     <span className={`pill ${classes.live}`} data-tone={live ? "good" : "warn"} title={hint} role="status">
       <span className={classes.dot} aria-hidden="true" />
-      {live ? t.frame.live : t.frame.notLive}
+      <span>{live ? t.frame.live : t.frame.notLive}</span>
       <span className="sr-only">. {hint}</span>
     </span>
   );

@@ -25,7 +25,9 @@ export function SignedIn({ children }: { children: ReactNode }) {
   const about = useQuery({ ...aboutQuery, enabled: !key });
   const demo = sessionStorage.getItem(left) ? undefined : about.data?.demo_api_key;
   useEffect(() => {
-    if (before.current && before.current !== key) queryClient.clear(); // nothing of one merchant is shown to the next
+    // Nothing of one merchant is shown to the next.
+    if (before.current && before.current !== key)
+      queryClient.removeQueries({ predicate: (q) => q.queryKey[0] !== "about" });
     before.current = key || before.current;
   }, [key]);
   useEffect(() => {

@@ -18,9 +18,9 @@ interface OrderDrawerProps {
   onNext?: () => void;
 }
 
-/** One order beside the list, which stays usable; on a phone it covers the screen. */
+/** One order beside the list, which stays usable; where there is no room for both it covers the screen. */
 export function OrderDrawer(props: OrderDrawerProps) {
-  const wide = useMediaQuery("(min-width: 860px)", undefined, { getInitialValueInEffect: false });
+  const wide = useMediaQuery("(min-width: 1200px)", undefined, { getInitialValueInEffect: false });
   return wide ? <Panel {...props} /> : <Sheet {...props} />;
 }
 

@@ -73,83 +73,85 @@ export function OrderTable(p: TableProps) {
   const some = p.selection.all || p.selection.ids.size > 0;
 
   return (
-    <table className={classes.table} aria-rowcount={p.total + 1} data-old={p.old || undefined} aria-busy={p.old}>
-      <caption className="sr-only">{t.tabs[p.view]}</caption>
-      <thead>
-        <tr aria-rowindex={1}>
-          <th scope="col" className={classes.check}>
-            <label className={classes.checkbox}>
-              <input
-                type="checkbox"
-                checked={all}
-                ref={(el) => {
-                  if (el) el.indeterminate = some && !all;
-                }}
-                aria-label={t.orders.selectAll}
-                onChange={p.onSelectAll}
-              />
-            </label>
-          </th>
-          <th scope="col">{t.orders.column.order}</th>
-          <th
-            scope="col"
-            aria-sort={p.sort === "newest" ? "descending" : p.sort === "oldest" ? "ascending" : undefined}
-          >
-            <button
-              type="button"
-              className={classes.sort}
-              onClick={() => p.onSort(p.sort === "newest" ? "oldest" : "newest")}
+    <div className={classes.room}>
+      <table className={classes.table} aria-rowcount={p.total + 1} data-old={p.old || undefined} aria-busy={p.old}>
+        <caption className="sr-only">{t.tabs[p.view]}</caption>
+        <thead>
+          <tr aria-rowindex={1}>
+            <th scope="col" className={classes.check}>
+              <label className={classes.checkbox}>
+                <input
+                  type="checkbox"
+                  checked={all}
+                  ref={(el) => {
+                    if (el) el.indeterminate = some && !all;
+                  }}
+                  aria-label={t.orders.selectAll}
+                  onChange={p.onSelectAll}
+                />
+              </label>
+            </th>
+            <th scope="col">{t.orders.column.order}</th>
+            <th
+              scope="col"
+              aria-sort={p.sort === "newest" ? "descending" : p.sort === "oldest" ? "ascending" : undefined}
             >
-              {t.orders.column.placed}
-              {p.sort !== "deadline" && <IconDown data-up={p.sort === "oldest" || undefined} />}
-            </button>
-          </th>
-          <th scope="col">{t.orders.column.buyer}</th>
-          <th scope="col" aria-sort={p.sort === "deadline" ? "ascending" : undefined}>
-            <button
-              type="button"
-              className={classes.sort}
-              title={t.orders.sorts.deadline}
-              onClick={() => p.onSort(p.sort === "deadline" ? "newest" : "deadline")}
-            >
-              {t.orders.column.status}
-              {p.sort === "deadline" && <IconDown data-up />}
-            </button>
-          </th>
-          <th scope="col">{t.orders.column.tracking}</th>
-          <th scope="col" className={classes.total}>
-            {t.orders.column.total}
-          </th>
-          <th scope="col">{t.orders.column.sync}</th>
-          <th scope="col">
-            <span className="sr-only">{t.orders.column.actions}</span>
-          </th>
-        </tr>
-      </thead>
-      <tbody ref={body}>
-        {before > 0 && <Space height={before} />}
-        {items.map((item) => {
-          const order = p.rows[item.index];
-          return (
-            order && (
-              <OrderRow
-                key={order.id}
-                order={order}
-                view={p.view}
-                place={item.index + 1}
-                selected={isSelected(p.selection, order.id)}
-                syncing={p.syncing.has(order.id)}
-                open={p.open === order.id}
-                onSelect={p.onSelect}
-                onPlace={p.onPlace}
-                measure={measure}
-              />
-            )
-          );
-        })}
-        {after > 0 && <Space height={after} />}
-      </tbody>
-    </table>
+              <button
+                type="button"
+                className={classes.sort}
+                onClick={() => p.onSort(p.sort === "newest" ? "oldest" : "newest")}
+              >
+                {t.orders.column.placed}
+                {p.sort !== "deadline" && <IconDown data-up={p.sort === "oldest" || undefined} />}
+              </button>
+            </th>
+            <th scope="col">{t.orders.column.buyer}</th>
+            <th scope="col" aria-sort={p.sort === "deadline" ? "ascending" : undefined}>
+              <button
+                type="button"
+                className={classes.sort}
+                title={t.orders.sorts.deadline}
+                onClick={() => p.onSort(p.sort === "deadline" ? "newest" : "deadline")}
+              >
+                {t.orders.column.status}
+                {p.sort === "deadline" && <IconDown data-up />}
+              </button>
+            </th>
+            <th scope="col">{t.orders.column.tracking}</th>
+            <th scope="col" className={classes.total}>
+              {t.orders.column.total}
+            </th>
+            <th scope="col">{t.orders.column.sync}</th>
+            <th scope="col">
+              <span className="sr-only">{t.orders.column.actions}</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody ref={body}>
+          {before > 0 && <Space height={before} />}
+          {items.map((item) => {
+            const order = p.rows[item.index];
+            return (
+              order && (
+                <OrderRow
+                  key={order.id}
+                  order={order}
+                  view={p.view}
+                  place={item.index + 1}
+                  selected={isSelected(p.selection, order.id)}
+                  syncing={p.syncing.has(order.id)}
+                  open={p.open === order.id}
+                  onSelect={p.onSelect}
+                  onPlace={p.onPlace}
+                  measure={measure}
+                />
+              )
+            );
+          })}
+          {after > 0 && <Space height={after} />}
+        </tbody>
+      </table>
+    </div>
   );
 }
 

@@ -21,17 +21,7 @@ import { Title } from "../ui/Title";
 import { toast } from "../ui/toasts";
 import { BulkBar } from "./BulkBar";
 import { exportCsv } from "./export";
-import {
-  countsOf,
-  firstMatches,
-  loadMore,
-  mostAtOnce,
-  narrowed,
-  ordersQuery,
-  pageSize,
-  paramsOf,
-  reload,
-} from "./list";
+import { countsOf, firstMatches, loadMore, narrowed, ordersQuery, pageSize, paramsOf, reload } from "./list";
 import { Nothing } from "./Nothing";
 import classes from "./OrdersPage.module.css";
 import { OrderTable, type TableHandle } from "./OrderTable";
@@ -63,7 +53,7 @@ export function OrdersPage() {
 
   const [filtersOpen, setFilters] = useState(false);
   const [selection, select] = useSelection(params);
-  const [placing, setPlacing] = useState<string[]>();
+  const [placing, setPlacing] = useState<{ ids?: string[]; filter?: typeof params }>();
   const arrived = useArrived(view, search, rows);
   const syncing = useSyncing();
   const table = useRef<TableHandle>(null);
@@ -78,7 +68,7 @@ export function OrdersPage() {
     },
     [ids, select],
   );
-  const onPlace = useCallback((id: string) => setPlacing([id]), []);
+  const onPlace = useCallback((id: string) => setPlacing({ ids: [id] }), []);
   const setSort = (sort: Sort) => void go({ search: (s) => ({ ...s, sort }), resetScroll: false });
   const openOrder = (id?: string) => void go({ search: (s) => ({ ...s, order: id }), resetScroll: false });
 
@@ -91,17 +81,7 @@ export function OrdersPage() {
     const id = ids[ids.indexOf(search.order ?? "") + by];
     return search.order && id ? () => openOrder(id) : undefined;
   };
-  // Everything that matches may not be loaded: what is to be placed is read, as far as it can be looked at in one go.
-  async function place(some: string[]) {
-    if (!selection.all) return setPlacing(some);
-    try {
-      const first = await firstMatches(params);
-      setPlacing(first.map((o) => o.id));
-      if ((total ?? 0) > mostAtOnce) toast({ title: t.orders.firstOnly(number(mostAtOnce)) });
-    } catch (e) {
-      toast({ title: t.state.actionFailed(t.orders.place), detail: sentence(e), tone: "bad" });
-    }
-  }
+  const place = (some: string[]) => setPlacing(selection.all ? { filter: params } : { ids: some });
 
   useListKeys({
     ids,
@@ -112,7 +92,7 @@ export function OrdersPage() {
     tab: (v) => void go({ search: (s) => ({ ...s, tab: v, order: undefined }) }),
     select: onSelect,
     selectAll: () => select((s) => toggleAll(s, ids)),
-    place: (id) => void place(selection.ids.size > 0 ? [...selection.ids] : [id]),
+    place: (id) => place(selection.ids.size > 0 ? [...selection.ids] : [id]),
     clear: () => select(nothing),
     next: search.order ? step(1) : undefined,
     previous: search.order ? step(-1) : undefined,
@@ -189,14 +169,16 @@ export function OrdersPage() {
         search={search}
         onAll={() => select({ ids: new Set(ids), all: true })}
         onClear={() => select(nothing)}
-        onPlace={() => void place([...selection.ids])}
+        onPlace={() => place([...selection.ids])}
         read={() =>
           selection.all ? firstMatches(params) : Promise.resolve(rows.filter((o) => selection.ids.has(o.id)))
         }
       />
       <Suspense>
         {search.order && <OrderDrawer id={search.order} onClose={close} onPrevious={step(-1)} onNext={step(1)} />}
-        {placing && <PlaceDialog orderIds={placing} onClose={() => setPlacing(undefined)} />}
+        {placing && (
+          <PlaceDialog orderIds={placing.ids ?? []} filter={placing.filter} onClose={() => setPlacing(undefined)} />
+        )}
       </Suspense>
     </div>
   );

@@ -222,7 +222,6 @@ export const en = {
     clearSelection: "Clear the selection",
     bulk: "What to do with the selection",
     place: "Place supplier orders",
-    firstOnly: (n: string) => `At most ${n} are looked at in one go. Place the others after these.`,
     hold: (n: number) => `Hold ${n} ${plural(n, "order", "orders")}`,
     release: (n: number) => `Release ${n} ${plural(n, "order", "orders")}`,
     holdHint: "Nothing of a held order is bought until it is released.",

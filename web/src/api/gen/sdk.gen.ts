@@ -274,7 +274,7 @@ export const listMismatches = <ThrowOnError extends boolean = false>(options?: O
 /**
  * List orders
  *
- * One page of orders. Filters narrow together. The text q matches an order number, an AliExpress number, a tracking number or an e-mail exactly, and names and e-mails by how they begin. An order is of a supplier when one of its supplier orders that have not ended is bought in that store of AliExpress; what is only mapped to it is not.
+ * One page of orders. Filters narrow together. The text q matches an order number, an AliExpress number, a tracking number or an e-mail exactly, and names, last names and e-mails by how they begin. An order is of a supplier when one of its supplier orders that have not ended is bought in that store of AliExpress; what is only mapped to it is not.
  */
 export const listOrders = <ThrowOnError extends boolean = false>(options?: Options<ListOrdersData, ThrowOnError>): RequestResult<ListOrdersResponses, ListOrdersErrors, ThrowOnError> => (options?.client ?? client).get<ListOrdersResponses, ListOrdersErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],

@@ -2766,7 +2766,7 @@ export type ListOrdersData = {
          */
         supplier?: string;
         /**
-         * A number, an e-mail, or how a name begins
+         * A number, an e-mail, or how a name or a last name begins
          */
         q?: string;
         /**
@@ -2840,7 +2840,7 @@ export type CountOrdersData = {
          */
         supplier?: string;
         /**
-         * A number, an e-mail, or how a name begins
+         * A number, an e-mail, or how a name or a last name begins
          */
         q?: string;
         /**
@@ -2910,7 +2910,7 @@ export type ExportOrdersData = {
          */
         supplier?: string;
         /**
-         * A number, an e-mail, or how a name begins
+         * A number, an e-mail, or how a name or a last name begins
          */
         q?: string;
         /**
