@@ -11,6 +11,7 @@ import { dropAddressAct, roleAct } from "./acts";
 import { useShow } from "./dialogs";
 import classes from "./order.module.css";
 import { Heading, Section } from "./Section";
+import { whoWords } from "./words";
 
 /** Who bought, where it goes, and the money. */
 export function Facts({ order }: { order: Order }) {
@@ -54,7 +55,7 @@ export function Facts({ order }: { order: Order }) {
             <dd className="stack tight">
               <AddressLines address={given.address} />
               <span className="small muted">
-                {t.order.addressGiven(given.given_by, given.reason)} · <Time at={given.given_at} />
+                {t.order.addressGiven(whoWords(given.given_by), given.reason)} · <Time at={given.given_at} />
               </span>
               {given.conflict && (
                 <span className="bar" data-tone="warn">

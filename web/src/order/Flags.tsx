@@ -32,7 +32,7 @@ import { usePlace } from "./place";
 import { ResolveDialog } from "./ResolveDialog";
 import { Heading, Section } from "./Section";
 import { StoreDialog } from "./StoreDialog";
-import { webLink } from "./words";
+import { webLink, whoWords } from "./words";
 
 const isPutOff = (f: Flag, at: number) => !!f.snoozed_until && Date.parse(f.snoozed_until) > at;
 
@@ -134,7 +134,7 @@ function PutOff({ flag, order }: { flag: Flag; order: Order }) {
       <p className="anywhere">{flag.detail}</p>
       <p className="small muted anywhere">
         {t.order.putOffUntil} {flag.snoozed_until && <Time at={flag.snoozed_until} />},{" "}
-        {t.order.whyPutOff(flag.snoozed_by ?? "", flag.snoozed_why ?? "")}
+        {t.order.whyPutOff(whoWords(flag.snoozed_by ?? ""), flag.snoozed_why ?? "")}
       </p>
       <div className="row">
         <Button

@@ -1,8 +1,9 @@
 import { useMediaQuery } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef } from "react";
+import { type ReactNode, useEffect, useId, useRef } from "react";
 import { orderQuery } from "../api/queries";
+import { useShortcuts } from "../app/keyboard";
 import { useText } from "../text";
 import { Copy } from "../ui/Copy";
 import { IconClose, IconLeft, IconOut, IconRight } from "../ui/icons";
@@ -25,16 +26,10 @@ export function OrderDrawer(props: OrderDrawerProps) {
 
 function Panel(props: OrderDrawerProps) {
   const name = useId();
-  function press(e: KeyboardEvent) {
-    if (e.key !== "Escape" || e.defaultPrevented) return;
-    // What lies above it, a menu or a dialog, is closed first, by itself.
-    const target = e.target instanceof Element ? e.target : null;
-    if (target?.closest("dialog, [role=menu], [aria-expanded=true]")) return;
-    e.preventDefault();
-    props.onClose();
-  }
+  // Wherever the focus is; what lies above it, a menu or a dialog, is closed first, by itself.
+  useShortcuts({ Escape: props.onClose });
   return (
-    <div className={classes.panel} role="dialog" aria-labelledby={name} onKeyDown={press}>
+    <div className={classes.panel} role="dialog" aria-labelledby={name}>
       <Inner {...props} name={name} />
     </div>
   );

@@ -18,7 +18,7 @@ export function OrderPage() {
     <>
       <div className="pageHead">
         <div>
-          <Link to="/orders" search={order && { tab: order.tab }} className="row small">
+          <Link to="/orders" search={order && { tab: order.tab }} className={`row small ${classes.back}`}>
             <IconLeft /> {order ? t.order.backTo(t.tabs[order.tab]) : t.order.backToList}
           </Link>
           <div className={classes.head}>

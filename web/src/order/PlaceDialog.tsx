@@ -6,7 +6,7 @@ import { useEffect, useId, useRef, useState } from "react";
 import { asFailure, call } from "../api/call";
 import { now } from "../api/clock";
 import { listOrders, preflightOrder } from "../api/gen/sdk.gen";
-import type { ListOrdersData, OrderSummary, PlacingProblem, Preflight, PreflightLine } from "../api/gen/types.gen";
+import type { ListOrdersData, PlacingProblem, Preflight, PreflightLine } from "../api/gen/types.gen";
 import { connectionsQuery, orderQuery, queryClient } from "../api/queries";
 import { useText } from "../text";
 import { money, number, zone } from "../text/format";
@@ -130,7 +130,7 @@ export function PlaceDialog({ orderIds, filter, onClose }: PlaceDialogProps) {
       }
     >
       {placed ? (
-        <Results going={going} placed={placed} done={done} />
+        <Results going={going} placed={placed} leftOut={review.of - going.length} done={done} />
       ) : (
         <div className="stack">
           {several && (
@@ -226,7 +226,7 @@ interface Review {
 /** Checks the orders, four at a time, as long as the dialog is open. */
 function useReview(orderIds: string[], filter: Filter | undefined, account: string, start: boolean): Review {
   const [checks, setChecks] = useState<readonly Checked[]>([]);
-  const [all, setAll] = useState<{ ids: string[]; cut: boolean }>();
+  const [all, setAll] = useState<Found>();
   const [failure, setFailure] = useState<unknown>();
   const [round, setRound] = useState(0);
   // What was selected when the dialog was opened counts; the list behind it goes on living.
@@ -245,7 +245,7 @@ function useReview(orderIds: string[], filter: Filter | undefined, account: stri
         found.ids,
         4,
         async (id) => {
-          const one = await check(id, account);
+          const one = await check(id, found.numbers.get(id), account);
           if (!stopped) setChecks((before) => [...before, one]);
         },
         () => stopped,
@@ -271,18 +271,25 @@ function useReview(orderIds: string[], filter: Filter | undefined, account: stri
   };
 }
 
-async function idsOf(orderIds: string[], filter?: Filter): Promise<{ ids: string[]; cut: boolean }> {
-  if (!filter) return { ids: orderIds.slice(0, most), cut: orderIds.length > most };
-  const page = await call(listOrders({ query: { ...filter, limit: most } }));
-  for (const row of page.orders) rows.set(row.id, row);
-  return { ids: page.orders.map((o) => o.id), cut: !!page.next_cursor };
+/** The orders to place, with the numbers of those that were read from a list. */
+interface Found {
+  ids: string[];
+  numbers: ReadonlyMap<string, string>;
+  cut: boolean;
 }
 
-// The numbers of orders that were listed here.
-const rows = new Map<string, OrderSummary>();
+async function idsOf(orderIds: string[], filter?: Filter): Promise<Found> {
+  if (!filter) return { ids: orderIds.slice(0, most), numbers: new Map(), cut: orderIds.length > most };
+  const page = await call(listOrders({ query: { ...filter, limit: most } }));
+  return {
+    ids: page.orders.map((o) => o.id),
+    numbers: new Map(page.orders.map((o) => [o.id, o.number])),
+    cut: !!page.next_cursor,
+  };
+}
 
-async function check(id: string, account: string): Promise<Checked> {
-  let name = knownOrder(id)?.number ?? rows.get(id)?.number ?? "";
+async function check(id: string, number: string | undefined, account: string): Promise<Checked> {
+  let name = number ?? knownOrder(id)?.number ?? "";
   try {
     if (!name) name = (await queryClient.fetchQuery(orderQuery(id))).number;
     const preflight = await call(preflightOrder({ path: { id }, body: { account_id: account || undefined } }));
@@ -531,16 +538,18 @@ const tones = {
 interface ResultsProps {
   going: readonly Checked[];
   placed: ReadonlyMap<string, Placed>;
+  /** How many orders were looked at and not sent. */
+  leftOut: number;
   done: boolean;
 }
 
-function Results({ going, placed, done }: ResultsProps) {
+function Results({ going, placed, leftOut, done }: ResultsProps) {
   const t = useText();
   const name = useId();
   const of = (...outcomes: Placed["outcome"][]) =>
     [...placed.values()].filter((p) => outcomes.includes(p.outcome)).length;
   const known = going.length - of("waiting", "unclear");
-  const result = t.place.result(of("planned"), of("under_way"), of("refused", "absent"));
+  const result = t.place.result(of("planned"), of("under_way"), of("refused", "absent"), leftOut);
   useEffect(() => {
     if (done) announce(result);
   }, [done, result]);

@@ -55,7 +55,15 @@ function Purchase({ purchase: s, order }: { purchase: SupplierOrder; order: Orde
   return (
     <li>
       <div className={classes.lined}>
-        <Heading below={2}>{s.number ? <Copy value={s.number} what={t.order.aliNumber} /> : t.order.noNumber}</Heading>
+        <Heading below={2}>
+          {s.number ? (
+            <Copy value={s.number} what={t.order.aliNumber} />
+          ) : s.state === "rejected" ? (
+            t.order.noPurchase
+          ) : (
+            t.order.noNumber
+          )}
+        </Heading>
         <span>
           {s.amount ? money(s.amount) : s.number && <span className="muted small">{t.order.amountUnknown}</span>}
         </span>
@@ -204,7 +212,7 @@ function PurchaseActions({ purchase: s, order, unpaid }: ActionsProps) {
         </>
       )}
       {numbered && (
-        <Menu position="bottom-end" width={240} withinPortal={false} withInitialFocusPlaceholder={false}>
+        <Menu position="bottom-start" width={240} withinPortal={false} withInitialFocusPlaceholder={false}>
           <Menu.Target>
             <button type="button" className="iconButton" aria-label={t.order.purchaseMore(s.number ?? "")}>
               <IconMore />

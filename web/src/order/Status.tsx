@@ -15,7 +15,7 @@ import { useShow } from "./dialogs";
 import classes from "./order.module.css";
 import { usePlace } from "./place";
 import { Section } from "./Section";
-import { freshSentence, isToBuy, ticketText, toneOf } from "./words";
+import { freshSentence, holdWords, isToBuy, ticketText, toneOf } from "./words";
 
 /** Where an order stands, why, how fresh that is, and what can be done with it. */
 export function Status({ order }: { order: Order }) {
@@ -41,8 +41,14 @@ export function Status({ order }: { order: Order }) {
           <p className="bar" data-tone="warn">
             <IconPause />
             <span className="grow">
-              {t.order.heldSince(order.hold.by, order.hold.reason)} ·{" "}
-              {order.hold.until ? <Time at={order.hold.until} /> : t.order.heldForever}
+              {holdWords(order)} ·{" "}
+              {order.hold.until ? (
+                <>
+                  {t.order.heldUntil} <Time at={order.hold.until} />
+                </>
+              ) : (
+                t.order.heldForever
+              )}
             </span>
           </p>
         )}
@@ -86,7 +92,7 @@ function Actions({ order }: { order: Order }) {
   return (
     <div className="row">
       <SyncButton id={order.id} />
-      {isToBuy(order) && (
+      {isToBuy(order) && !order.hold && (
         <Button leftSection={<IconCart />} onClick={() => place([order.id])}>
           {t.order.place}
         </Button>
@@ -101,7 +107,7 @@ function Actions({ order }: { order: Order }) {
           {t.order.hold}
         </Button>
       )}
-      <Menu position="bottom-end" width={300} withinPortal={false} withInitialFocusPlaceholder={false}>
+      <Menu position="bottom-start" width={300} withinPortal={false} withInitialFocusPlaceholder={false}>
         <Menu.Target>
           <Button variant="default" leftSection={<IconMore />} aria-label={t.order.moreActions}>
             {t.do.more}

@@ -12,7 +12,7 @@ import { liftAct } from "./acts";
 import { useShow } from "./dialogs";
 import classes from "./order.module.css";
 import { Section } from "./Section";
-import { actorWords, nextWords, type Told, toldBy } from "./words";
+import { actorWords, nextWords, type Told, toldBy, whoWords } from "./words";
 
 /** The decisions of people that are in force. */
 export function Decisions({ order }: { order: Order }) {
@@ -26,7 +26,7 @@ export function Decisions({ order }: { order: Order }) {
           <li key={o.id}>
             <p className="anywhere">{o.text}</p>
             <p className="small muted anywhere">
-              {t.order.decidedBy(o.actor, o.reason)} · <Time at={o.created_at} />
+              {t.order.decidedBy(whoWords(o.actor), o.reason)} · <Time at={o.created_at} />
               {o.expires_at && (
                 <>
                   {" "}

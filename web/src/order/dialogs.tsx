@@ -10,6 +10,7 @@ import { zone } from "../text/format";
 import { Dialog } from "../ui/Dialog";
 import { ActionFailed } from "../ui/states";
 import { toast } from "../ui/toasts";
+import { holdWords } from "./words";
 
 type Make = (close: () => void) => ReactNode;
 
@@ -36,7 +37,7 @@ export function Meanwhile({ id }: { id: string }) {
       {data && first.current !== undefined && data.version !== first.current && (
         <p className="bar" data-tone="info">
           <span>
-            {t.order.changedMeanwhile} <strong>{data.why}</strong>
+            {t.order.changedMeanwhile} <strong>{[data.why, holdWords(data)].filter(Boolean).join(" ")}</strong>
           </span>
         </p>
       )}

@@ -71,9 +71,9 @@ describe("what became of it", () => {
   });
 
   it("is told in numbers, without what is none", () => {
-    expect(en.place.result(9, 0, 1)).toBe("9 planned, 1 refused");
-    expect(en.place.result(0, 2, 0)).toBe("2 under way already");
-    expect(en.place.result(0, 0, 0)).toBe("Nothing was placed");
+    expect(en.place.result(9, 0, 1, 2)).toBe("9 planned, 1 refused, 2 left out");
+    expect(en.place.result(0, 2, 0, 0)).toBe("2 under way already");
+    expect(en.place.result(0, 0, 0, 0)).toBe("Nothing was placed");
   });
 });
 

@@ -89,6 +89,12 @@ export function actorWords(actor: string): string {
   return actor.startsWith("api:") ? text().order.withKey(actor.slice(4)) : actor;
 }
 
+/** Who decided something: a key, or Waybill itself. */
+export const whoWords = (actor: string) => actorWords(actor) || text().order.from.waybill;
+
+/** Why and by whom an order is held; empty when it is not. */
+export const holdWords = (o: Order) => (o.hold ? text().order.heldSince(whoWords(o.hold.by), o.hold.reason) : "");
+
 /** What comes next for an order, in a sentence or two. */
 export function nextWords(o: Order): string {
   const w = text().order.nextWords;

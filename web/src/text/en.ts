@@ -271,7 +271,7 @@ export const en = {
     holdTitle: "Hold the order",
     holdWords: "Nothing of it is bought while it is held. What has been sent to AliExpress is not touched.",
     heldSince: (who: string, why: string) => `Held by ${who}: ${why}`,
-    heldUntil: (until: string) => `until ${until}`,
+    heldUntil: "until",
     heldForever: "until it is released",
     release: "Release",
     releaseTitle: "Release the order",
@@ -420,6 +420,7 @@ export const en = {
     noPurchases: "Nothing has been bought yet.",
     earlierPurchases: (n: number) => `${n} earlier ${plural(n, "attempt", "attempts")}`,
     noNumber: "No number yet",
+    noPurchase: "Refused attempt",
     purchase: {
       planned: "Planned: it is sent within seconds",
       hold_window: "Planned: it waits out its hold",
@@ -680,8 +681,13 @@ export const en = {
       waiting: "In line",
     },
     unclear: "Waybill did not answer in time. It is not asked again: what became of it is being read.",
-    result: (planned: number, underWay: number, refused: number) =>
-      [planned && `${planned} planned`, underWay && `${underWay} under way already`, refused && `${refused} refused`]
+    result: (planned: number, underWay: number, refused: number, leftOut: number) =>
+      [
+        planned && `${planned} planned`,
+        underWay && `${underWay} under way already`,
+        refused && `${refused} refused`,
+        leftOut && `${leftOut} left out`,
+      ]
         .filter(Boolean)
         .join(", ") || "Nothing was placed",
     toPay: "Go to the pay list",
