@@ -146,12 +146,14 @@ test("a purchase that nobody knows of is resolved by its number, and never bough
   const numbers = await world.purchases();
   expect(numbers).toHaveLength(1);
   await page.getByRole("button", { name: "Say whether it is there…" }).first().click();
-  await page.getByLabel("AliExpress order number").fill("81719361");
-  await page.getByRole("textbox", { name: "Why", exact: true }).fill("found in my AliExpress orders");
-  await page.getByRole("button", { name: "It is there" }).click();
+  await dialog(page).getByLabel("AliExpress order number").fill("81719361");
+  await page.getByRole("textbox", { name: "Why (optional)" }).fill("found in my AliExpress orders");
+  await dialog(page).getByRole("button", { name: "Check this number" }).click();
   await expect(dialog(page)).toContainText("10 to 20 digits");
-  await page.getByLabel("AliExpress order number").fill(numbers[0] ?? "");
-  await page.getByRole("button", { name: "It is there" }).click();
+  await dialog(page)
+    .getByLabel("AliExpress order number")
+    .fill(numbers[0] ?? "");
+  await dialog(page).getByRole("button", { name: "Check this number" }).click();
   await world.order(order.external_id, (o) => o.tab === "awaiting_payment");
   await expect(page.getByRole("heading", { name: "Whether it was bought is not known" })).toBeHidden();
   expect(await world.purchases()).toHaveLength(1);

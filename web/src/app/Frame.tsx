@@ -212,6 +212,7 @@ function Account() {
           </Menu.Item>
         ))}
         <Menu.Divider />
+        <Menu.Item renderRoot={(props) => <Link {...props} to="/welcome" />}>{t.frame.nav.welcome}</Menu.Item>
         <Menu.Item component="a" href="/docs">
           {t.frame.apiReference}
         </Menu.Item>

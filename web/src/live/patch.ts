@@ -58,7 +58,6 @@ function patchJobs(cache: QueryClient, changes: SyncJobChange[]) {
     });
     cache.setQueryData<SyncJob>(["job", c.sync_job_id], (j) => j && patchJob(j, c));
     if (!known) void cache.invalidateQueries({ queryKey: ["jobs"] });
-    void cache.invalidateQueries({ queryKey: ["job items", c.sync_job_id] });
   }
 }
 

@@ -5,8 +5,8 @@ import { type FormEvent, type ReactNode, useId } from "react";
 import { connectionsQuery, suppliersQuery } from "../api/queries";
 import type { OrdersSearch } from "../app/search";
 import { useText } from "../text";
+import { countryCodes } from "../text/countries";
 import { country } from "../text/format";
-import { countries } from "./countries";
 import classes from "./Filters.module.css";
 
 const names = ["store", "flag", "country", "supplier", "from", "to"] as const;
@@ -55,7 +55,7 @@ export function Filters({ search, onClose }: { search: OrdersSearch; onClose: ()
           ))}
       </Choice>
       <Choice name="country" label={f.country} value={search.country}>
-        {countries
+        {countryCodes
           .map((code) => [code, country(code)] as const)
           .sort(([, a], [, b]) => a.localeCompare(b))
           .map(([code, name]) => (
