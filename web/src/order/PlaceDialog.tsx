@@ -33,6 +33,9 @@ import {
 /** The most that is placed at once. */
 const most = 200;
 
+// The second click of a double click must not close what the first one brought, in milliseconds.
+const doubleClick = 800;
+
 type Filter = Omit<NonNullable<ListOrdersData["query"]>, "cursor" | "limit">;
 
 interface PlaceDialogProps {
@@ -60,7 +63,7 @@ export function PlaceDialog({ orderIds, filter, onClose }: PlaceDialogProps) {
   const [placed, setPlaced] = useState<ReadonlyMap<string, Placed>>();
   const [going, setGoing] = useState<readonly Checked[]>([]);
   const [done, setDone] = useState(false);
-  const sent = useRef(false); // at once, before anything is drawn: a second click finds it set
+  const sent = useRef(0); // when; set before anything is drawn, so that a second click finds it
   const choosing = several && !account;
   const review = useReview(orderIds, filter, account, !!accounts && !choosing);
   const { ready, blocked, unchecked } = sortOut(review.checks);
@@ -73,7 +76,7 @@ export function PlaceDialog({ orderIds, filter, onClose }: PlaceDialogProps) {
       return;
     }
     if (sent.current || chosen.length === 0) return;
-    sent.current = true;
+    sent.current = performance.now();
     setGoing(chosen);
     setPlaced(new Map(chosen.map((c) => [c.id, { outcome: "waiting" }])));
     await placeAll(
@@ -94,6 +97,7 @@ export function PlaceDialog({ orderIds, filter, onClose }: PlaceDialogProps) {
   const unclear = sending && [...placed.values()].some((p) => p.outcome === "unclear");
   // What is being sent is watched to its end; only when no answer came may one look elsewhere meanwhile.
   const close = () => {
+    if (sent.current && performance.now() - sent.current < doubleClick) return;
     if (!sending || unclear) onClose();
   };
   const isChecked = review.checks.length === review.of && !review.listing && !choosing;
@@ -111,7 +115,7 @@ export function PlaceDialog({ orderIds, filter, onClose }: PlaceDialogProps) {
                 {t.place.toPay}
               </Button>
             )}
-            <Button onClick={onClose} disabled={sending && !unclear}>
+            <Button onClick={close} disabled={sending && !unclear}>
               {t.place.close}
             </Button>
           </>
