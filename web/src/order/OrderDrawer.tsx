@@ -7,6 +7,7 @@ import { useShortcuts } from "../app/keyboard";
 import { useText } from "../text";
 import { Copy } from "../ui/Copy";
 import { IconClose, IconLeft, IconOut, IconRight } from "../ui/icons";
+import { layersChanged } from "../ui/toasts";
 import { knownOrder, OrderView } from "./OrderView";
 import classes from "./order.module.css";
 
@@ -41,7 +42,11 @@ function Sheet(props: OrderDrawerProps) {
   useEffect(() => {
     const sheet = ref.current;
     sheet?.showModal();
-    return () => sheet?.close();
+    layersChanged();
+    return () => {
+      sheet?.close();
+      layersChanged();
+    };
   }, []);
   return (
     <dialog

@@ -93,7 +93,7 @@ export function OrdersPage() {
     select: onSelect,
     selectAll: () => select((s) => toggleAll(s, ids)),
     place: (id) => place(selection.ids.size > 0 ? [...selection.ids] : [id]),
-    clear: () => select(nothing),
+    clear: search.order ? undefined : () => select(nothing), // what is open is closed first, by itself
     next: search.order ? step(1) : undefined,
     previous: search.order ? step(-1) : undefined,
   });
@@ -398,7 +398,7 @@ interface ListKeys {
   select: (id: string, range: boolean) => void;
   selectAll: () => void;
   place: (id: string) => void;
-  clear: () => void;
+  clear?: () => void;
   next?: () => void;
   previous?: () => void;
 }
@@ -431,7 +431,7 @@ function useListKeys(p: ListKeys) {
     }),
     "/": p.search,
     f: p.filters,
-    Escape: p.next || p.previous ? undefined : p.clear,
+    Escape: p.clear,
     ...Object.fromEntries(views.map((v, i) => [String(i + 1), () => p.tab(v)])),
   });
 }

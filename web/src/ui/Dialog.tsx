@@ -2,6 +2,7 @@ import { type ReactNode, useEffect, useId, useRef } from "react";
 import { useText } from "../text";
 import classes from "./Dialog.module.css";
 import { IconClose } from "./icons";
+import { layersChanged } from "./toasts";
 
 interface DialogProps {
   title: ReactNode;
@@ -26,8 +27,10 @@ export function Dialog({ title, children, onClose, actions, size = "medium" }: D
     const dialog = ref.current;
     const before = document.activeElement;
     dialog?.showModal();
+    layersChanged();
     return () => {
       dialog?.close();
+      layersChanged();
       if (before instanceof HTMLElement && before.isConnected) before.focus();
     };
   }, []);

@@ -1,4 +1,5 @@
 import { useEffect, useState, useSyncExternalStore } from "react";
+import { createPortal } from "react-dom";
 import { useText } from "../text";
 import { IconCheck, IconClose, IconWarn } from "./icons";
 import classes from "./toasts.module.css";
@@ -31,7 +32,12 @@ export function toast(t: Toast) {
 
 const dismiss = (id: number) => set(toasts.filter((t) => t.id !== id));
 
-/** The corner where toasts are shown, in the order of their coming. */
+/** Tells that a modal dialog has come or gone: what lies behind one can be neither read nor reached. */
+export function layersChanged() {
+  set([...toasts]);
+}
+
+/** The corner where toasts are shown, in the order of their coming: over the page, or within the dialog that covers it. */
 export function Toasts() {
   const list = useSyncExternalStore(
     (l) => {
@@ -41,12 +47,14 @@ export function Toasts() {
     () => toasts,
   );
   const t = useText();
-  return (
+  const over = [...document.querySelectorAll("dialog:modal")].at(-1);
+  return createPortal(
     <section className={classes.corner} aria-label={t.frame.messages}>
       {list.map((one) => (
         <One key={one.id} toast={one} />
       ))}
-    </section>
+    </section>,
+    over ?? document.body,
   );
 }
 
