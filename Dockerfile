@@ -1,9 +1,18 @@
 # syntax=docker/dockerfile:1
+FROM node:22-bookworm-slim AS dashboard
+WORKDIR /src/web
+COPY web/package.json web/package-lock.json ./
+# Nothing of the browser tests is needed to build.
+RUN PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund
+COPY web ./
+RUN npm run build
+
 FROM golang:1.26.8-bookworm AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
+COPY --from=dashboard /src/web/dist ./web/dist
 # CGO off: the result runs on an image without a C library.
 RUN CGO_ENABLED=0 go build -buildvcs=false -trimpath -ldflags='-s -w' -o /waybill ./api
 
