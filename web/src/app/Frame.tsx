@@ -24,6 +24,7 @@ import {
   IconUser,
   IconWarn,
 } from "../ui/icons";
+import { Bars } from "./Bars";
 import classes from "./Frame.module.css";
 import { useShortcuts } from "./keyboard";
 import { Logo } from "./Logo";
@@ -110,6 +111,7 @@ export function Frame() {
       {/* A click beside the menu closes it; Escape and the menu button do the same for the keyboard. */}
       {menu && <div className={classes.shade} aria-hidden="true" onClick={() => setMenu(false)} />}
       <div className={classes.main}>
+        <Bars />
         <RunBar />
         <main id="content" tabIndex={-1}>
           <Outlet />

@@ -66,6 +66,10 @@ export const en = {
     connected: (name: string) => `${name} is connected`,
     disconnected: (name: string) => `${name} has to be connected again`,
     reconnect: "Reconnect",
+    broken: (name: string) =>
+      `${name} has to be connected again. Until then nothing is read from it or sent to it; nothing is lost.`,
+    limited: (name: string, until: string) =>
+      `${name} takes no calls until ${until}. What waits for it goes on by itself then.`,
   },
 
   signIn: {
