@@ -22,6 +22,9 @@ interface TableProps {
   syncing: ReadonlySet<string>;
   open?: string;
   old: boolean;
+  /** The address of the list with an order open. */
+  address: (id: string) => string;
+  onOpen: (id: string) => void;
   onSort: (sort: Sort) => void;
   onSelect: (id: string, range: boolean) => void;
   onSelectAll: () => void;

@@ -6,7 +6,7 @@ import { asFailure } from "../api/call";
 import type { OrderCounts, OrderSummary } from "../api/gen/types.gen";
 import { countsQuery, healthQuery, newestJobsQuery } from "../api/queries";
 import { useShortcuts } from "../app/keyboard";
-import { type OrdersSearch, type Sort, type View, views } from "../app/search";
+import { type OrdersSearch, type Sort, stringifySearch, type View, views } from "../app/search";
 import { onLive, useLive } from "../live";
 import { syncOrder } from "../sync/actions";
 import { SyncButton } from "../sync/SyncButton";
@@ -70,7 +70,11 @@ export function OrdersPage() {
   );
   const onPlace = useCallback((id: string) => setPlacing({ ids: [id] }), []);
   const setSort = (sort: Sort) => void go({ search: (s) => ({ ...s, sort }), resetScroll: false });
-  const openOrder = (id?: string) => void go({ search: (s) => ({ ...s, order: id }), resetScroll: false });
+  const openOrder = useCallback(
+    (id?: string) => void go({ search: (s) => ({ ...s, order: id }), resetScroll: false }),
+    [go],
+  );
+  const address = useCallback((id: string) => `/orders${stringifySearch({ ...search, order: id })}`, [search]);
 
   const close = () => {
     const at = ids.indexOf(search.order ?? "");
@@ -152,6 +156,8 @@ export function OrdersPage() {
             syncing={syncing}
             open={search.order}
             old={list.isPlaceholderData}
+            address={address}
+            onOpen={openOrder}
             onSort={setSort}
             onSelect={onSelect}
             onSelectAll={() => select((s) => toggleAll(s, ids))}
