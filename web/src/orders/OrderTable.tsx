@@ -144,6 +144,8 @@ export function OrderTable(p: TableProps) {
                   selected={isSelected(p.selection, order.id)}
                   syncing={p.syncing.has(order.id)}
                   open={p.open === order.id}
+                  href={p.address(order.id)}
+                  onOpen={p.onOpen}
                   onSelect={p.onSelect}
                   onPlace={p.onPlace}
                   measure={measure}
