@@ -1,6 +1,7 @@
 import { useText } from "../text";
+import { exact, until } from "../text/format";
 import { IconClock } from "../ui/icons";
-import { Time, useNow } from "../ui/Time";
+import { useNow } from "../ui/Time";
 import { urgency } from "./urgency";
 
 /** How long there is to pay, more loudly the shorter it is. Where a heading says what it is, bare leaves that out. */
@@ -11,9 +12,9 @@ export function PayBy({ at, bare = false }: { at: string; bare?: boolean }) {
     <span className="pill" data-tone={urgency(at, time)}>
       <IconClock />
       {Date.parse(at) > time ? (
-        <span>
-          {!bare && t.order.payBy} <Time at={at} as="until" />
-        </span>
+        <time dateTime={at} title={exact(at)}>
+          {bare ? until(at) : t.orders.payBy(until(at))}
+        </time>
       ) : (
         t.pay.passed
       )}

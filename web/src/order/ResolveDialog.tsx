@@ -134,7 +134,7 @@ export function ResolveDialog({
           value={reason}
           onChange={(e) => setReason(e.currentTarget.value)}
         />
-        <ActionFailed error={failed} what={t.order.resolveTitle} />
+        <ActionFailed error={failed} what={outcome === "found" ? t.order.resolveFoundDo : t.order.resolveAbsentDo} />
       </form>
     </Dialog>
   );

@@ -127,7 +127,7 @@ export function StoreDialog({ id, push: pushId, onClose }: { id: string; push: s
           error={wrong}
           onChange={(e) => setReason(e.currentTarget.value)}
         />
-        <ActionFailed error={failed} what={t.order.compareTitle} />
+        <ActionFailed error={failed} what={way ? labels[way][0] : t.order.compareTitle} />
       </form>
     </Dialog>
   );

@@ -56,7 +56,7 @@ function filterWords(f: SyncFilter = {}): string {
   const view = f.view ?? f.tab;
   const words = [
     view && t.tabs[view as keyof typeof t.tabs],
-    f.q && `“${f.q}”`,
+    f.q && t.sync.scope.search(f.q),
     f.country,
     f.flag && (t.flags[f.flag] ?? f.flag),
   ];
