@@ -61,6 +61,10 @@ export const de: Texts = {
     connected: (name: string) => `${name} ist verbunden`,
     disconnected: (name: string) => `${name} muss neu verbunden werden`,
     reconnect: "Neu verbinden",
+    broken: (name: string) =>
+      `${name} muss neu verbunden werden. Bis dahin wird dort nichts gelesen und nichts hingeschickt; verloren geht nichts.`,
+    limited: (name: string, until: string) =>
+      `${name} nimmt bis ${until} keine Anfragen an. Was darauf wartet, geht dann von selbst weiter.`,
   },
 
   signIn: {
