@@ -262,6 +262,9 @@ func (r *roller) awaitingOrderWhy() string {
 		}
 	}
 	why := fmt.Sprintf("%d of %d units %s not been bought yet", r.missing(), r.live, plural(r.missing(), "has", "have"))
+	if r.live == 1 {
+		why = "Its only unit has not been bought yet"
+	}
 	if failures := r.failures(); len(failures) > 0 {
 		return why + ": " + failureText(failures[0])
 	}

@@ -242,7 +242,7 @@ func TestRule2QuantityWithoutLivingSupplierOrderIsAwaitingOrder(t *testing.T) {
 			order: paid(), lines: lines{unmapped(line("A", 1)), line("B", 1)},
 			supplier: supplier{bought("1", "WAIT_SELLER_SEND_GOODS", a)}, tab: models.TabAwaitingOrder, why: "1 of 2 units has not been bought yet.",
 		},
-		"planned":  one(attempt("1", models.PlacementPlanned, a), "1 of 1 units has not been bought yet; 1 is being placed.", placing, ""),
+		"planned":  one(attempt("1", models.PlacementPlanned, a), "Its only unit has not been bought yet; 1 is being placed.", placing, ""),
 		"approved": one(attempt("1", models.PlacementApproved, a), "1 is being placed", placing, ""),
 		"sending":  one(attempt("1", models.PlacementSending, a), "1 is being placed", placing, ""),
 		"unknown":  one(attempt("1", models.PlacementUnknown, a), "has not been bought yet|may exist|not sent again", "maybe_placed=Maybe placed", "place_unknown@1"),
