@@ -15,7 +15,7 @@ func TestCase12_AnOfflinePaymentIsPendingUntilItIsMarkedAsPaid(t *testing.T) {
 	t.Parallel()
 	runRollup(t, map[string]rollupCase{
 		"not paid": {order: order("APPROVED", "NOT_PAID"), lines: lines{line("A", 1)}, tab: models.TabPending, why: "takes this payment offline and has not marked it as paid"},
-		"paid":     {order: paid(), lines: lines{line("A", 1)}, tab: models.TabAwaitingOrder, why: "1 of 1 units"},
+		"paid":     {order: paid(), lines: lines{line("A", 1)}, tab: models.TabAwaitingOrder, why: "Its only unit"},
 	})
 }
 
@@ -213,13 +213,13 @@ func TestCase17_AnOrderForNothingCountsAsPaid(t *testing.T) {
 	t.Parallel()
 	o := paid()
 	o.TotalMinor = 0
-	runRollup(t, map[string]rollupCase{"a gift": {order: o, lines: lines{line("A", 1)}, tab: models.TabAwaitingOrder, why: "1 of 1 units"}})
+	runRollup(t, map[string]rollupCase{"a gift": {order: o, lines: lines{line("A", 1)}, tab: models.TabAwaitingOrder, why: "Its only unit"}})
 }
 
 func TestCase21_ALineThatIsRemovedOrRefundedBeforeBuyingIsNotOwed(t *testing.T) {
 	t.Parallel()
 	runRollup(t, map[string]rollupCase{
-		"one of two refunded": {order: order("APPROVED", "PARTIALLY_REFUNDED"), lines: lines{refunded(line("A", 2), 1)}, tab: models.TabAwaitingOrder, why: "1 of 1 units"},
+		"one of two refunded": {order: order("APPROVED", "PARTIALLY_REFUNDED"), lines: lines{refunded(line("A", 2), 1)}, tab: models.TabAwaitingOrder, why: "Its only unit"},
 		"a line removed":      {order: paid(), lines: lines{line("A", 2), removed(line("B", 1))}, tab: models.TabAwaitingOrder, why: "2 of 2 units"},
 		"the rest is shipped": {
 			order: order("APPROVED", "PARTIALLY_REFUNDED"), lines: lines{refunded(line("A", 2), 1)}, supplier: supplier{bought("1", "WAIT_BUYER_ACCEPT_GOODS", units("A", 1))},
@@ -291,7 +291,7 @@ func TestCase70_AWordThatNobodyKnowsIsShownAndChangesNothing(t *testing.T) {
 			order: paid(), lines: lines{line("A", 1)}, supplier: supplier{bought("1", "WAIT_SELLER_SEND_GOODS HALF_BAKED", units("A", 1))},
 			tab: models.TabAwaitingShipment, why: "Paid", chips: "unknown_status=Unknown (HALF_BAKED)", troubles: "unknown_status@1",
 		},
-		"of the store": {order: o, lines: lines{line("A", 1)}, tab: models.TabAwaitingOrder, why: "1 of 1 units", troubles: "unknown_status@store"},
+		"of the store": {order: o, lines: lines{line("A", 1)}, tab: models.TabAwaitingOrder, why: "Its only unit", troubles: "unknown_status@store"},
 	})
 }
 

@@ -317,7 +317,7 @@ func TestRule2QuantityWithoutLivingSupplierOrderIsAwaitingOrder(t *testing.T) {
 		},
 		"archived in the store": {
 			order: func() models.Order { o := paid(); o.Archived = true; return o }(), lines: lines{line("A", 1)},
-			tab: models.TabAwaitingOrder, why: "1 of 1 units has", chips: "archived=Archived in the store", troubles: "gone_from_store@order",
+			tab: models.TabAwaitingOrder, why: "Its only unit has", chips: "archived=Archived in the store", troubles: "gone_from_store@order",
 		},
 	})
 }

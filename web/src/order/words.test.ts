@@ -14,7 +14,7 @@ const order = (more: object = {}) =>
     external_id: "w-1",
     number: "10016",
     tab: "awaiting_order",
-    why: "1 of 1 units has not been bought yet.",
+    why: "Its only unit has not been bought yet.",
     flags: [],
     chips: [],
     lines: [{ id: "l", role: "dropship", live: 2 }],
@@ -109,7 +109,7 @@ describe("the text for a ticket", () => {
     );
     expect(text.split("\n")).toEqual([
       "Order 10016 · Awaiting order",
-      "Why: 1 of 1 units has not been bought yet.",
+      "Why: Its only unit has not been bought yet.",
       "Last checked: 2026-11-24 11:28 UTC, told by the store",
       "Next check: 2026-11-24 11:33 UTC",
       "Needs attention: The seller is late: Nothing for 7 days.",
