@@ -152,6 +152,11 @@ test("a selection outlives live changes, sorting and loading more; all that matc
   await world.open(page, "/orders?tab=awaiting_order");
   await expect(rows(page)).toHaveCount(50);
   await expect(page.getByText("50 of 60")).toBeVisible();
+  const counts = await page
+    .getByRole("navigation", { name: "Orders" })
+    .locator("[aria-hidden]:last-child")
+    .allTextContents();
+  expect(counts.reduce((sum, n) => sum + Number(n), 0)).toBe(60); // nothing needs attention, so each order stands in one view
   const chosen: string[] = [];
   for (const i of [0, 2, 4, 6]) {
     const row = rows(page).nth(i);
@@ -413,7 +418,7 @@ test("a view is kept under a name, for everybody of the merchant", async ({ page
   await expect(page).toHaveURL(/tab=attention.*flag=no_supplier.*sort=oldest/);
 });
 
-test("five thousand rows are loaded and only those that are seen are drawn", async ({ page, world }) => {
+test("a thousand rows are loaded and only those that are seen are drawn", async ({ page, world }) => {
   test.setTimeout(240_000);
   await fill(world, 1000, () => ({ lines: [{ ...goods.line }] }));
   await world.open(page, "/orders?tab=awaiting_order");

@@ -87,11 +87,14 @@ export const ordersQuery = (params: ListParams) =>
 
 /** Loads the next rows behind those that are there. */
 export async function loadMore(params: ListParams, howMany: number) {
-  const cursor = queryClient.getQueryData<LoadedOrders>(keyOf(params))?.next;
+  const queryKey = keyOf(params);
+  await queryClient.cancelQueries({ queryKey }); // a reading of what was there before would take the new rows away again
+  const cursor = queryClient.getQueryData<LoadedOrders>(queryKey)?.next;
   if (!cursor) return;
   const page = await call(listOrders({ query: { ...params, cursor, limit: howMany } }));
-  queryClient.setQueryData<LoadedOrders>(keyOf(params), (list) => {
-    if (!list || list.next !== cursor) return list; // read anew meanwhile
+  await queryClient.cancelQueries({ queryKey });
+  queryClient.setQueryData<LoadedOrders>(queryKey, (list) => {
+    if (!list) return list;
     const known = new Set(list.rows.map((r) => r.id));
     return { ...list, rows: [...list.rows, ...page.orders.filter((o) => !known.has(o.id))], next: page.next_cursor };
   });

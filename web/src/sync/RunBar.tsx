@@ -1,12 +1,11 @@
 import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
+import { Link, useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
 import { call } from "../api/call";
 import { cancelSyncJob } from "../api/gen/sdk.gen";
 import type { SyncJob } from "../api/gen/types.gen";
 import { newestJobsQuery } from "../api/queries";
-import { router } from "../app/router";
 import { useText } from "../text";
 import { announce } from "../ui/announce";
 import { sentence } from "../ui/states";
@@ -61,6 +60,7 @@ export function RunBar() {
 /** Tells when a job that was seen running here has ended. */
 function useEnds(jobs: SyncJob[]) {
   const t = useText();
+  const go = useNavigate();
   const running = useRef(new Set<string>());
   useEffect(() => {
     for (const job of jobs) {
@@ -70,9 +70,7 @@ function useEnds(jobs: SyncJob[]) {
       }
       const seen = running.current.delete(job.id);
       // A job of one order may end before it is seen to run.
-      if (!seen && !isWatched(job.id)) continue;
-      if (!seen && told.has(job.id)) continue;
-      if (told.has(job.id)) continue;
+      if ((!seen && !isWatched(job.id)) || told.has(job.id)) continue;
       told.add(job.id);
       const title = job.state === "cancelled" ? t.sync.cancelled : t.sync.finished;
       const detail = `${scopeWords(job.scope)}: ${endWords(job)}`;
@@ -83,11 +81,11 @@ function useEnds(jobs: SyncJob[]) {
         tone: job.refused + job.unreachable > 0 ? "bad" : "good",
         action: {
           label: t.sync.showResult,
-          run: () => void router.navigate({ to: "/activity/$id", params: { id: job.id } }),
+          run: () => void go({ to: "/activity/$id", params: { id: job.id } }),
         },
       });
     }
-  }, [jobs, t]);
+  }, [jobs, t, go]);
 }
 
 const told = new Set<string>();
