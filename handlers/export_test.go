@@ -21,6 +21,11 @@ import (
 	"waybill/services/ordersync"
 )
 
+// noPages is a dashboard that was not built.
+type noPages struct{}
+
+func (noPages) Serve(http.ResponseWriter, *http.Request) bool { return false }
+
 // door is the API over a database, with nothing behind it that calls a platform.
 type door struct {
 	*testing.T
@@ -43,9 +48,8 @@ func newDoor(t *testing.T) *door {
 	}
 	d.m, d.key = m, key.Reveal()
 	d.exec("INSERT INTO connections (merchant_id, id, platform, external_id, name, state, created_at, updated_at) VALUES (?, ?, 'wix', 'w', '-Shop', 'active', now(), now())", m, d.store)
-	nothing := http.NotFoundHandler()
 	server := httptest.NewServer(New(Deps{
-		Orders: d.orders, Sync: &ordersync.Service{}, Accounts: people, Feed: feed.New(db), Ready: db.Ready, Docs: nothing, Home: nothing, Log: slog.New(slog.DiscardHandler),
+		Orders: d.orders, Sync: &ordersync.Service{}, Accounts: people, Feed: feed.New(db), Ready: db.Ready, Docs: http.NotFoundHandler(), Pages: noPages{}, Log: slog.New(slog.DiscardHandler),
 	}))
 	t.Cleanup(server.Close)
 	d.url = server.URL + "/api/v1"
