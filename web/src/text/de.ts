@@ -6,7 +6,7 @@ const plural = (n: number, one: string, many: string) => (n === 1 ? one : many);
 const orders = (n: number) => `${n} ${plural(n, "Bestellung", "Bestellungen")}`;
 
 export const de: Texts = {
-  time: { justNow: "gerade eben", now: "jetzt" },
+  time: { justNow: "soeben", now: "jetzt" },
 
   // Words on buttons.
   do: {
@@ -612,7 +612,7 @@ export const de: Texts = {
     tracking_silent: "Die Sendung bewegt sich nicht",
     order_edited: "Nach dem Kauf geändert",
     override_conflict: "Eine Entscheidung passt nicht mehr",
-    authorization_ending: "Die Zahlungszusage des Käufers läuft ab",
+    authorization_ending: "Zahlungszusage läuft ab",
     stale_order: "Lange nicht geprüft",
     gone_from_store: "Im Shop verschwunden",
     account_gone: "Das AliExpress-Konto ist weg",
@@ -624,7 +624,7 @@ export const de: Texts = {
   },
   // -- place: buying, alone and in bulk
   place: {
-    title: (n: number) => (n === 1 ? "Beim Lieferanten bestellen" : `${n} Bestellungen beim Lieferanten bestellen`),
+    title: (n: number) => (n === 1 ? "Beim Lieferanten bestellen" : `Beim Lieferanten bestellen: ${n} Bestellungen`),
     listing: "Die Liste wird gelesen",
     checking: (done: number, of: number) => `${done} von ${of} geprüft`,
     checkingHint: "AliExpress wird nach Preis, Bestand und Versand gefragt. Noch wird nichts gekauft.",
