@@ -37,7 +37,7 @@ describe("freshness", () => {
   });
   it("does not name a source for what it could not check", () => {
     expect(freshSentence(order({ last_checked_at: ago(500), next_check_at: ago(400) }))).toMatch(
-      /^Last synced 8 hr?\.? ago · next now$/,
+      /^Overdue, synced 8 hr?\.? ago · next now$/,
     );
   });
   it("says that it was never checked, and that it is checked now", () => {

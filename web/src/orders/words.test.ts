@@ -76,7 +76,7 @@ describe("how fresh an order is", () => {
       "good",
       "Synced 1",
     ],
-    ["late", { last_checked_at: at(-300), next_check_at: at(-31) }, false, "warn", "Last synced 5"],
+    ["late", { last_checked_at: at(-300), next_check_at: at(-31) }, false, "warn", "Overdue, synced 5"],
   ])("%s", (_, o, syncing, tone, text) => {
     const words = freshWords(o, syncing);
     expect(words.tone).toBe(tone);

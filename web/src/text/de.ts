@@ -6,7 +6,7 @@ const plural = (n: number, one: string, many: string) => (n === 1 ? one : many);
 const orders = (n: number) => `${n} ${plural(n, "Bestellung", "Bestellungen")}`;
 
 export const de: Texts = {
-  time: { justNow: "gerade eben", now: "jetzt" },
+  time: { justNow: "soeben", now: "jetzt" },
 
   // Words on buttons.
   do: {
@@ -39,7 +39,7 @@ export const de: Texts = {
       activity: "Abgleiche",
       health: "Systemzustand",
       connections: "Verbindungen",
-      mappings: "Produktzuordnung",
+      mappings: "Zuordnungen",
       settings: "Einstellungen",
       welcome: "Erste Schritte",
     },
@@ -117,11 +117,11 @@ export const de: Texts = {
 
   // How fresh an order is.
   fresh: {
-    synced: (ago: string) => `Abgeglichen ${ago}`,
+    synced: (ago: string) => `Stand ${ago}`,
     next: (at: string) => `nächster ${at}`,
     never: "Noch nicht abgeglichen",
-    final: (at: string) => `Endgültig · abgeglichen ${at}`,
-    stale: (ago: string) => `Zuletzt abgeglichen ${ago}`,
+    final: (at: string) => `Endgültig · Stand ${at}`,
+    stale: (ago: string) => `Überfällig, Stand ${ago}`,
     syncing: "Wird abgeglichen",
     overdue: "nächster jetzt",
     source: {
@@ -137,7 +137,7 @@ export const de: Texts = {
   // -- orders: the list
   orders: {
     title: "Bestellungen",
-    search: "Bestellung, Käufer, AliExpress- oder Sendungsnummer",
+    search: "Bestellung, Käufer, AliExpress, Sendung",
     synced: (ago: string) => `Abgeglichen ${ago}`,
     neverSynced: "Noch nicht abgeglichen",
     nextSync: (at: string) => `nächster Vollabgleich ${at}`,
@@ -176,7 +176,7 @@ export const de: Texts = {
     sorts: { newest: "Neueste zuerst", oldest: "Älteste zuerst", deadline: "Nächste Frist zuerst" },
     shown: (shown: string, total: string) => `${shown} von ${total}`,
     atLeast: (n: string) => `mehr als ${n}`,
-    export: "CSV-Export",
+    export: "Export",
     exported: (n: string) => `${n} wurde gespeichert`,
     column: {
       order: "Bestellung",
@@ -192,7 +192,7 @@ export const de: Texts = {
     select: (number: string) => `Bestellung ${number} auswählen`,
     items: (n: number) => `${n} Artikel`,
     cost: (money: string) => `Einkauf ${money}`,
-    notShipped: "Noch nicht versendet",
+    notShipped: "Nicht versendet",
     noTracking: "–",
     more: (n: number) => `und ${n} weitere`,
     payBy: (until: string) => `Frist endet ${until}`,
@@ -200,7 +200,7 @@ export const de: Texts = {
       pending: "Vom Käufer noch nicht bezahlt",
       awaiting_order: "Bereit zum Bestellen",
       awaiting_payment: "Bei AliExpress bezahlen",
-      awaiting_shipment: "Lieferant versendet noch",
+      awaiting_shipment: "Versand steht aus",
       fulfilled: "Versendet",
       closed: "Abgeschlossen",
     },
@@ -355,7 +355,7 @@ export const de: Texts = {
     addressGiven: (who: string, why: string) => `Angegeben von ${who}: ${why}`,
     addressConflict: "Die Adresse im Shop hat sich seitdem geändert. Vergleichen Sie beide.",
     storeAddress: "Adresse im Shop",
-    note: "Nachricht des Käufers",
+    note: "Nachricht",
     paid: "Vom Käufer bezahlt",
     total: "Summe",
     cost: "Einkauf",
@@ -365,9 +365,9 @@ export const de: Texts = {
     storeWords: (status: string, payment: string, fulfillment: string) =>
       `${status} · Zahlung ${payment} · Versand ${fulfillment}`,
     closedReason: "Abgeschlossen, weil",
-    editAddress: "An eine andere Adresse kaufen…",
-    dropAddress: "Wieder die Adresse des Shops nehmen…",
-    dropTitle: "Wieder die Adresse des Shops nehmen",
+    editAddress: "Andere Adresse nehmen…",
+    dropAddress: "Zurück zur Shop-Adresse…",
+    dropTitle: "Zurück zur Shop-Adresse",
     dropWords: "Käufe gehen an die Adresse, die im Shop steht.",
 
     addressTitle: "Adresse für den Kauf",
@@ -612,7 +612,7 @@ export const de: Texts = {
     tracking_silent: "Die Sendung bewegt sich nicht",
     order_edited: "Nach dem Kauf geändert",
     override_conflict: "Eine Entscheidung passt nicht mehr",
-    authorization_ending: "Die Zahlungszusage des Käufers läuft ab",
+    authorization_ending: "Zahlungszusage läuft ab",
     stale_order: "Lange nicht geprüft",
     gone_from_store: "Im Shop verschwunden",
     account_gone: "Das AliExpress-Konto ist weg",
@@ -624,7 +624,7 @@ export const de: Texts = {
   },
   // -- place: buying, alone and in bulk
   place: {
-    title: (n: number) => (n === 1 ? "Beim Lieferanten bestellen" : `${n} Bestellungen beim Lieferanten bestellen`),
+    title: (n: number) => (n === 1 ? "Beim Lieferanten bestellen" : `Beim Lieferanten bestellen: ${n} Bestellungen`),
     listing: "Die Liste wird gelesen",
     checking: (done: number, of: number) => `${done} von ${of} geprüft`,
     checkingHint: "AliExpress wird nach Preis, Bestand und Versand gefragt. Noch wird nichts gekauft.",
@@ -1444,7 +1444,7 @@ export const de: Texts = {
     supplierUntil: "Neu zu verbinden bis",
     broken: (name: string, why: string) => `${name} muss neu verbunden werden. ${why}`,
     productsNone:
-      "Keine Bestellung wartet auf eine Zuordnung. Wenn jemand eine Variante kauft, die noch nicht zugeordnet ist, steht sie in der Produktzuordnung.",
+      "Keine Bestellung wartet auf eine Zuordnung. Wenn jemand eine Variante kauft, die noch nicht zugeordnet ist, steht sie unter „Zuordnungen“.",
     products: (n: string, one: boolean) =>
       one
         ? "Eine Variante, die Käufer bestellt haben, hat noch keinen Lieferanten. Sagen Sie einmal, wo sie gekauft wird."
@@ -1489,7 +1489,7 @@ export const de: Texts = {
       activity: "Abgleiche",
       health: "Systemzustand",
       connections: "Verbindungen",
-      mappings: "Produktzuordnung",
+      mappings: "Zuordnungen",
       settings: "Einstellungen",
       help: "Diese Hilfe",
     },

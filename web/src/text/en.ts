@@ -115,7 +115,7 @@ export const en = {
     next: (at: string) => `next ${at}`,
     never: "Not synced yet",
     final: (at: string) => `Final · synced ${at}`,
-    stale: (ago: string) => `Last synced ${ago}`,
+    stale: (ago: string) => `Overdue, synced ${ago}`,
     syncing: "Syncing now",
     overdue: "next now",
     source: {
