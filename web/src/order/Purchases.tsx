@@ -204,7 +204,7 @@ function PurchaseActions({ purchase: s, order, unpaid }: ActionsProps) {
         </>
       )}
       {numbered && (
-        <Menu position="bottom-end" width={240} withinPortal={false} withInitialFocusPlaceholder={false}>
+        <Menu position="bottom-end" width={240}>
           <Menu.Target>
             <button type="button" className="iconButton" aria-label={t.order.purchaseMore(s.number ?? "")}>
               <IconMore />

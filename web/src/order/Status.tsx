@@ -101,7 +101,7 @@ function Actions({ order }: { order: Order }) {
           {t.order.hold}
         </Button>
       )}
-      <Menu position="bottom-end" width={300} withinPortal={false} withInitialFocusPlaceholder={false}>
+      <Menu position="bottom-end" width={300}>
         <Menu.Target>
           <Button variant="default" leftSection={<IconMore />} aria-label={t.order.moreActions}>
             {t.do.more}

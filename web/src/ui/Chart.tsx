@@ -222,7 +222,8 @@ function Bars({ series, points, x, y, width, format }: BarsProps): ReactNode {
 function Twin({ title, series, points, pointName, format }: ChartProps) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard
-    <section className={classes.scroll} tabIndex={0} aria-label={title}>
+    // biome-ignore lint/a11y/useSemanticElements: a part of the chart is no place of the page, and no form
+    <div role="group" className={classes.scroll} tabIndex={0} aria-label={title}>
       <table className="table keep">
         <thead>
           <tr>
@@ -250,6 +251,6 @@ function Twin({ title, series, points, pointName, format }: ChartProps) {
           ))}
         </tbody>
       </table>
-    </section>
+    </div>
   );
 }
