@@ -11,7 +11,8 @@ import { test as base, expect, type Page } from "@playwright/test";
 const waybill = join(import.meta.dirname, "../../bin/waybill");
 const key = "the-api-key-of-the-browser-tests";
 
-async function freePort(): Promise<number> {
+/** A port that nobody listens on just now. */
+export async function freePort(): Promise<number> {
   return await new Promise((resolve, reject) => {
     const s = createServer().once("error", reject);
     s.listen(0, "127.0.0.1", () => {

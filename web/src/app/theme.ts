@@ -25,6 +25,10 @@ export const mantineTheme = createTheme({
   cursorType: "pointer",
   respectReducedMotion: true,
   focusRing: "auto",
+  components: {
+    // A menu stands where its button is, within the page's landmarks, and begins with its first item.
+    Menu: { defaultProps: { withinPortal: false, withInitialFocusPlaceholder: false, floatingStrategy: "fixed" } },
+  },
 });
 
 export type Scheme = "light" | "dark";

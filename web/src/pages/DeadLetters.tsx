@@ -62,6 +62,7 @@ export function DeadLetters() {
       <ActionFailed error={failed} what={words.replay} />
       <div className="row">
         <Checkbox
+          size="md"
           label={words.selectAll}
           checked={all}
           indeterminate={selected.length > 0 && !all}
@@ -157,7 +158,7 @@ function Letter({ letter, chosen, onChoose, busy, onReplay }: LetterProps) {
   return (
     <tr>
       <td>
-        <Checkbox aria-label={words.select(what)} checked={chosen} onChange={onChoose} />
+        <Checkbox size="md" aria-label={words.select(what)} checked={chosen} onChange={onChoose} />
       </td>
       <td data-label={words.column.what}>
         <strong>{what}</strong>

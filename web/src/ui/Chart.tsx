@@ -223,7 +223,8 @@ function Twin({ title, series, points, pointName, format }: ChartProps) {
   const t = useText();
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard
-    <section className={classes.scroll} tabIndex={0} aria-label={t.health.chart.tableOf(title)}>
+    // biome-ignore lint/a11y/useSemanticElements: a part of the chart is no place of the page, and no form
+    <div role="group" className={classes.scroll} tabIndex={0} aria-label={t.health.chart.tableOf(title)}>
       <table className="table keep">
         <thead>
           <tr>
@@ -251,6 +252,6 @@ function Twin({ title, series, points, pointName, format }: ChartProps) {
           ))}
         </tbody>
       </table>
-    </section>
+    </div>
   );
 }
