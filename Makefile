@@ -27,6 +27,7 @@ test-web: web/node_modules/.installed
 test-browser: build postgres chromium
 	@echo "Running the browser tests against bin/waybill ..."
 	$(NPM) run e2e
+	$(NPM) run lighthouse
 
 screenshots: build postgres chromium
 	@echo "Taking screenshots of every page ..."

@@ -1,4 +1,3 @@
-import { Menu } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useNavigate, useRouterState, useSearch } from "@tanstack/react-router";
 import { type ComponentType, lazy, Suspense, useEffect, useState } from "react";
@@ -7,6 +6,7 @@ import { useLive } from "../live";
 import { RunBar } from "../sync/RunBar";
 import { currentLanguage, type Language, languages, setLanguage, useText } from "../text";
 import { clock, zone } from "../text/format";
+import { DropMenu } from "../ui/DropMenu";
 import {
   IconActivity,
   IconCheck,
@@ -190,37 +190,34 @@ function Theme() {
 
 function Account() {
   const t = useText();
+  const go = useNavigate();
   const { data: me } = useQuery(meQuery);
   return (
-    <Menu position="bottom-end" width={260}>
-      <Menu.Target>
+    <DropMenu
+      position="bottom-end"
+      width={260}
+      button={
         <button type="button" className="iconButton" aria-label={t.frame.account}>
           <IconUser />
         </button>
-      </Menu.Target>
-      <Menu.Dropdown>
-        {me && <Menu.Label>{t.frame.signedInAs(me.key_name)}</Menu.Label>}
-        <Menu.Label>{t.frame.zone(zone())}</Menu.Label>
-        <Menu.Divider />
-        <Menu.Label>{t.frame.language}</Menu.Label>
-        {(Object.keys(languages) as Language[]).map((code) => (
-          <Menu.Item
-            key={code}
-            lang={code}
-            leftSection={code === currentLanguage() ? <IconCheck /> : <span className={classes.noMark} />}
-            onClick={() => void setLanguage(code)}
-          >
-            {languages[code]}
-          </Menu.Item>
-        ))}
-        <Menu.Divider />
-        <Menu.Item renderRoot={(props) => <Link {...props} to="/welcome" />}>{t.frame.nav.welcome}</Menu.Item>
-        <Menu.Item component="a" href="/docs">
-          {t.frame.apiReference}
-        </Menu.Item>
-        <Menu.Item onClick={signOut}>{t.frame.signOut}</Menu.Item>
-      </Menu.Dropdown>
-    </Menu>
+      }
+      lines={[
+        ...(me ? [{ heading: t.frame.signedInAs(me.key_name) }] : []),
+        { heading: t.frame.zone(zone()) },
+        "line",
+        { heading: t.frame.language },
+        ...(Object.keys(languages) as Language[]).map((code) => ({
+          do: languages[code],
+          lang: code,
+          icon: code === currentLanguage() ? <IconCheck /> : <span className={classes.noMark} />,
+          run: () => void setLanguage(code),
+        })),
+        "line",
+        { do: t.frame.nav.welcome, run: () => void go({ to: "/welcome" }) },
+        { do: t.frame.apiReference, run: () => location.assign("/docs") },
+        { do: t.frame.signOut, run: signOut },
+      ]}
+    />
   );
 }
 

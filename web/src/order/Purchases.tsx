@@ -1,10 +1,11 @@
-import { Button, Menu } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import type { Order, SupplierOrder } from "../api/gen/types.gen";
 import { connectionsQuery } from "../api/queries";
 import { useText } from "../text";
 import { money } from "../text/format";
 import { Copy } from "../ui/Copy";
+import { DropMenu } from "../ui/DropMenu";
 import { IconMore, IconOut } from "../ui/icons";
 import { Time } from "../ui/Time";
 import { holdPurchaseAct, placeNowAct, renumberAct, unlinkAct, withdrawAct } from "./acts";
@@ -212,17 +213,19 @@ function PurchaseActions({ purchase: s, order, unpaid }: ActionsProps) {
         </>
       )}
       {numbered && (
-        <Menu position="bottom-start" width={240} withinPortal={false} withInitialFocusPlaceholder={false}>
-          <Menu.Target>
+        <DropMenu
+          position="bottom-start"
+          width={240}
+          button={
             <button type="button" className="iconButton" aria-label={t.order.purchaseMore(s.number ?? "")}>
               <IconMore />
             </button>
-          </Menu.Target>
-          <Menu.Dropdown>
-            <Menu.Item onClick={() => show(renumberAct(order.id, s.id))}>{t.order.renumber}</Menu.Item>
-            <Menu.Item onClick={() => show(unlinkAct(order.id, s.id))}>{t.order.unlink}</Menu.Item>
-          </Menu.Dropdown>
-        </Menu>
+          }
+          lines={[
+            { do: t.order.renumber, run: () => show(renumberAct(order.id, s.id)) },
+            { do: t.order.unlink, run: () => show(unlinkAct(order.id, s.id)) },
+          ]}
+        />
       )}
     </div>
   );

@@ -1,4 +1,4 @@
-import { Button, Menu } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import type { Order } from "../api/gen/types.gen";
@@ -8,6 +8,7 @@ import { syncOrder } from "../sync/actions";
 import { SyncDialog } from "../sync/SyncDialog";
 import { useText } from "../text";
 import { copy } from "../ui/Copy";
+import { DropMenu } from "../ui/DropMenu";
 import { IconCart, IconMore, IconPause, IconSync } from "../ui/icons";
 import { Time, useNow } from "../ui/Time";
 import { closeOrderAct, holdAct, linkAct, releaseAct, withoutNumberAct } from "./acts";
@@ -107,32 +108,27 @@ function Actions({ order }: { order: Order }) {
           {t.order.hold}
         </Button>
       )}
-      <Menu position="bottom-start" width={300} withinPortal={false} withInitialFocusPlaceholder={false}>
-        <Menu.Target>
+      <DropMenu
+        position="bottom-start"
+        width={300}
+        button={
           <Button variant="default" leftSection={<IconMore />} aria-label={t.order.moreActions}>
             {t.do.more}
           </Button>
-        </Menu.Target>
-        <Menu.Dropdown>
-          <Menu.Item
-            onClick={() => show((close) => <SyncDialog scope={{ kind: "orders", ids: [order.id] }} onClose={close} />)}
-          >
-            {t.order.syncSome}
-          </Menu.Item>
-          <Menu.Divider />
-          <Menu.Item onClick={() => show(linkAct(order.id))}>{t.order.link}</Menu.Item>
-          {lacksNumber && (
-            <Menu.Item onClick={() => show(withoutNumberAct(order.id))}>{t.order.withoutNumber}</Menu.Item>
-          )}
-          {order.tab !== "closed" && (
-            <Menu.Item onClick={() => show(closeOrderAct(order.id))}>{t.order.closeOrder}</Menu.Item>
-          )}
-          <Menu.Divider />
-          <Menu.Item onClick={() => void copy(ticketText(order, `${location.origin}/orders/${order.id}`))}>
-            {t.order.ticket}
-          </Menu.Item>
-        </Menu.Dropdown>
-      </Menu>
+        }
+        lines={[
+          {
+            do: t.order.syncSome,
+            run: () => show((close) => <SyncDialog scope={{ kind: "orders", ids: [order.id] }} onClose={close} />),
+          },
+          "line",
+          { do: t.order.link, run: () => show(linkAct(order.id)) },
+          ...(lacksNumber ? [{ do: t.order.withoutNumber, run: () => show(withoutNumberAct(order.id)) }] : []),
+          ...(order.tab !== "closed" ? [{ do: t.order.closeOrder, run: () => show(closeOrderAct(order.id)) }] : []),
+          "line",
+          { do: t.order.ticket, run: () => void copy(ticketText(order, `${location.origin}/orders/${order.id}`)) },
+        ]}
+      />
     </div>
   );
 }

@@ -1,10 +1,11 @@
-import { Button, Menu } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { lazy, Suspense, useEffect, useState } from "react";
 import type { OrderSummary, SyncScope } from "../api/gen/types.gen";
 import type { OrdersSearch, View } from "../app/search";
 import { useText } from "../text";
 import { number } from "../text/format";
 import { announce } from "../ui/announce";
+import { DropMenu } from "../ui/DropMenu";
 import { IconCart, IconClose, IconMore, IconSync } from "../ui/icons";
 import { sentence } from "../ui/states";
 import { toast } from "../ui/toasts";
@@ -70,17 +71,18 @@ export function BulkBar({ selection, loaded, total, view, search, onAll, onClear
       >
         {t.sync.now}
       </Button>
-      <Menu position="top-end">
-        <Menu.Target>
+      <DropMenu
+        position="top-end"
+        button={
           <Button variant="default" aria-label={t.do.more}>
             <IconMore />
           </Button>
-        </Menu.Target>
-        <Menu.Dropdown>
-          <Menu.Item onClick={() => void hold("hold")}>{t.orders.hold(n)}</Menu.Item>
-          <Menu.Item onClick={() => void hold("release")}>{t.orders.release(n)}</Menu.Item>
-        </Menu.Dropdown>
-      </Menu>
+        }
+        lines={[
+          { do: t.orders.hold(n), run: () => void hold("hold") },
+          { do: t.orders.release(n), run: () => void hold("release") },
+        ]}
+      />
       <button type="button" className="iconButton" aria-label={t.orders.clearSelection} onClick={onClear}>
         <IconClose />
       </button>

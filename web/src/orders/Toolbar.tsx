@@ -1,4 +1,4 @@
-import { Button, Menu, TextInput } from "@mantine/core";
+import { Button, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { lazy, type Ref, Suspense, useEffect, useState } from "react";
@@ -6,6 +6,7 @@ import { connectionsQuery, viewsQuery } from "../api/queries";
 import { type OrdersSearch, readOrdersSearch, type Sort, sorts, stringifySearch } from "../app/search";
 import { useText } from "../text";
 import { country, date } from "../text/format";
+import { DropMenu } from "../ui/DropMenu";
 import { IconClose, IconFilter, IconSearch, IconTrash, IconView } from "../ui/icons";
 import { startOfDay } from "./list";
 import classes from "./Toolbar.module.css";
@@ -148,43 +149,37 @@ function Views({ search }: { search: OrdersSearch }) {
   const t = useText();
   const go = useNavigate();
   const { data } = useQuery(viewsQuery);
+  const saved = data?.views ?? [];
   const [saving, setSaving] = useState(false);
   const [deleting, setDeleting] = useState<{ id: string; name: string }>();
   const open = (s: OrdersSearch) => void go({ to: "/orders", search: s });
   return (
     <>
-      <Menu position="bottom-start" width={300}>
-        <Menu.Target>
+      <DropMenu
+        position="bottom-start"
+        width={300}
+        button={
           <Button variant="default" leftSection={<IconView />}>
             {t.orders.views}
           </Button>
-        </Menu.Target>
-        <Menu.Dropdown>
-          <Menu.Label>{t.orders.viewsBuiltIn}</Menu.Label>
-          {(Object.keys(builtIn) as (keyof typeof builtIn)[]).map((name) => (
-            <Menu.Item key={name} onClick={() => open(builtIn[name])}>
-              {t.orders.builtIn[name]}
-            </Menu.Item>
-          ))}
-          <Menu.Label>{t.orders.viewsSaved}</Menu.Label>
-          {data?.views.length === 0 && <Menu.Item disabled>{t.orders.viewsNone}</Menu.Item>}
-          {data?.views.map((v) => (
-            <Menu.Item
-              key={v.id}
-              onClick={() => open(readOrdersSearch(Object.fromEntries(new URLSearchParams(v.query))))}
-            >
-              {v.name}
-            </Menu.Item>
-          ))}
-          <Menu.Divider />
-          <Menu.Item onClick={() => setSaving(true)}>{t.orders.saveView}</Menu.Item>
-          {data?.views.map((v) => (
-            <Menu.Item key={v.id} leftSection={<IconTrash />} onClick={() => setDeleting(v)}>
-              {t.orders.deleteView(v.name)}
-            </Menu.Item>
-          ))}
-        </Menu.Dropdown>
-      </Menu>
+        }
+        lines={[
+          { heading: t.orders.viewsBuiltIn },
+          ...(Object.keys(builtIn) as (keyof typeof builtIn)[]).map((name) => ({
+            do: t.orders.builtIn[name],
+            run: () => open(builtIn[name]),
+          })),
+          { heading: t.orders.viewsSaved },
+          ...(saved.length === 0 ? [{ do: t.orders.viewsNone, run: () => {}, off: true }] : []),
+          ...saved.map((v) => ({
+            do: v.name,
+            run: () => open(readOrdersSearch(Object.fromEntries(new URLSearchParams(v.query)))),
+          })),
+          "line",
+          { do: t.orders.saveView, run: () => setSaving(true) },
+          ...saved.map((v) => ({ do: t.orders.deleteView(v.name), icon: <IconTrash />, run: () => setDeleting(v) })),
+        ]}
+      />
       <Suspense>
         {saving && (
           <SaveView query={stringifySearch({ ...search, order: undefined })} onClose={() => setSaving(false)} />

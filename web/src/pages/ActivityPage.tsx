@@ -1,4 +1,4 @@
-import { Button, Menu, NativeSelect } from "@mantine/core";
+import { Button, NativeSelect } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
@@ -10,6 +10,7 @@ import { endWords, progressWords, scopeWords } from "../sync/actions";
 import { SyncDialog } from "../sync/SyncDialog";
 import { useText } from "../text";
 import { clock, number } from "../text/format";
+import { DropMenu } from "../ui/DropMenu";
 import { IconDown, IconSync } from "../ui/icons";
 import { Segments } from "../ui/Segments";
 import { Empty, Failed, Loading, Stale, sentence } from "../ui/states";
@@ -73,24 +74,25 @@ function StartMenu() {
   const stores = data?.connections.filter((c) => c.platform === "wix" && c.state === "active") ?? [];
   return (
     <>
-      <Menu position="bottom-end" width={300}>
-        <Menu.Target>
+      <DropMenu
+        position="bottom-end"
+        width={300}
+        button={
           <Button leftSection={<IconSync />} rightSection={<IconDown />}>
             {t.activity.start}
           </Button>
-        </Menu.Target>
-        <Menu.Dropdown>
-          <Menu.Item onClick={() => setScope({ kind: "all" })}>{t.activity.startAll}</Menu.Item>
-          {stores.map((s) => (
-            <Menu.Item key={s.id} onClick={() => setScope({ kind: "store", store_id: s.id })}>
-              {t.activity.startStore(s.name)}
-            </Menu.Item>
-          ))}
-          <Menu.Divider />
-          <Menu.Item onClick={() => setAsks("range")}>{t.activity.startRange}</Menu.Item>
-          <Menu.Item onClick={() => setAsks("numbers")}>{t.activity.startNumbers}</Menu.Item>
-        </Menu.Dropdown>
-      </Menu>
+        }
+        lines={[
+          { do: t.activity.startAll, run: () => setScope({ kind: "all" }) },
+          ...stores.map((s) => ({
+            do: t.activity.startStore(s.name),
+            run: () => setScope({ kind: "store", store_id: s.id }),
+          })),
+          "line",
+          { do: t.activity.startRange, run: () => setAsks("range") },
+          { do: t.activity.startNumbers, run: () => setAsks("numbers") },
+        ]}
+      />
       {asks === "range" && (
         <RangeDialog
           stores={stores}

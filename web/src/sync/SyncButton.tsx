@@ -1,4 +1,4 @@
-import { Button, Menu } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useState } from "react";
 import type { SyncScope } from "../api/gen/types.gen";
@@ -7,6 +7,7 @@ import type { OrdersSearch, View } from "../app/search";
 import { narrowed, scopeOf } from "../orders/list";
 import { useText } from "../text";
 import { number } from "../text/format";
+import { DropMenu } from "../ui/DropMenu";
 import { IconDown, IconSync } from "../ui/icons";
 import classes from "./SyncButton.module.css";
 
@@ -28,26 +29,25 @@ export function SyncButton({ search, view, total = 0 }: { search: OrdersSearch; 
       <Button className={classes.main} leftSection={<IconSync />} onClick={() => setScope(shown)}>
         {t.sync.now}
       </Button>
-      <Menu position="bottom-end" width={300}>
-        <Menu.Target>
+      <DropMenu
+        position="bottom-end"
+        width={300}
+        button={
           <Button className={classes.menu} aria-label={t.sync.menu} title={t.sync.menu}>
             <IconDown />
           </Button>
-        </Menu.Target>
-        <Menu.Dropdown>
-          {narrowed(search) ? (
-            <Menu.Item onClick={() => setScope(shown)}>{t.sync.theseMatches(number(total))}</Menu.Item>
-          ) : (
-            <Menu.Item onClick={() => setScope(tab)}>{t.sync.thisTab(t.tabs[view], number(total))}</Menu.Item>
-          )}
-          {stores.map((s) => (
-            <Menu.Item key={s.id} onClick={() => setScope({ kind: "store", store_id: s.id })}>
-              {t.sync.thisStore(s.name)}
-            </Menu.Item>
-          ))}
-          <Menu.Item onClick={() => setScope({ kind: "all" })}>{t.sync.everything}</Menu.Item>
-        </Menu.Dropdown>
-      </Menu>
+        }
+        lines={[
+          narrowed(search)
+            ? { do: t.sync.theseMatches(number(total)), run: () => setScope(shown) }
+            : { do: t.sync.thisTab(t.tabs[view], number(total)), run: () => setScope(tab) },
+          ...stores.map((s) => ({
+            do: t.sync.thisStore(s.name),
+            run: () => setScope({ kind: "store", store_id: s.id }),
+          })),
+          { do: t.sync.everything, run: () => setScope({ kind: "all" }) },
+        ]}
+      />
       <Suspense>{scope && <SyncDialog scope={scope} onClose={() => setScope(undefined)} />}</Suspense>
     </div>
   );
