@@ -43,7 +43,7 @@ web: web/dist/index.html
 web/dist/index.html: web/node_modules/.installed web/index.html web/vite.config.ts $(shell find web/src web/public -type f)
 	@echo "Building the dashboard ..."
 	$(NPM) run build
-	@touch web/dist/.gitkeep $@
+	@touch $@
 
 # Playwright brings no browser of its own: Debian's Chromium is used.
 web/node_modules/.installed: web/package.json web/package-lock.json | node

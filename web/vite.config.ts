@@ -5,7 +5,7 @@ export default defineConfig({
   plugins: [react()],
   build: {
     target: "es2023",
-    // The folder holds .gitkeep, so that the Go program builds without Node.
+    // public/.gitkeep comes with every build: the folder has to be there for the Go program to be built without Node.
     emptyOutDir: true,
     // The Content-Security-Policy allows no data: fonts and scripts; files stand on their own.
     assetsInlineLimit: 0,
