@@ -47,6 +47,11 @@ var exportColumns = []string{
 //	@Security		BearerAuth
 //	@Router			/orders/export [get]
 func (s *server) exportOrders(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
+	end, err := s.costly.begin(caller.MerchantID, "export")
+	if err != nil {
+		return err
+	}
+	defer end()
 	q := readQuery(r)
 	f := listFilter(q)
 	if err := q.done(); err != nil {
