@@ -215,18 +215,15 @@ func (a *app) wire(ctx context.Context, terminal io.Writer) (http.Handler, error
 	if err != nil {
 		return nil, fmt.Errorf("set up AliExpress: %w", err)
 	}
-	key := cfg.SecretKey
-	if key == "" {
-		if key, err = accounts.KeyFile(filepath.Join(cfg.DataDir, "secret.key")); err != nil {
-			return nil, err
-		}
-	}
-	sealer, err := accounts.NewSealer(key)
+	sealer, err := cfg.sealer()
 	if err != nil {
-		return nil, fmt.Errorf("WAYBILL_SECRET_KEY: %w", err)
+		return nil, err
 	}
 	pace := models.Pace{Speed: cfg.CheckSpeed, Lease: cfg.PlaceLease, Settle: cfg.PlaceSettle}
 	a.accounts = accounts.New(a.db, sealer, supplier, store)
+	if err := checkKeys(ctx, a.accounts); err != nil {
+		return nil, err
+	}
 	if err := a.firstMerchant(ctx, terminal); err != nil {
 		return nil, err
 	}

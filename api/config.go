@@ -30,6 +30,7 @@ type Config struct {
 	LogFormat     string
 	LogLevel      string
 	SecretKey     models.Secret
+	OldSecretKeys models.Secret
 	MerchantName  string
 	MerchantZone  string
 	APIKey        models.Secret
@@ -75,6 +76,7 @@ func (c *Config) settings() []setting {
 		word("WAYBILL_LOG_FORMAT", "auto", "json, text, or auto: text on a terminal", &c.LogFormat, "auto", "json", "text"),
 		word("WAYBILL_LOG_LEVEL", "info", "debug, info, warn or error", &c.LogLevel, "debug", "info", "warn", "error"),
 		secret("WAYBILL_SECRET_KEY", "", "seals platform tokens: 32 bytes in base64; made in the data folder when empty", &c.SecretKey),
+		secret("WAYBILL_OLD_SECRET_KEYS", "", "earlier secret keys, comma separated: they still open what they have sealed, until waybill rotate-secrets has sealed it anew", &c.OldSecretKeys),
 		text("WAYBILL_MERCHANT_NAME", "My shop", "name of the first merchant, made on an empty database", &c.MerchantName),
 		zone("WAYBILL_MERCHANT_ZONE", "UTC", "its time zone (IANA)", &c.MerchantZone),
 		secret("WAYBILL_API_KEY", "", "its API key, at least 24 characters; made up and printed once when empty", &c.APIKey),
