@@ -1,13 +1,16 @@
 # make run          a working system with a sample shop on http://localhost:8080
 # make test         every test: Go with the race detector, the dashboard's own, and a browser's
+# make fuzz         looks for inputs that break something, FUZZTIME (60s) for each target
+# make audit        what Waybill is built from: is it unchanged, are holes in it known; make sbom lists it in bin/
 # make screenshots  pictures of every page, in both themes and widths, in web/screenshots
-.PHONY: run test test-go test-web test-browser screenshots lint generate build web postgres chromium go node
+.PHONY: run test test-go test-web test-browser fuzz audit sbom screenshots lint generate build web postgres chromium go node
 
 # One set of flags everywhere: another set is another cold build of everything.
 GO      ?= go
 FLAGS   := -buildvcs=false
 LINT    := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 NPM     := npm --prefix web --silent
+SBOM    := $(GO) run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 
 run: build postgres
 	@echo "Starting Waybill with both platforms simulated and a sample shop ..."
@@ -28,6 +31,26 @@ test-browser: build postgres chromium
 	@echo "Running the browser tests against bin/waybill ..."
 	$(NPM) run e2e
 	$(NPM) run lighthouse
+
+# What it finds is kept in the package's testdata/fuzz and is a test from then on.
+FUZZTIME ?= 60s
+fuzz: go postgres
+	@grep -rho --include=fuzz_test.go '^func Fuzz[A-Za-z]*' handlers services | sed 's/^func //' | while read -r target; do \
+		folder=$$(dirname $$(grep -rl --include=fuzz_test.go "^func $$target(" handlers services)); \
+		echo "Fuzzing $$target in $$folder for $(FUZZTIME) ..."; \
+		$(GO) test $(FLAGS) ./$$folder -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) || exit 1; \
+	done
+
+audit: go node
+	@GO="$(GO)" sh .ci/audit
+
+# What the program and the dashboard are made of, in CycloneDX.
+sbom: go node
+	@mkdir -p bin
+	$(GO) build $(FLAGS) -o bin/listed ./api
+	$(SBOM) bin -json -output bin/waybill.cdx.json bin/listed
+	@rm bin/listed
+	node .ci/sbom.mjs > bin/dashboard.cdx.json
 
 screenshots: build postgres chromium
 	@echo "Taking screenshots of every page ..."

@@ -215,18 +215,15 @@ func (a *app) wire(ctx context.Context, terminal io.Writer) (http.Handler, error
 	if err != nil {
 		return nil, fmt.Errorf("set up AliExpress: %w", err)
 	}
-	key := cfg.SecretKey
-	if key == "" {
-		if key, err = accounts.KeyFile(filepath.Join(cfg.DataDir, "secret.key")); err != nil {
-			return nil, err
-		}
-	}
-	sealer, err := accounts.NewSealer(key)
+	sealer, err := cfg.sealer()
 	if err != nil {
-		return nil, fmt.Errorf("WAYBILL_SECRET_KEY: %w", err)
+		return nil, err
 	}
 	pace := models.Pace{Speed: cfg.CheckSpeed, Lease: cfg.PlaceLease, Settle: cfg.PlaceSettle}
 	a.accounts = accounts.New(a.db, sealer, supplier, store)
+	if err := checkKeys(ctx, a.accounts); err != nil {
+		return nil, err
+	}
 	if err := a.firstMerchant(ctx, terminal); err != nil {
 		return nil, err
 	}
@@ -244,7 +241,7 @@ func (a *app) wire(ctx context.Context, terminal io.Writer) (http.Handler, error
 		return nil, err
 	}
 	return handlers.New(handlers.Deps{
-		Orders: truth, Sync: a.sync, Accounts: a.accounts, Feed: a.feed, PublicURL: cfg.PublicURL, About: a.about(), Ready: a.db.Ready, Docs: docs.Handler(), Pages: pages, Log: a.log,
+		Orders: truth, Sync: a.sync, Accounts: a.accounts, Feed: a.feed, PublicURL: cfg.PublicURL, TrustedProxies: cfg.Proxies, About: a.about(), Ready: a.db.Ready, Docs: docs.Handler(), Pages: pages, Log: a.log,
 		Observe: a.metrics.request,
 	}), nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -24,10 +25,12 @@ type Config struct {
 	DataDir       string
 	Listen        string
 	PublicURL     string
+	Proxies       []netip.Prefix
 	MetricsListen string
 	LogFormat     string
 	LogLevel      string
 	SecretKey     models.Secret
+	OldSecretKeys models.Secret
 	MerchantName  string
 	MerchantZone  string
 	APIKey        models.Secret
@@ -68,10 +71,12 @@ func (c *Config) settings() []setting {
 		text("WAYBILL_DATA_DIR", defaultDataDir(), "where the private server and the secret key live", &c.DataDir),
 		text("WAYBILL_LISTEN", "127.0.0.1:8080", "address of the API", &c.Listen),
 		link("WAYBILL_PUBLIC_URL", "http://localhost:8080", "where browsers and platforms reach Waybill; register <it>/api/v1/connections/aliexpress/callback at AliExpress", &c.PublicURL),
+		networks("WAYBILL_TRUSTED_PROXIES", "", "networks of the proxies in front (10.0.0.0/8, comma separated), believed when they tell a client's address", &c.Proxies),
 		text("WAYBILL_METRICS_LISTEN", "127.0.0.1:9090", "address of Prometheus' /metrics; off for none", &c.MetricsListen),
 		word("WAYBILL_LOG_FORMAT", "auto", "json, text, or auto: text on a terminal", &c.LogFormat, "auto", "json", "text"),
 		word("WAYBILL_LOG_LEVEL", "info", "debug, info, warn or error", &c.LogLevel, "debug", "info", "warn", "error"),
 		secret("WAYBILL_SECRET_KEY", "", "seals platform tokens: 32 bytes in base64; made in the data folder when empty", &c.SecretKey),
+		secret("WAYBILL_OLD_SECRET_KEYS", "", "earlier secret keys, comma separated: they still open what they have sealed, until waybill rotate-secrets has sealed it anew", &c.OldSecretKeys),
 		text("WAYBILL_MERCHANT_NAME", "My shop", "name of the first merchant, made on an empty database", &c.MerchantName),
 		zone("WAYBILL_MERCHANT_ZONE", "UTC", "its time zone (IANA)", &c.MerchantZone),
 		secret("WAYBILL_API_KEY", "", "its API key, at least 24 characters; made up and printed once when empty", &c.APIKey),
@@ -231,6 +236,24 @@ func link(name, fallback, help string, to *string) setting {
 		*to = strings.TrimRight(v, "/")
 		return nil
 	}, func() string { return *to }}
+}
+
+// networks reads networks and single addresses, comma separated.
+func networks(name, fallback, help string, to *[]netip.Prefix) setting {
+	return setting{name, fallback, help, func(v string) error {
+		*to = nil
+		for _, part := range strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' }) {
+			network, err := netip.ParsePrefix(part)
+			if address, single := netip.ParseAddr(part); single == nil {
+				network, err = address.Prefix(address.BitLen())
+			}
+			if err != nil || network.Bits() == 0 {
+				return fmt.Errorf("must be networks such as 10.0.0.0/8, comma separated, not %q", part)
+			}
+			*to = append(*to, network.Masked())
+		}
+		return nil
+	}, func() string { return strings.Trim(fmt.Sprint(*to), "[]") }}
 }
 
 func isLoopback(host string) bool {

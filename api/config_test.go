@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -19,11 +20,12 @@ func TestEveryMistakeInTheSettingsIsReportedTogether(t *testing.T) {
 	_, err := readConfig(environment(map[string]string{
 		"WAYBILL_WORKERS": "many", "WAYBILL_LOG_LEVEL": "loud", "WAYBILL_MERCHANT_ZONE": "Mars/Olympus", "WAYBILL_WIX_BASE_URL": "http://example.com",
 		"WAYBILL_PLACE_TIMEOUT": "60s", "WAYBILL_PLACE_LEASE": "50s", "WAYBILL_API_KEY": "short", "WAYBILL_WIX_APP_ID": "x", "WAYBILL_CHECK_SPEED": "NaN",
+		"WAYBILL_TRUSTED_PROXIES": "10.0.0.0/8, everybody",
 	}))
 	if err == nil {
 		t.Fatal("no mistake was found")
 	}
-	for _, name := range []string{"WAYBILL_WORKERS", "WAYBILL_LOG_LEVEL", "WAYBILL_MERCHANT_ZONE", "WAYBILL_WIX_BASE_URL", "WAYBILL_PLACE_LEASE", "WAYBILL_API_KEY", "WAYBILL_WIX_APP_SECRET", "WAYBILL_CHECK_SPEED"} {
+	for _, name := range []string{"WAYBILL_WORKERS", "WAYBILL_LOG_LEVEL", "WAYBILL_MERCHANT_ZONE", "WAYBILL_WIX_BASE_URL", "WAYBILL_PLACE_LEASE", "WAYBILL_API_KEY", "WAYBILL_WIX_APP_SECRET", "WAYBILL_CHECK_SPEED", "WAYBILL_TRUSTED_PROXIES"} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("%s is not reported:\n%v", name, err)
 		}
@@ -33,7 +35,7 @@ func TestEveryMistakeInTheSettingsIsReportedTogether(t *testing.T) {
 func TestDefaultsAreValidAndSecretsAreNotShown(t *testing.T) {
 	t.Parallel()
 	secrets := map[string]string{
-		"DATABASE_URL": "postgres://u:canary-1@h/d", "WAYBILL_SECRET_KEY": "canary-2", "WAYBILL_API_KEY": "canary-3-canary-3-canary-3",
+		"DATABASE_URL": "postgres://u:canary-1@h/d", "WAYBILL_SECRET_KEY": "canary-2", "WAYBILL_OLD_SECRET_KEYS": "canary-6,canary-7", "WAYBILL_API_KEY": "canary-3-canary-3-canary-3",
 		"WAYBILL_WIX_APP_ID": "app", "WAYBILL_WIX_APP_SECRET": "canary-4", "WAYBILL_ALIEXPRESS_APP_KEY": "key", "WAYBILL_ALIEXPRESS_APP_SECRET": "canary-5",
 	}
 	if _, err := readConfig(environment(nil)); err != nil {
@@ -80,6 +82,19 @@ func TestReadmeListsEverySetting(t *testing.T) {
 	for _, s := range cfg.settings() {
 		if row := "| `" + s.name + "` | "; !strings.Contains(string(readme), row) || !strings.Contains(string(readme), " | "+s.help+" |") {
 			t.Errorf("README.md has no row for %s with %q", s.name, s.help)
+		}
+	}
+}
+
+func TestTrustedProxiesAreNetworksOrAddresses(t *testing.T) {
+	t.Parallel()
+	cfg, err := readConfig(environment(map[string]string{"WAYBILL_TRUSTED_PROXIES": "10.1.2.3/8, 192.0.2.1,fd00::/8"}))
+	if got := fmt.Sprint(cfg.Proxies); err != nil || got != "[10.0.0.0/8 192.0.2.1/32 fd00::/8]" {
+		t.Errorf("%s, %v", got, err)
+	}
+	for _, wrong := range []string{"0.0.0.0/0", "::/0", "localhost", "10.0.0.0/33"} {
+		if _, err := readConfig(environment(map[string]string{"WAYBILL_TRUSTED_PROXIES": wrong})); err == nil {
+			t.Errorf("%s is taken", wrong)
 		}
 	}
 }

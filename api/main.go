@@ -17,12 +17,13 @@ const usage = `waybill keeps a dropshipping order's status the same in a Wix sto
 
 Usage: waybill <command>
 
-  serve      run Waybill                        (waybill serve --help lists all settings)
-  demo       run Waybill with both platforms simulated and a sample shop
-  simulate   run both simulators alone          (waybill simulate --help)
-  migrate    bring the database up to date and end
-  healthy    ask a running Waybill whether it is ready; for container health checks
-  version    print the version
+  serve            run Waybill                        (waybill serve --help lists all settings)
+  demo             run Waybill with both platforms simulated and a sample shop
+  simulate         run both simulators alone          (waybill simulate --help)
+  migrate          bring the database up to date and end
+  rotate-secrets   seal anew what another key sealed  (waybill rotate-secrets --help)
+  healthy          ask a running Waybill whether it is ready; for container health checks
+  version          print the version
 `
 
 func main() {
@@ -56,6 +57,8 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), ou
 		return simulate(ctx, rest, out, errOut)
 	case "migrate":
 		return migrate(ctx, env, errOut)
+	case "rotate-secrets":
+		return rotateSecrets(ctx, rest, env, out, errOut)
 	case "healthy":
 		return healthy(ctx, env)
 	case "version":

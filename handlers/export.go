@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"waybill/models"
 	"waybill/services/accounts"
@@ -47,6 +49,11 @@ var exportColumns = []string{
 //	@Security		BearerAuth
 //	@Router			/orders/export [get]
 func (s *server) exportOrders(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
+	end, err := s.costly.begin(caller.MerchantID, "export")
+	if err != nil {
+		return err
+	}
+	defer end()
 	q := readQuery(r)
 	f := listFilter(q)
 	if err := q.done(); err != nil {
@@ -128,13 +135,19 @@ func exportRow(o models.Order, store string) []string {
 }
 
 // cell is text that a spreadsheet shows and does not run: what would begin a formula is preceded by an apostrophe, also behind
-// spaces, which some take away.
+// what is not seen, which some take away.
 func cell(texts ...string) string {
 	text := strings.Join(texts, "; ")
-	if begin := strings.TrimLeft(text, " \u00a0\u3000\n"); begin != "" && strings.ContainsRune("=+-@\t\r＝＋－＠", []rune(begin)[0]) {
+	seen := strings.TrimLeftFunc(text, unseen)
+	if strings.ContainsAny(text[:len(text)-len(seen)], "\t\r") || seen != "" && strings.ContainsRune("=+-@＝＋－＠", []rune(seen)[0]) {
 		return "'" + text
 	}
 	return text
+}
+
+// unseen are spaces, controls and marks such as the zero-width ones, and what is no text.
+func unseen(r rune) bool {
+	return unicode.IsSpace(r) || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zs) || r == utf8.RuneError
 }
 
 func cellTime(t *time.Time) string {

@@ -28,7 +28,8 @@ func (noPages) Serve(http.ResponseWriter, *http.Request) bool { return false }
 
 // door is the API over a database, with nothing behind it that calls a platform.
 type door struct {
-	*testing.T
+	testing.TB
+	api    http.Handler
 	db     *database.DB
 	orders *orders.Service
 	m      models.MerchantID
@@ -37,10 +38,10 @@ type door struct {
 	key    string
 }
 
-func newDoor(t *testing.T) *door {
+func newDoor(t testing.TB) *door {
 	t.Helper()
 	db := databasetest.New(t)
-	d := &door{T: t, db: db, orders: orders.New(db, models.Pace{Lease: time.Minute, Settle: time.Second}), store: database.NewID()}
+	d := &door{TB: t, db: db, orders: orders.New(db, models.Pace{Lease: time.Minute, Settle: time.Second}), store: database.NewID()}
 	people := accounts.New(db, nil, nil, nil)
 	m, key, err := people.CreateMerchant(t.Context(), "Shop", "UTC", "")
 	if err != nil {
@@ -48,9 +49,10 @@ func newDoor(t *testing.T) *door {
 	}
 	d.m, d.key = m, key.Reveal()
 	d.exec("INSERT INTO connections (merchant_id, id, platform, external_id, name, state, created_at, updated_at) VALUES (?, ?, 'wix', 'w', '-Shop', 'active', now(), now())", m, d.store)
-	server := httptest.NewServer(New(Deps{
+	d.api = New(Deps{
 		Orders: d.orders, Sync: &ordersync.Service{}, Accounts: people, Feed: feed.New(db), Ready: db.Ready, Docs: http.NotFoundHandler(), Pages: noPages{}, Log: slog.New(slog.DiscardHandler),
-	}))
+	})
+	server := httptest.NewServer(d.api)
 	t.Cleanup(server.Close)
 	d.url = server.URL + "/api/v1"
 	return d
@@ -213,7 +215,7 @@ func TestACellIsNeverAFormula(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"": "", "Ann": "Ann", "7": "7", "a=b": "a=b", "=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@SUM(A1)": "'@SUM(A1)", "\t=1": "'\t=1", "\r=1": "'\r=1", "\n=1": "'\n=1",
-		"  =1": "'  =1", "\u00a0=1": "'\u00a0=1", " \t": "' \t", "＝1": "'＝1", "'=1": "'=1", "  ": "  ",
+		"  =1": "'  =1", "\u00a0=1": "'\u00a0=1", " \t": "' \t", "＝1": "'＝1", "'=1": "'=1", "  ": "  ", "\u200b=1": "'\u200b=1", "\v+1": "'\v+1", "\u2003-1": "'\u2003-1", "\ufeff@x": "'\ufeff@x",
 	} {
 		if got := cell(text); got != want {
 			t.Errorf("%q becomes %q", text, got)

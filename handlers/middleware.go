@@ -57,7 +57,7 @@ func (s *server) accessLog(next http.Handler) http.Handler {
 		}
 		level := slog.LevelInfo
 		attrs := []slog.Attr{
-			slog.String("request_id", info.id), slog.String("method", r.Method), slog.String("route", route),
+			slog.String("request_id", info.id), slog.String("method", r.Method), slog.String("route", route), slog.String("client", client(r)),
 			slog.Int("status", status), slog.Int("bytes", ww.BytesWritten()), slog.Duration("took", took),
 		}
 		if info.err != nil {
@@ -83,17 +83,6 @@ func (s *server) recover(next http.Handler) http.Handler {
 				s.problem(w, r, models.Errorf(models.Internal, "internal", "Something went wrong on our side. It has been logged."))
 			}
 		}()
-		next.ServeHTTP(w, r)
-	})
-}
-
-func secureHeaders(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cache-Control", "no-store")
-		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 		next.ServeHTTP(w, r)
 	})
 }

@@ -165,6 +165,11 @@ func known(m models.Money) *money {
 //	@Security		BearerAuth
 //	@Router			/orders/{id}/preflight [post]
 func (s *server) preflightOrder(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
+	end, err := s.costly.begin(caller.MerchantID, "preflight")
+	if err != nil {
+		return err
+	}
+	defer end()
 	in, err := decode[preflightRequest](s, w, r, true)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -24,10 +25,12 @@ type Deps struct {
 	Feed     *feed.Service
 	// PublicURL is where browsers and platforms reach Waybill.
 	PublicURL string
-	About     About
-	Ready     func(context.Context) error
-	Docs      http.Handler // the OpenAPI document and its reference page
-	Pages     interface {  // the dashboard's files and pages; Serve reports false for what is neither
+	// TrustedProxies are believed when they tell for whom they ask; none by default.
+	TrustedProxies []netip.Prefix
+	About          About
+	Ready          func(context.Context) error
+	Docs           http.Handler // the OpenAPI document and its reference page
+	Pages          interface {  // the dashboard's files and pages; Serve reports false for what is neither
 		Serve(w http.ResponseWriter, r *http.Request) bool
 	}
 	Log     *slog.Logger
@@ -37,6 +40,7 @@ type Deps struct {
 type server struct {
 	Deps
 	validate *validation
+	costly   costly
 }
 
 // New builds the program's HTTP interface. It panics when a part is missing: wiring mistakes end at start-up.
@@ -86,7 +90,7 @@ func New(d Deps) http.Handler {
 
 func (s *server) routes() chi.Router {
 	r := chi.NewRouter()
-	r.Use(s.named, s.accessLog, s.recover, secureHeaders)
+	r.Use(s.named, s.clientAddress, s.accessLog, s.recover, s.secureHeaders, s.ownSite)
 
 	r.Get("/healthz", s.wrap(s.alive))
 	r.Get("/readyz", s.wrap(s.ready))

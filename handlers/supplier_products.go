@@ -60,6 +60,11 @@ func toSupplierProduct(p models.SupplierProduct) supplierProduct {
 //	@Security		BearerAuth
 //	@Router			/supplier-products/{product_id} [get]
 func (s *server) getSupplierProduct(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
+	end, err := s.costly.begin(caller.MerchantID, "supplier product")
+	if err != nil {
+		return err
+	}
+	defer end()
 	q := readQuery(r)
 	account, country := q.id("account_id"), cmp.Or(q.country("country"), "US")
 	if err := q.done(); err != nil {

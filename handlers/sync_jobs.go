@@ -154,6 +154,11 @@ type syncEstimate struct {
 //	@Security		BearerAuth
 //	@Router			/sync-jobs/estimate [post]
 func (s *server) estimateSync(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
+	end, err := s.costly.begin(caller.MerchantID, "estimate")
+	if err != nil {
+		return err
+	}
+	defer end()
 	in, err := decode[syncJobRequest](s, w, r, false)
 	if err != nil {
 		return err

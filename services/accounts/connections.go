@@ -117,7 +117,9 @@ func (s *Service) save(ctx context.Context, m models.MerchantID, c models.Connec
 			c.NextSweepAt = &tx.Now // back-fill
 		}
 		if grant != nil {
-			s.sealInto(&c, *grant, tokens{AppKey: app.Key, AppSecret: app.Secret.Reveal()}, tx.Now)
+			if err := s.sealInto(tx, &c, *grant, tokens{AppKey: app.Key, AppSecret: app.Secret.Reveal()}); err != nil {
+				return err
+			}
 		}
 		if len(known) == 1 {
 			err = updateConnection(tx, c)
@@ -153,7 +155,7 @@ func updateConnection(tx database.Tx, c models.Connection) error {
 }
 
 // sealInto puts a grant into a connection. An answer without a new refresh token keeps the old one (aliexpress.md 3.4).
-func (s *Service) sealInto(c *models.Connection, g models.Grant, old tokens, now time.Time) {
+func (s *Service) sealInto(tx database.Tx, c *models.Connection, g models.Grant, old tokens) error {
 	t := tokens{Access: g.AccessToken.Reveal(), Refresh: g.RefreshToken.Reveal(), AppKey: old.AppKey, AppSecret: old.AppSecret}
 	if t.Refresh == "" {
 		t.Refresh = old.Refresh
@@ -162,15 +164,20 @@ func (s *Service) sealInto(c *models.Connection, g models.Grant, old tokens, now
 	if err != nil {
 		panic(err) // two strings
 	}
-	c.Credentials = s.sealer.seal(plain, place(c.MerchantID, "connections", "credentials", c.ID))
-	c.KeyID, c.TokenExpiresAt, c.AppKey = s.sealer.keyID, &g.ExpiresAt, t.AppKey
-	c.TokenRenewAt = renewAt(now, g.ExpiresAt)
+	k, err := s.merchantKey(tx, c.MerchantID)
+	if err != nil {
+		return err
+	}
+	c.Credentials, c.KeyID = k.seal(plain, place(c.MerchantID, "connections", "credentials", c.ID)), k.id
+	c.TokenExpiresAt, c.AppKey = &g.ExpiresAt, t.AppKey
+	c.TokenRenewAt = renewAt(tx.Now, g.ExpiresAt)
 	if !g.RefreshExpiresAt.IsZero() {
 		c.RefreshExpiresAt = &g.RefreshExpiresAt
 	}
 	if c.RefreshExpiresAt != nil {
-		c.NextWarningAt = nextWarning(*c.RefreshExpiresAt, now)
+		c.NextWarningAt = nextWarning(*c.RefreshExpiresAt, tx.Now)
 	}
+	return nil
 }
 
 // renewAt is about half of a token's life from now, not the same for all.
@@ -193,8 +200,8 @@ func nextWarning(ends, now time.Time) *time.Time {
 	return nil
 }
 
-func (s *Service) unseal(c models.Connection) (t tokens, err error) {
-	plain, err := s.sealer.open(c.Credentials, place(c.MerchantID, "connections", "credentials", c.ID))
+func (s *Service) unseal(ctx context.Context, c models.Connection) (t tokens, err error) {
+	plain, err := s.open(ctx, c)
 	if err != nil {
 		return t, fmt.Errorf("open the tokens of connection %s: %w", c.ID, err)
 	}
@@ -255,7 +262,7 @@ func (s *Service) Access(ctx context.Context, m models.MerchantID, id models.ID)
 	if c.Platform == models.Wix {
 		return models.Access{MerchantID: c.MerchantID, ExternalID: c.ExternalID}, nil
 	}
-	t, err := s.unseal(c)
+	t, err := s.unseal(ctx, c)
 	if err != nil {
 		return models.Access{}, err
 	}
@@ -282,7 +289,7 @@ func (s *Service) Renew(ctx context.Context, m models.MerchantID, id models.ID, 
 	if c.State != models.ConnectionActive {
 		return models.Access{}, disconnected(c)
 	}
-	t, err := s.unseal(c)
+	t, err := s.unseal(ctx, c)
 	if err != nil {
 		return models.Access{}, err
 	}
@@ -309,7 +316,7 @@ func (s *Service) renew(ctx context.Context, c models.Connection) (models.Access
 	if err != nil {
 		return models.Access{}, err
 	}
-	t, err := s.unseal(fresh)
+	t, err := s.unseal(ctx, fresh)
 	if err != nil {
 		return models.Access{}, err
 	}
@@ -362,7 +369,7 @@ func (s *Service) replaced(ctx context.Context, was models.Connection) (models.A
 	if err != nil || now.State != models.ConnectionActive || bytes.Equal(now.Credentials, was.Credentials) {
 		return models.Access{}, false
 	}
-	t, err := s.unseal(now)
+	t, err := s.unseal(ctx, now)
 	return t.access(now), err == nil
 }
 
@@ -372,12 +379,14 @@ const keepFor = 30 * time.Second
 // keep stores a new pair. The old one is dead and the new one exists nowhere else, so it keeps trying for a while. It does not
 // replace what was connected or renewed while the answer was on its way.
 func (s *Service) keep(ctx context.Context, old models.Connection, grant models.Grant, t tokens) (models.Access, error) {
-	fresh := old
-	s.sealInto(&fresh, grant, t, time.Now())
-	fresh.RefreshLease = nil
 	var stored int64
 	err := database.Insist(ctx, keepFor, func(ctx context.Context) error {
 		return s.db.InTx(ctx, func(tx database.Tx) error {
+			fresh := old
+			if err := s.sealInto(tx, &fresh, grant, t); err != nil {
+				return err
+			}
+			fresh.RefreshLease = nil
 			res := tx.Model(&models.Connection{}).Where("merchant_id = ? AND id = ? AND credentials = ?", old.MerchantID, old.ID, old.Credentials).
 				Select("credentials", "key_id", "token_expires_at", "token_renew_at", "refresh_expires_at", "next_warning_at", "refresh_lease").Updates(&fresh)
 			stored = res.RowsAffected
@@ -430,7 +439,7 @@ func (s *Service) App(ctx context.Context, m models.MerchantID, id models.ID) (m
 	if err != nil || c.AppKey == "" || len(c.Credentials) == 0 {
 		return models.App{}, err
 	}
-	t, err := s.unseal(c)
+	t, err := s.unseal(ctx, c)
 	return t.app(), err
 }
 

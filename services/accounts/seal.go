@@ -9,36 +9,62 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"waybill/models"
 )
 
-// Sealer keeps secrets unreadable at rest: AES-256-GCM, bound to the place where the sealed value is stored, so that a value
-// copied to another merchant, table or row does not open.
+// Sealer is the program's keys. The current one seals the merchants' keys (keys.go); old ones still open what they have sealed.
 type Sealer struct {
-	aead  cipher.AEAD
-	keyID string
+	current key
+	known   map[string]key
+}
+
+// key seals with AES-256-GCM, bound to the place where the sealed value is stored, so that a value copied to another merchant,
+// table or row does not open.
+type key struct {
+	id   string
+	aead cipher.AEAD
 }
 
 // NewSealer takes a key of 32 bytes in base64.
-func NewSealer(key models.Secret) (*Sealer, error) {
-	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(key.Reveal()))
-	if err != nil || len(raw) != 32 {
-		return nil, errors.New("the secret key must be 32 bytes in base64 (openssl rand -base64 32)")
+func NewSealer(secret models.Secret) (*Sealer, error) {
+	k, err := readKey(secret)
+	return &Sealer{current: k, known: map[string]key{k.id: k}}, err
+}
+
+// AddOld lets a key open what it has sealed before. It is for wiring.
+func (s *Sealer) AddOld(secret models.Secret) error {
+	k, err := readKey(secret)
+	if err == nil {
+		s.known[k.id] = k
 	}
+	return err
+}
+
+func readKey(secret models.Secret) (key, error) {
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(secret.Reveal()))
+	if err != nil || len(raw) != 32 {
+		return key{}, errors.New("the secret key must be 32 bytes in base64 (openssl rand -base64 32)")
+	}
+	sum := sha256.Sum256(raw)
+	return newKey(hex.EncodeToString(sum[:4]), raw)
+}
+
+func newKey(id string, raw []byte) (key, error) {
 	block, err := aes.NewCipher(raw)
 	if err != nil {
-		return nil, fmt.Errorf("use the secret key: %w", err)
+		return key{}, fmt.Errorf("use key %s: %w", id, err)
 	}
 	aead, err := cipher.NewGCMWithRandomNonce(block)
 	if err != nil {
-		return nil, fmt.Errorf("use the secret key: %w", err)
+		return key{}, fmt.Errorf("use key %s: %w", id, err)
 	}
-	sum := sha256.Sum256(raw)
-	return &Sealer{aead: aead, keyID: hex.EncodeToString(sum[:4])}, nil
+	return key{id, aead}, nil
 }
 
 // KeyFile reads the secret key from a file that only its owner can read, and makes one the first time.
@@ -70,12 +96,24 @@ func place(m models.MerchantID, table, column string, row models.ID) []byte {
 	return []byte(strings.Join([]string{string(m), table, column, string(row)}, "|"))
 }
 
-func (s *Sealer) seal(plain, where []byte) []byte { return s.aead.Seal(nil, nil, plain, where) }
+func (k key) seal(plain, where []byte) []byte { return k.aead.Seal(nil, nil, plain, where) }
 
-func (s *Sealer) open(sealed, where []byte) ([]byte, error) {
-	plain, err := s.aead.Open(nil, nil, sealed, where)
+func (k key) open(sealed, where []byte) ([]byte, error) {
+	plain, err := k.aead.Open(nil, nil, sealed, where)
 	if err != nil {
-		return nil, errors.New("a sealed value does not open: is this the key it was sealed with?")
+		return nil, fmt.Errorf("a sealed value does not open with key %s: was it changed, or moved from elsewhere?", k.id)
 	}
 	return plain, nil
 }
+
+// open opens with the one of the program's keys that is named.
+func (s *Sealer) open(id string, sealed, where []byte) ([]byte, error) {
+	k, ok := s.known[id]
+	if !ok {
+		return nil, fmt.Errorf("a sealed value needs the secret key %s, which was not given", id)
+	}
+	return k.open(sealed, where)
+}
+
+// ids are the names of all keys.
+func (s *Sealer) ids() []string { return slices.Sorted(maps.Keys(s.known)) }

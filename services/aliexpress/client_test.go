@@ -41,7 +41,7 @@ type gateway struct {
 	forms    []url.Values
 }
 
-func newGateway(t *testing.T, answer func(w http.ResponseWriter, r *http.Request)) *gateway {
+func newGateway(t testing.TB, answer func(w http.ResponseWriter, r *http.Request)) *gateway {
 	t.Helper()
 	g := &gateway{answer: answer}
 	g.Server = httptest.NewServer(http.HandlerFunc(g.serve))
@@ -70,7 +70,7 @@ func (g *gateway) seen() ([]*http.Request, []url.Values) {
 	return slices.Clone(g.requests), slices.Clone(g.forms)
 }
 
-func (g *gateway) client(t *testing.T, change ...func(*aliexpress.Config)) *aliexpress.Client {
+func (g *gateway) client(t testing.TB, change ...func(*aliexpress.Config)) *aliexpress.Client {
 	t.Helper()
 	config := aliexpress.Config{
 		BaseURL: g.URL, AppKey: appKey, AppSecret: appSecret, PerSecond: -1, Now: func() time.Time { return noon },

@@ -116,7 +116,12 @@ type text string
 func (t *text) UnmarshalJSON(raw []byte) error {
 	switch raw[0] {
 	case '"':
-		return json.Unmarshal(raw, (*string)(t))
+		var s string
+		if err := json.Unmarshal(raw, &s); err != nil {
+			return err
+		}
+		*t = text(strings.ReplaceAll(s, "\x00", "")) // which the database cannot hold
+		return nil
 	case '{', '[':
 		return errors.New("an object or a list stands where a text was expected")
 	case 'n':

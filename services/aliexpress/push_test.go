@@ -13,7 +13,7 @@ import (
 	"waybill/services/aliexpress"
 )
 
-func receiver(t *testing.T) *aliexpress.Client {
+func receiver(t testing.TB) *aliexpress.Client {
 	t.Helper()
 	c, err := aliexpress.New(aliexpress.Config{AppKey: appKey, AppSecret: appSecret})
 	if err != nil {

@@ -34,7 +34,7 @@ func readVectors(t *testing.T) vectors {
 	return v
 }
 
-func fixture(t *testing.T, name string) []byte {
+func fixture(t testing.TB, name string) []byte {
 	t.Helper()
 	raw, err := os.ReadFile("testdata/" + name)
 	if err != nil {

@@ -48,7 +48,7 @@ func publicPEM(key *rsa.PrivateKey) string {
 }
 
 // webhookClient trusts ourKey and lives at the Unix time now.
-func webhookClient(t *testing.T, now int64) *wix.Client {
+func webhookClient(t testing.TB, now int64) *wix.Client {
 	t.Helper()
 	return newClient(t, "", func(cfg *wix.Config) {
 		cfg.PublicKeyPEM = publicPEM(ourKey())
@@ -56,7 +56,7 @@ func webhookClient(t *testing.T, now int64) *wix.Client {
 	})
 }
 
-func sign(t *testing.T, method jwt.SigningMethod, key any, claims jwt.MapClaims) string {
+func sign(t testing.TB, method jwt.SigningMethod, key any, claims jwt.MapClaims) string {
 	t.Helper()
 	token, err := jwt.NewWithClaims(method, claims).SignedString(key)
 	if err != nil {
@@ -66,7 +66,7 @@ func sign(t *testing.T, method jwt.SigningMethod, key any, claims jwt.MapClaims)
 }
 
 // claimsOf wraps an event into its layers.
-func claimsOf(t *testing.T, eventType, event string) jwt.MapClaims {
+func claimsOf(t testing.TB, eventType, event string) jwt.MapClaims {
 	t.Helper()
 	envelope, err := json.Marshal(map[string]string{"data": event, "instanceId": instanceID, "eventType": eventType, "identity": "{}"})
 	if err != nil {

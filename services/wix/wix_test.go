@@ -93,7 +93,7 @@ func (s *stub) requests() (tokens, calls []seen) {
 }
 
 // newClient makes a client for the sample app, without a pace.
-func newClient(t *testing.T, baseURL string, change ...func(*wix.Config)) *wix.Client {
+func newClient(t testing.TB, baseURL string, change ...func(*wix.Config)) *wix.Client {
 	t.Helper()
 	cfg := wix.Config{BaseURL: baseURL, AppID: appID, AppSecret: appSecret, PerMinute: -1}
 	for _, c := range change {
@@ -114,7 +114,7 @@ func at(text string) func(*wix.Config) {
 	return func(cfg *wix.Config) { cfg.Now = func() time.Time { return when } }
 }
 
-func fixture(t *testing.T, name string) []byte {
+func fixture(t testing.TB, name string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", name))
 	if err != nil {

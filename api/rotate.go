@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"waybill/models"
+	"waybill/services/accounts"
+)
+
+// sealer reads the secret keys: the one that seals, and the old ones that still open.
+func (c Config) sealer() (*accounts.Sealer, error) {
+	key := c.SecretKey
+	if key == "" {
+		var err error
+		if key, err = accounts.KeyFile(filepath.Join(c.DataDir, "secret.key")); err != nil {
+			return nil, err
+		}
+	}
+	s, err := accounts.NewSealer(key)
+	if err != nil {
+		return nil, fmt.Errorf("WAYBILL_SECRET_KEY: %w", err)
+	}
+	for _, old := range strings.FieldsFunc(c.OldSecretKeys.Reveal(), func(r rune) bool { return r == ',' || r == ' ' }) {
+		if err := s.AddOld(models.Secret(old)); err != nil {
+			return nil, fmt.Errorf("WAYBILL_OLD_SECRET_KEYS: %w", err)
+		}
+	}
+	return s, nil
+}
+
+// checkKeys says which settings are wrong when the keys do not open what is in the database.
+func checkKeys(ctx context.Context, a *accounts.Service) error {
+	if err := a.CheckKeys(ctx); err != nil {
+		return fmt.Errorf("WAYBILL_SECRET_KEY is not the key that was used before, and WAYBILL_OLD_SECRET_KEYS does not hold it: %w", err)
+	}
+	return nil
+}
+
+// rotateSecrets seals anew, with the current key, what another one has sealed.
+func rotateSecrets(ctx context.Context, args []string, env func(string) (string, bool), out, errOut io.Writer) error {
+	flags := flag.NewFlagSet("rotate-secrets", flag.ContinueOnError)
+	flags.SetOutput(errOut)
+	forget := flags.Bool("forget-lost", false, "destroy what none of the keys opens; those accounts have to be connected again")
+	flags.Usage = func() {
+		_, _ = fmt.Fprint(errOut, "Usage: waybill rotate-secrets [--forget-lost]\n\nSeals with WAYBILL_SECRET_KEY what one of WAYBILL_OLD_SECRET_KEYS has sealed. Waybill may run meanwhile, with the same\n"+
+			"settings. Afterwards the old keys are needed no more, but for backups.\n\n")
+		flags.PrintDefaults()
+	}
+	if err := flags.Parse(args); err != nil {
+		return errors.Join(err, onlyHelp(err))
+	}
+	cfg, err := readConfig(env)
+	if err != nil {
+		return err
+	}
+	sealer, err := cfg.sealer()
+	if err != nil {
+		return err
+	}
+	a := &app{cfg: cfg, log: newLog(cfg, errOut)}
+	defer a.stop()
+	if err := a.openDatabase(ctx); err != nil {
+		return err
+	}
+	a.accounts = accounts.New(a.db, sealer, nil, nil)
+	if *forget {
+		n, err := a.accounts.ForgetLost(ctx)
+		if err != nil {
+			return err
+		}
+		_, _ = fmt.Fprintf(out, "%d connection(s) were sealed with a key that is lost and have to be connected again.\n", n)
+	}
+	if err := checkKeys(ctx, a.accounts); err != nil {
+		return fmt.Errorf("nothing was changed: %w", err)
+	}
+	all, err := a.accounts.Rotate(ctx, func(so accounts.Rotated) {
+		a.log.Info("sealing anew", "keys", so.Keys, "tokens", so.Tokens)
+	})
+	_, _ = fmt.Fprintf(out, "%d key(s) of merchants and the tokens of %d connection(s) were sealed anew.\n", all.Keys, all.Tokens)
+	return err
+}
