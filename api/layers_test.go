@@ -39,7 +39,7 @@ var mayImport = map[string]string{
 
 // Tests may import more: the database and the simulators they run against, and the tools of testing.
 const testsMayImport = "services/database services/database/localpg services/database/databasetest services/orders services/ordersync services/accounts models docs handlers " +
-	"services/wix services/wix/wixsim services/aliexpress services/aliexpress/aliexpresssim services/platform " +
+	"services/wix services/wix/wixsim services/aliexpress services/aliexpress/aliexpresssim services/platform services/budgets services/health " +
 	"github.com/google/go-cmp pgregory.net/rapid github.com/getkin github.com/golang-jwt github.com/jackc github.com/riverqueue gorm.io github.com/go-chi"
 
 // Only these files may import the simulators outside tests.

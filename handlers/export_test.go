@@ -29,12 +29,13 @@ func (noPages) Serve(http.ResponseWriter, *http.Request) bool { return false }
 // door is the API over a database, with nothing behind it that calls a platform.
 type door struct {
 	*testing.T
-	db     *database.DB
-	orders *orders.Service
-	m      models.MerchantID
-	store  models.ID
-	url    string
-	key    string
+	db       *database.DB
+	orders   *orders.Service
+	accounts *accounts.Service
+	m        models.MerchantID
+	store    models.ID
+	url      string
+	key      string
 }
 
 func newDoor(t *testing.T) *door {
@@ -46,14 +47,18 @@ func newDoor(t *testing.T) *door {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.m, d.key = m, key.Reveal()
+	d.accounts, d.m, d.key = people, m, key.Reveal()
 	d.exec("INSERT INTO connections (merchant_id, id, platform, external_id, name, state, created_at, updated_at) VALUES (?, ?, 'wix', 'w', '-Shop', 'active', now(), now())", m, d.store)
-	server := httptest.NewServer(New(Deps{
+	d.serve(Deps{
 		Orders: d.orders, Sync: &ordersync.Service{}, Accounts: people, Feed: feed.New(db), Ready: db.Ready, Docs: http.NotFoundHandler(), Pages: noPages{}, Log: slog.New(slog.DiscardHandler),
-	}))
-	t.Cleanup(server.Close)
-	d.url = server.URL + "/api/v1"
+	})
 	return d
+}
+
+func (d *door) serve(deps Deps) {
+	server := httptest.NewServer(New(deps))
+	d.Cleanup(server.Close)
+	d.url = server.URL + "/api/v1"
 }
 
 func (d *door) exec(sql string, args ...any) {

@@ -4,6 +4,7 @@ package handlers
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -43,7 +44,7 @@ type server struct {
 //
 //	@title						Waybill API
 //	@version					1
-//	@description				Keeps a dropshipping order's status the same in the merchant's Wix store, in Waybill and in the merchant's AliExpress account. Lists are paged by cursor, ids are text, times are RFC 3339 in UTC, money is minor units plus currency. Every error is a problem document (RFC 9457) with a stable code.
+//	@description				Keeps a dropshipping order's status the same in the merchant's Wix store, in Waybill and in the merchant's AliExpress account. Lists are paged by cursor, ids are text, times are RFC 3339 in UTC, money is minor units plus currency. Every error is a problem document (RFC 9457) with a stable code. A request without a key is answered 401 (key_missing), as is one with a key that is not known (key_unknown), has expired (key_expired) or was revoked (key_revoked).
 //	@license.name				MIT
 //	@license.url				https://opensource.org/license/mit
 //	@BasePath					/api/v1
@@ -71,6 +72,8 @@ type server struct {
 //	@tag.description			What the merchant has decided, in general and about a store.
 //	@tag.name					views
 //	@tag.description			Queries of the dashboard under names.
+//	@tag.name					api keys
+//	@tag.description			Keys of the merchant and what each is allowed. A key without the scope that a route wants is answered 403 (scope_missing).
 //	@tag.name					webhooks
 //	@tag.description			What the platforms call. Authenticated by signature, not by key.
 //	@securityDefinitions.apikey	BearerAuth
@@ -81,7 +84,11 @@ func New(d Deps) http.Handler {
 		panic("handlers: a dependency is missing")
 	}
 	s := &server{Deps: d, validate: newValidation()}
-	return s.routes()
+	router := s.routes()
+	if routes, lines := unpermitted(router); len(routes)+len(lines) > 0 {
+		panic(fmt.Sprintf("handlers: routes without a permission %v, permissions without a route %v", routes, lines))
+	}
+	return router
 }
 
 func (s *server) routes() chi.Router {
@@ -182,6 +189,10 @@ func (s *server) routes() chi.Router {
 
 		r.Get("/settings", s.authed(s.getSettings))
 		r.Put("/settings", s.authed(s.replaceSettings))
+
+		r.Get("/api-keys", s.authed(s.listAPIKeys))
+		r.Post("/api-keys", s.authed(s.createAPIKey))
+		r.Delete("/api-keys/{id}", s.authed(s.revokeAPIKey))
 	})
 
 	r.Get("/docs", s.Docs.ServeHTTP)

@@ -4,6 +4,52 @@ export type ClientOptions = {
     baseUrl: `${string}://${string}/api/v1` | (string & {});
 };
 
+export type ApiKey = {
+    created_at: string;
+    created_by: string;
+    /**
+     * This request was made with it.
+     */
+    current: boolean;
+    /**
+     * Absent: it does not expire.
+     */
+    expires_at?: string;
+    id: string;
+    /**
+     * To the minute. Absent: never.
+     */
+    last_used_at?: string;
+    name: string;
+    revoked_at?: string;
+    revoked_by?: string;
+    scopes: Array<KeyScope>;
+    /**
+     * The first characters of the key, so that its owner knows it again; empty for a key that Waybill did not make.
+     */
+    starts_with: string;
+    /**
+     * An active key works; an expired or revoked one never will again.
+     */
+    state: 'active' | 'expired' | 'revoked';
+};
+
+export type ApiKeyList = {
+    api_keys: Array<ApiKey>;
+};
+
+export type ApiKeyRequest = {
+    /**
+     * It stops working then. Left out: never.
+     */
+    expires_at?: string;
+    /**
+     * Unique among the keys that are not revoked; timelines name it. Spaces around it are left out.
+     */
+    name: string;
+    scopes: Array<KeyScope>;
+};
+
 export type About = {
     /**
      * Only in the demo: the key of its sample shop.
@@ -521,6 +567,8 @@ export type HopLag = {
     p95_seconds: number;
 };
 
+export type KeyScope = 'orders:read' | 'orders:write' | 'orders:place' | 'sync:write' | 'connections:read' | 'connections:write' | 'settings:read' | 'settings:write' | 'keys:write';
+
 export type Kind = 'invalid' | 'unauthenticated' | 'forbidden' | 'not_found' | 'conflict' | 'throttled' | 'disconnected' | 'rejected' | 'unavailable' | 'unknown' | 'internal';
 
 export type LineQuantity = {
@@ -615,8 +663,16 @@ export type LinkedSupplierOrder = {
 
 export type Me = {
     actor: string;
+    /**
+     * When the key stops working; absent: it does not.
+     */
+    key_expires_at?: string;
     key_name: string;
     merchant: MeMerchant;
+    /**
+     * What the key is allowed.
+     */
+    scopes: Array<KeyScope>;
 };
 
 export type MeMerchant = {
@@ -663,6 +719,40 @@ export type Money = {
 export type MoneyRequest = {
     currency: string;
     minor: number;
+};
+
+export type NewApiKey = {
+    created_at: string;
+    created_by: string;
+    /**
+     * This request was made with it.
+     */
+    current: boolean;
+    /**
+     * Absent: it does not expire.
+     */
+    expires_at?: string;
+    id: string;
+    /**
+     * The key. It is shown this once and cannot be read again.
+     */
+    key: string;
+    /**
+     * To the minute. Absent: never.
+     */
+    last_used_at?: string;
+    name: string;
+    revoked_at?: string;
+    revoked_by?: string;
+    scopes: Array<KeyScope>;
+    /**
+     * The first characters of the key, so that its owner knows it again; empty for a key that Waybill did not make.
+     */
+    starts_with: string;
+    /**
+     * An active key works; an expired or revoked one never will again.
+     */
+    state: 'active' | 'expired' | 'revoked';
 };
 
 export type OptionalReason = {
@@ -1906,6 +1996,129 @@ export type GetAboutResponses = {
 };
 
 export type GetAboutResponse = GetAboutResponses[keyof GetAboutResponses];
+
+export type ListApiKeysData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api-keys';
+};
+
+export type ListApiKeysErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type ListApiKeysError = ListApiKeysErrors[keyof ListApiKeysErrors];
+
+export type ListApiKeysResponses = {
+    /**
+     * OK
+     */
+    200: ApiKeyList;
+};
+
+export type ListApiKeysResponse = ListApiKeysResponses[keyof ListApiKeysResponses];
+
+export type CreateApiKeyData = {
+    /**
+     * Name, scopes and end
+     */
+    body: ApiKeyRequest;
+    path?: never;
+    query?: never;
+    url: '/api-keys';
+};
+
+export type CreateApiKeyErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Conflict
+     */
+    409: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type CreateApiKeyError = CreateApiKeyErrors[keyof CreateApiKeyErrors];
+
+export type CreateApiKeyResponses = {
+    /**
+     * Created
+     */
+    201: NewApiKey;
+};
+
+export type CreateApiKeyResponse = CreateApiKeyResponses[keyof CreateApiKeyResponses];
+
+export type RevokeApiKeyData = {
+    body?: never;
+    path: {
+        /**
+         * Key id
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api-keys/{id}';
+};
+
+export type RevokeApiKeyErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Conflict
+     */
+    409: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type RevokeApiKeyError = RevokeApiKeyErrors[keyof RevokeApiKeyErrors];
+
+export type RevokeApiKeyResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type RevokeApiKeyResponse = RevokeApiKeyResponses[keyof RevokeApiKeyResponses];
 
 export type DeleteCarrierData = {
     body?: never;
