@@ -17,6 +17,7 @@ import (
 	"waybill/services/database"
 	"waybill/services/database/databasetest"
 	"waybill/services/feed"
+	"waybill/services/idempotency"
 	"waybill/services/orders"
 	"waybill/services/ordersync"
 )
@@ -50,7 +51,7 @@ func newDoor(t *testing.T) *door {
 	d.accounts, d.m, d.key = people, m, key.Reveal()
 	d.exec("INSERT INTO connections (merchant_id, id, platform, external_id, name, state, created_at, updated_at) VALUES (?, ?, 'wix', 'w', '-Shop', 'active', now(), now())", m, d.store)
 	d.serve(Deps{
-		Orders: d.orders, Sync: &ordersync.Service{}, Accounts: people, Feed: feed.New(db), Ready: db.Ready, Docs: http.NotFoundHandler(), Pages: noPages{}, Log: slog.New(slog.DiscardHandler),
+		Orders: d.orders, Sync: &ordersync.Service{}, Accounts: people, Feed: feed.New(db), Idempotency: idempotency.New(db), Ready: db.Ready, Docs: http.NotFoundHandler(), Pages: noPages{}, Log: slog.New(slog.DiscardHandler),
 	})
 	return d
 }

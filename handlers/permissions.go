@@ -121,13 +121,13 @@ func (s *server) authed(h authedHandler) http.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		scope := permissions[r.Method+" "+strings.TrimPrefix(chi.RouteContext(r.Context()).RoutePattern(), apiRoot)]
-		if scope != anyKey {
+		route := r.Method + " " + strings.TrimPrefix(chi.RouteContext(r.Context()).RoutePattern(), apiRoot)
+		if scope := permissions[route]; scope != anyKey {
 			if err := caller.Wants(scope); err != nil {
 				return err
 			}
 		}
-		return h(w, r, caller)
+		return s.once(route, h)(w, r, caller)
 	})
 }
 

@@ -26,6 +26,7 @@ import (
 	"waybill/services/database/databasetest"
 	"waybill/services/feed"
 	"waybill/services/health"
+	"waybill/services/idempotency"
 	"waybill/services/orders"
 	"waybill/services/ordersync"
 	"waybill/services/wix"
@@ -72,7 +73,7 @@ func newShop(t *testing.T) *door {
 	d := &door{T: t, db: db, orders: orders.New(db, models.Pace{Lease: time.Minute, Settle: time.Second}), accounts: people, m: m, store: c.ID, key: key.Reveal()}
 	log := slog.New(slog.DiscardHandler)
 	d.serve(Deps{
-		Orders: d.orders, Sync: ordersync.New(ordersync.Options{DB: db, Orders: d.orders, Accounts: people, Store: store, Supplier: supplier, Budgets: budgets.New(db, log), Health: health.NewRecorder(db, log), Log: log}), Accounts: people, Feed: feed.New(db),
+		Orders: d.orders, Sync: ordersync.New(ordersync.Options{DB: db, Orders: d.orders, Accounts: people, Store: store, Supplier: supplier, Budgets: budgets.New(db, log), Health: health.NewRecorder(db, log), Log: log}), Accounts: people, Feed: feed.New(db), Idempotency: idempotency.New(db),
 		Ready: db.Ready, Docs: http.NotFoundHandler(), Pages: noPages{}, Log: log,
 	})
 	return d

@@ -2035,6 +2035,12 @@ export type CreateApiKeyData = {
      * Name, scopes and end
      */
     body: ApiKeyRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path?: never;
     query?: never;
     url: '/api-keys';
@@ -2236,6 +2242,12 @@ export type TestCarrierData = {
      * A carrier's name and a number
      */
     body: TestCarrierRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path?: never;
     query?: never;
     url: '/carriers/test';
@@ -2301,6 +2313,12 @@ export type CreateConnectionData = {
      * Proof of the account
      */
     body: ConnectRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path?: never;
     query?: never;
     url: '/connections';
@@ -2341,6 +2359,12 @@ export type CreateAuthorizationData = {
      * Which platform
      */
     body: AuthorizationRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path?: never;
     query?: never;
     url: '/connections/authorizations';
@@ -2591,6 +2615,12 @@ export type ReplayDeadLettersData = {
      * Which
      */
     body: ReplayRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path?: never;
     query?: never;
     url: '/dead-letters/replay';
@@ -2737,6 +2767,12 @@ export type CloseFlagData = {
      * Why
      */
     body: ReasonRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Flag id
@@ -2786,6 +2822,12 @@ export type ReopenFlagData = {
      * Reason
      */
     body?: RetryRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Flag id
@@ -2835,6 +2877,12 @@ export type SnoozeFlagData = {
      * Until when and why
      */
     body: SnoozeRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Flag id
@@ -3211,6 +3259,12 @@ export type FulfilWithoutNumberData = {
      * Why
      */
     body: ReasonRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Order id
@@ -3260,6 +3314,12 @@ export type HoldOrderData = {
      * Until when and why
      */
     body: HoldOrderRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Order id
@@ -3305,6 +3365,12 @@ export type CreateOverrideData = {
      * The decision
      */
     body: OverrideRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Order id
@@ -3409,6 +3475,12 @@ export type PreflightOrderData = {
      * What would be bought
      */
     body?: PreflightRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Order id
@@ -3537,6 +3609,12 @@ export type ReleaseOrderData = {
      * Reason
      */
     body?: OptionalReason;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Order id
@@ -3586,6 +3664,12 @@ export type PlaceSupplierOrdersData = {
      * What to buy
      */
     body?: PlaceRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Order id
@@ -3635,6 +3719,12 @@ export type LinkSupplierOrderData = {
      * The number
      */
     body: LinkRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Order id
@@ -3684,6 +3774,12 @@ export type SyncOrderData = {
      * Direction and reason
      */
     body?: SyncOrderRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Order id
@@ -3872,6 +3968,12 @@ export type CreateProductMappingData = {
      * The mapping
      */
     body: CreateProductMappingRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path?: never;
     query?: never;
     url: '/product-mappings';
@@ -4083,6 +4185,12 @@ export type AcceptPushData = {
      * Why
      */
     body: ReasonRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Push id
@@ -4132,6 +4240,12 @@ export type FixPushData = {
      * Reason
      */
     body?: RetryRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Push id
@@ -4177,6 +4291,12 @@ export type OverwritePushData = {
      * Reason
      */
     body?: RetryRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Push id
@@ -4226,6 +4346,12 @@ export type RetryPushData = {
      * Reason
      */
     body?: RetryRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Push id
@@ -4333,6 +4459,12 @@ export type ReplaceSettingsResponse = ReplaceSettingsResponses[keyof ReplaceSett
 
 export type ResumePlacingData = {
     body?: never;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path?: never;
     query?: never;
     url: '/settings/resume-placing';
@@ -4369,6 +4501,12 @@ export type PlaceManySupplierOrdersData = {
      * Which orders
      */
     body: BulkPlaceRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path?: never;
     query?: never;
     url: '/supplier-orders/bulk';
@@ -4458,6 +4596,12 @@ export type HoldSupplierOrderData = {
      * Until when
      */
     body: HoldSupplierOrderRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Supplier order id
@@ -4507,6 +4651,12 @@ export type PlaceSupplierOrderNowData = {
      * Reason
      */
     body?: OptionalReason;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Supplier order id
@@ -4556,6 +4706,12 @@ export type ResolveSupplierOrderData = {
      * What was found
      */
     body: ResolveRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Supplier order id
@@ -4605,6 +4761,12 @@ export type UnlinkSupplierOrderData = {
      * Reason
      */
     body: UnlinkRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Supplier order id
@@ -4654,6 +4816,12 @@ export type WithdrawSupplierOrderData = {
      * Reason
      */
     body?: OptionalReason;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Supplier order id
@@ -4912,6 +5080,12 @@ export type CreateSyncJobData = {
      * Scope, direction and reason
      */
     body: SyncJobRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path?: never;
     query?: never;
     url: '/sync-jobs';
@@ -4952,6 +5126,12 @@ export type EstimateSyncData = {
      * Scope, direction and reason
      */
     body: SyncJobRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path?: never;
     query?: never;
     url: '/sync-jobs/estimate';
@@ -5027,6 +5207,12 @@ export type GetSyncJobResponse = GetSyncJobResponses[keyof GetSyncJobResponses];
 
 export type CancelSyncJobData = {
     body?: never;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Sync job id
@@ -5144,6 +5330,12 @@ export type CreateViewData = {
      * Name and query
      */
     body: SavedViewRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path?: never;
     query?: never;
     url: '/views';
