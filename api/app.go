@@ -25,6 +25,7 @@ import (
 	"waybill/services/database/localpg"
 	"waybill/services/feed"
 	"waybill/services/health"
+	"waybill/services/idempotency"
 	"waybill/services/orders"
 	"waybill/services/ordersync"
 	"waybill/services/wix"
@@ -241,7 +242,7 @@ func (a *app) wire(ctx context.Context, terminal io.Writer) (http.Handler, error
 		return nil, err
 	}
 	return handlers.New(handlers.Deps{
-		Orders: truth, Sync: a.sync, Accounts: a.accounts, Feed: a.feed, PublicURL: cfg.PublicURL, TrustedProxies: cfg.Proxies, About: a.about(), Ready: a.db.Ready, Docs: docs.Handler(), Pages: pages, Log: a.log,
+		Orders: truth, Sync: a.sync, Accounts: a.accounts, Feed: a.feed, Idempotency: idempotency.New(a.db), PublicURL: cfg.PublicURL, TrustedProxies: cfg.Proxies, About: a.about(), Ready: a.db.Ready, Docs: docs.Handler(), Pages: pages, Log: a.log,
 		Observe: a.metrics.request,
 	}), nil
 }

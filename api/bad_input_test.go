@@ -133,7 +133,7 @@ func (w *world) addMerchant(database string) {
 	w.t.Helper()
 	sum := sha256.Sum256([]byte(otherKey))
 	statement(w.t, database, "INSERT INTO merchants (id, name, created_at) VALUES ($1, 'Other shop', now())", unknownID)
-	statement(w.t, database, "INSERT INTO api_keys (key_sha256, merchant_id, name, created_at) VALUES ($1, $2, 'first', now())", hex.EncodeToString(sum[:]), unknownID)
+	statement(w.t, database, "INSERT INTO api_keys (key_sha256, merchant_id, id, name, scopes, created_at) SELECT $1, $2, gen_random_uuid(), 'first', scopes, now() FROM api_keys", hex.EncodeToString(sum[:]), unknownID)
 }
 
 // settled waits until nothing is on its way any more.

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"waybill/services/aliexpress/aliexpresssim"
 	"waybill/services/database/databasetest"
 )
 
@@ -117,6 +119,45 @@ func TestPlacingThroughTheAPI(t *testing.T) {
 	auto := w.awaitOrder(w.buy("paid", lines...), "the rule plans it", func(o orderView) bool { return len(o.SupplierOrders) == 1 })
 	if auto.SupplierOrders[0].State != "planned" || auto.chip("hold_window") == "" {
 		t.Errorf("by the rule it is %+v, chips %+v", auto.SupplierOrders[0], auto.Chips)
+	}
+	w.terminate()
+}
+
+// Sending again what may have been lost is harmless: even when the first purchase has ended meanwhile, its repeat buys nothing.
+func TestPlacingTwiceWithOneKeyBuysOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, databasetest.URL(t))
+	w.run()
+	w.connect()
+	id := w.buy("paid", w.goods()...)
+	o := w.awaitOrder(id, "the order is there", inTab("awaiting_order"))
+	place := func(key string) answer {
+		t.Helper()
+		a := w.send(http.MethodPost, "/orders/"+o.ID+"/supplier-orders", "Bearer "+w.key, "application/json", nil, "Idempotency-Key", key)
+		if a.status != http.StatusAccepted {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+		return a
+	}
+	first := place("order 1")
+	w.awaitOrder(id, "it is bought", inTab("awaiting_payment"))
+	if err := w.ali.Cancel(w.bought()[0].OrderID, aliexpresssim.CancelOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	w.awaitOrder(id, "it is to be bought again", inTab("awaiting_order"))
+	again := place("order 1")
+	if again.header.Get("Idempotency-Replayed") != "true" || !bytes.Equal(again.body, first.body) || first.header.Get("Idempotency-Replayed") != "" {
+		t.Errorf("the repeat is answered %s, the first %s", again.body, first.body)
+	}
+	w.kill() // the answer outlives the process
+	w.run()
+	if again = place("order 1"); again.header.Get("Idempotency-Replayed") != "true" || !bytes.Equal(again.body, first.body) {
+		t.Errorf("after a crash the repeat is answered %s", again.body)
+	}
+	place("order 2")
+	w.awaitOrder(id, "it is bought anew", inTab("awaiting_payment"))
+	if made := w.bought(); len(made) != 2 {
+		t.Errorf("AliExpress made %d orders: %v", len(made), made)
 	}
 	w.terminate()
 }

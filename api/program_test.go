@@ -314,7 +314,8 @@ func (w *world) call(method, path string, in any) answer {
 	return w.send(method, path, "Bearer "+w.key, "application/json", body)
 }
 
-func (w *world) send(method, path, authorization, contentType string, body []byte) answer {
+// send is call with everything said; header is names and values in turn.
+func (w *world) send(method, path, authorization, contentType string, body []byte, header ...string) answer {
 	w.t.Helper()
 	req, err := http.NewRequestWithContext(w.t.Context(), method, w.url+"/api/v1"+path, bytes.NewReader(body))
 	if err != nil {
@@ -325,6 +326,9 @@ func (w *world) send(method, path, authorization, contentType string, body []byt
 	}
 	if len(body) > 0 && contentType != "" {
 		req.Header.Set("Content-Type", contentType)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"net/http"
+	"time"
 
 	"waybill/models"
 	"waybill/services/accounts"
@@ -68,6 +69,10 @@ type me struct {
 	Merchant meMerchant `json:"merchant" validate:"required"`
 	Actor    string     `json:"actor" validate:"required" example:"api:first"`
 	KeyName  string     `json:"key_name" validate:"required" example:"first"`
+	// What the key is allowed.
+	Scopes []models.KeyScope `json:"scopes" validate:"required"`
+	// When the key stops working; absent: it does not.
+	KeyExpiresAt *time.Time `json:"key_expires_at,omitempty"`
 } //	@name	Me
 
 type meMerchant struct {
@@ -95,5 +100,5 @@ func (s *server) getMe(w http.ResponseWriter, r *http.Request, caller accounts.C
 	if err != nil {
 		return err
 	}
-	return respond(w, http.StatusOK, me{Merchant: meMerchant{m.ID, m.Name, m.Zone}, Actor: string(caller.Actor), KeyName: caller.KeyName})
+	return respond(w, http.StatusOK, me{Merchant: meMerchant{m.ID, m.Name, m.Zone}, Actor: string(caller.Actor), KeyName: caller.Key.Name, Scopes: caller.Key.Scopes, KeyExpiresAt: utc(caller.Key.ExpiresAt)})
 }

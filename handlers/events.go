@@ -108,7 +108,7 @@ func (s *server) streamEvents(w http.ResponseWriter, r *http.Request, caller acc
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
-	st := &stream{s: s, w: w, r: r, control: control, merchant: caller.MerchantID, cursor: cursor}
+	st := &stream{s: s, w: w, r: r, control: control, caller: caller, cursor: cursor}
 	st.event("ready", cursor.String(), streamMark{time.Now().UTC()})
 	st.follow(changed)
 	return nil
@@ -123,13 +123,13 @@ func (s *server) startAt(r *http.Request, last string) (feed.Cursor, error) {
 
 // stream is one client's.
 type stream struct {
-	s        *server
-	w        http.ResponseWriter
-	r        *http.Request
-	control  *http.ResponseController
-	merchant models.MerchantID
-	cursor   feed.Cursor
-	err      error // of writing: the client has gone
+	s       *server
+	w       http.ResponseWriter
+	r       *http.Request
+	control *http.ResponseController
+	caller  accounts.Caller
+	cursor  feed.Cursor
+	err     error // of writing: the client has gone
 }
 
 // follow tells of changes until the client goes or the program stops.
@@ -148,6 +148,9 @@ func (st *stream) follow(changed <-chan struct{}) {
 			}
 		case <-look.C:
 		case <-beat.C:
+			if good, err := st.s.Accounts.Holds(st.r.Context(), st.caller); err == nil && !good {
+				return // the key was revoked or has expired
+			}
 			st.write(": \n\n")
 		}
 	}
@@ -157,7 +160,7 @@ func (st *stream) follow(changed <-chan struct{}) {
 func (st *stream) tell() {
 	counts := false
 	for st.err == nil {
-		changes, complete, err := st.s.Feed.Since(st.r.Context(), st.merchant, st.cursor, streamBatch)
+		changes, complete, err := st.s.Feed.Since(st.r.Context(), st.caller.MerchantID, st.cursor, streamBatch)
 		if err != nil {
 			return
 		}
@@ -180,7 +183,7 @@ func (st *stream) tell() {
 		}
 	}
 	if counts {
-		if c, err := st.s.Orders.Counts(st.r.Context(), st.merchant, ""); err == nil {
+		if c, err := st.s.Orders.Counts(st.r.Context(), st.caller.MerchantID, ""); err == nil {
 			st.event("counts", "", toCounts(c))
 		}
 	}
@@ -194,7 +197,7 @@ func (st *stream) rows(changes []feed.Change) map[models.ID]models.Order {
 			ids = append(ids, c.Subject)
 		}
 	}
-	rows, err := st.s.Orders.Rows(st.r.Context(), st.merchant, ids)
+	rows, err := st.s.Orders.Rows(st.r.Context(), st.caller.MerchantID, ids)
 	if err != nil {
 		st.s.Log.Warn("read the orders of a stream", "request_id", infoOf(st.r).id, "error", err)
 	}

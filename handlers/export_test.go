@@ -17,6 +17,7 @@ import (
 	"waybill/services/database"
 	"waybill/services/database/databasetest"
 	"waybill/services/feed"
+	"waybill/services/idempotency"
 	"waybill/services/orders"
 	"waybill/services/ordersync"
 )
@@ -29,13 +30,14 @@ func (noPages) Serve(http.ResponseWriter, *http.Request) bool { return false }
 // door is the API over a database, with nothing behind it that calls a platform.
 type door struct {
 	testing.TB
-	api    http.Handler
-	db     *database.DB
-	orders *orders.Service
-	m      models.MerchantID
-	store  models.ID
-	url    string
-	key    string
+	api      http.Handler
+	db       *database.DB
+	orders   *orders.Service
+	accounts *accounts.Service
+	m        models.MerchantID
+	store    models.ID
+	url      string
+	key      string
 }
 
 func newDoor(t testing.TB) *door {
@@ -47,15 +49,19 @@ func newDoor(t testing.TB) *door {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.m, d.key = m, key.Reveal()
+	d.accounts, d.m, d.key = people, m, key.Reveal()
 	d.exec("INSERT INTO connections (merchant_id, id, platform, external_id, name, state, created_at, updated_at) VALUES (?, ?, 'wix', 'w', '-Shop', 'active', now(), now())", m, d.store)
-	d.api = New(Deps{
-		Orders: d.orders, Sync: &ordersync.Service{}, Accounts: people, Feed: feed.New(db), Ready: db.Ready, Docs: http.NotFoundHandler(), Pages: noPages{}, Log: slog.New(slog.DiscardHandler),
+	d.serve(Deps{
+		Orders: d.orders, Sync: &ordersync.Service{}, Accounts: people, Feed: feed.New(db), Idempotency: idempotency.New(db), Ready: db.Ready, Docs: http.NotFoundHandler(), Pages: noPages{}, Log: slog.New(slog.DiscardHandler),
 	})
-	server := httptest.NewServer(d.api)
-	t.Cleanup(server.Close)
-	d.url = server.URL + "/api/v1"
 	return d
+}
+
+func (d *door) serve(deps Deps) {
+	d.api = New(deps)
+	server := httptest.NewServer(d.api)
+	d.Cleanup(server.Close)
+	d.url = server.URL + "/api/v1"
 }
 
 func (d *door) exec(sql string, args ...any) {

@@ -17,7 +17,6 @@ import (
 	"github.com/go-playground/validator/v10"
 
 	"waybill/models"
-	"waybill/services/accounts"
 )
 
 const maxBody = 1 << 20
@@ -32,21 +31,6 @@ func (s *server) wrap(h handler) http.HandlerFunc {
 			s.problem(w, r, err)
 		}
 	}
-}
-
-// authed gives a handler its caller, or answers 401.
-func (s *server) authed(h func(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error) http.HandlerFunc {
-	return s.wrap(func(w http.ResponseWriter, r *http.Request) error {
-		scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		if !strings.EqualFold(scheme, "Bearer") || key == "" {
-			return models.Errorf(models.Unauthenticated, "key_missing", "Send your API key as Authorization: Bearer <key>.")
-		}
-		caller, err := s.Accounts.Authenticate(r.Context(), strings.TrimSpace(key))
-		if err != nil {
-			return err
-		}
-		return h(w, r, caller)
-	})
 }
 
 // respond writes v as JSON.

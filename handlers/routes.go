@@ -4,6 +4,7 @@ package handlers
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -13,6 +14,7 @@ import (
 
 	"waybill/services/accounts"
 	"waybill/services/feed"
+	"waybill/services/idempotency"
 	"waybill/services/orders"
 	"waybill/services/ordersync"
 )
@@ -23,6 +25,8 @@ type Deps struct {
 	Sync     *ordersync.Service
 	Accounts *accounts.Service
 	Feed     *feed.Service
+	// Idempotency keeps what named requests were answered.
+	Idempotency *idempotency.Service
 	// PublicURL is where browsers and platforms reach Waybill.
 	PublicURL string
 	// TrustedProxies are believed when they tell for whom they ask; none by default.
@@ -47,7 +51,7 @@ type server struct {
 //
 //	@title						Waybill API
 //	@version					1
-//	@description				Keeps a dropshipping order's status the same in the merchant's Wix store, in Waybill and in the merchant's AliExpress account. Lists are paged by cursor, ids are text, times are RFC 3339 in UTC, money is minor units plus currency. Every error is a problem document (RFC 9457) with a stable code.
+//	@description				Keeps a dropshipping order's status the same in the merchant's Wix store, in Waybill and in the merchant's AliExpress account. Lists are paged by cursor, ids are text, times are RFC 3339 in UTC, money is minor units plus currency. Every error is a problem document (RFC 9457) with a stable code. A request without a key is answered 401 (key_missing), as is one with a key that is not known (key_unknown), has expired (key_expired) or was revoked (key_revoked). A POST may name itself with an Idempotency-Key: for 72 hours a repeat does nothing and is told what the first was answered, with Idempotency-Replayed: true. Kept are final answers: not 401, 403, 429, 5xx, and none with Retry-After. The same key with another request is answered 422 (idempotency_key_reused); while the first still runs, 409 (idempotency_in_progress) with Retry-After. An answer that held a secret is not kept: its repeat is answered 409 (idempotency_answer_not_kept).
 //	@license.name				MIT
 //	@license.url				https://opensource.org/license/mit
 //	@BasePath					/api/v1
@@ -75,17 +79,23 @@ type server struct {
 //	@tag.description			What the merchant has decided, in general and about a store.
 //	@tag.name					views
 //	@tag.description			Queries of the dashboard under names.
+//	@tag.name					api keys
+//	@tag.description			Keys of the merchant and what each is allowed. A key without the scope that a route wants is answered 403 (scope_missing).
 //	@tag.name					webhooks
 //	@tag.description			What the platforms call. Authenticated by signature, not by key.
 //	@securityDefinitions.apikey	BearerAuth
 //	@in							header
 //	@name						Authorization
 func New(d Deps) http.Handler {
-	if d.Orders == nil || d.Sync == nil || d.Accounts == nil || d.Feed == nil || d.Ready == nil || d.Docs == nil || d.Pages == nil || d.Log == nil {
+	if d.Orders == nil || d.Sync == nil || d.Accounts == nil || d.Feed == nil || d.Idempotency == nil || d.Ready == nil || d.Docs == nil || d.Pages == nil || d.Log == nil {
 		panic("handlers: a dependency is missing")
 	}
 	s := &server{Deps: d, validate: newValidation()}
-	return s.routes()
+	router := s.routes()
+	if routes, lines := unpermitted(router); len(routes)+len(lines) > 0 {
+		panic(fmt.Sprintf("handlers: routes without a permission %v, permissions without a route %v", routes, lines))
+	}
+	return router
 }
 
 func (s *server) routes() chi.Router {
@@ -186,6 +196,10 @@ func (s *server) routes() chi.Router {
 
 		r.Get("/settings", s.authed(s.getSettings))
 		r.Put("/settings", s.authed(s.replaceSettings))
+
+		r.Get("/api-keys", s.authed(s.listAPIKeys))
+		r.Post("/api-keys", s.authed(s.createAPIKey))
+		r.Delete("/api-keys/{id}", s.authed(s.revokeAPIKey))
 	})
 
 	r.Get("/docs", s.Docs.ServeHTTP)

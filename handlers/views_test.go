@@ -56,7 +56,7 @@ func TestViewsAreSavedUnderTheirNames(t *testing.T) {
 	mine := d.key
 	other := models.MerchantID("0198a7f2-7c1e-7b5e-9d53-0b8f0f3c2f19")
 	d.exec("INSERT INTO merchants (id, name, created_at) VALUES (?, 'Other', now())", other)
-	d.exec("INSERT INTO api_keys (key_sha256, merchant_id, name, created_at) VALUES (encode(sha256('other-key-of-a-shop'), 'hex'), ?, 'first', now())", other)
+	d.exec("INSERT INTO api_keys (key_sha256, merchant_id, id, name, scopes, created_at) SELECT encode(sha256('other-key-of-a-shop'), 'hex'), ?, gen_random_uuid(), 'first', scopes, now() FROM api_keys", other)
 	d.key = "other-key-of-a-shop"
 	d.refused(http.MethodPut, "/views/"+late.ID, `{"name":"x"}`, http.StatusNotFound, "view_not_found")
 	d.refused(http.MethodDelete, "/views/"+late.ID, "", http.StatusNotFound, "view_not_found")

@@ -63,6 +63,9 @@ func mend(doc *openapi3.T) {
 	scheme.Description = "The merchant's API key"
 	doc.Components.SecuritySchemes = openapi3.SecuritySchemes{"BearerAuth": &openapi3.SecuritySchemeRef{Value: scheme}}
 	for path, item := range doc.Paths.Map() {
+		if op := item.Post; op != nil && !strings.HasPrefix(path, "/webhooks/") {
+			op.AddParameter(idempotencyKey())
+		}
 		for _, op := range item.Operations() {
 			if strings.HasPrefix(path, "/webhooks/") {
 				op.Security = openapi3.NewSecurityRequirements() // signed, not keyed
@@ -72,6 +75,13 @@ func mend(doc *openapi3.T) {
 			}
 		}
 	}
+}
+
+// idempotencyKey is a header that every request of a merchant may have which does something: it stands in one place of the code, too.
+func idempotencyKey() *openapi3.Parameter {
+	p := openapi3.NewHeaderParameter("Idempotency-Key").WithSchema(openapi3.NewStringSchema().WithMinLength(1).WithMaxLength(255))
+	p.Description = "Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered"
+	return p
 }
 
 // mendResponse gives a problem its own media type and only that, and every answer a description.

@@ -5,8 +5,6 @@ package accounts
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -44,46 +42,17 @@ func New(db *database.DB, sealer *Sealer, tokens TokenSource, stores StoreInspec
 	return &Service{db: db, sealer: sealer, tokens: tokens, stores: stores}
 }
 
-// Caller is who a request comes from.
-type Caller struct {
-	MerchantID models.MerchantID
-	Actor      models.Actor
-	KeyName    string
-}
-
-// Authenticate finds the caller behind a bearer key. It answers Unauthenticated for any key that is not known.
-func (s *Service) Authenticate(ctx context.Context, key string) (Caller, error) {
-	var found []struct {
-		MerchantID models.MerchantID
-		Name       string
-	}
-	err := s.db.Read(ctx).Raw("SELECT merchant_id, name FROM api_keys WHERE key_sha256 = ?", hashKey(key)).Scan(&found).Error
-	if err != nil {
-		return Caller{}, database.Err(err)
-	}
-	if len(found) == 0 {
-		return Caller{}, models.Errorf(models.Unauthenticated, "key_unknown", "This API key is not known. Send it as Authorization: Bearer <key>.")
-	}
-	return Caller{MerchantID: found[0].MerchantID, Actor: models.Actor("api:" + found[0].Name), KeyName: found[0].Name}, nil
-}
-
-// hashKey is enough for keys that we make ourselves: 130 random bits cannot be guessed from a fast hash.
-func hashKey(key string) string {
-	sum := sha256.Sum256([]byte(key))
-	return hex.EncodeToString(sum[:])
-}
-
-// CreateMerchant adds a merchant with its first API key. An empty key is made up; it is shown this once.
+// CreateMerchant adds a merchant with its first API key, which may do everything. An empty key is made up; it is shown this once.
 func (s *Service) CreateMerchant(ctx context.Context, name, zone string, key models.Secret) (models.MerchantID, models.Secret, error) {
 	if key == "" {
-		key = models.Secret("wb_" + rand.Text())
+		key = models.Secret(keyPrefix + rand.Text())
 	}
 	id := models.MerchantID(database.NewID())
 	err := s.db.InTx(ctx, func(tx database.Tx) error {
 		if err := tx.Create(&models.Merchant{ID: id, Name: name, Zone: zone, CreatedAt: tx.Now}).Error; err != nil {
 			return fmt.Errorf("add merchant: %w", err)
 		}
-		return tx.Exec("INSERT INTO api_keys (key_sha256, merchant_id, name, created_at) VALUES (?, ?, 'first', ?)", hashKey(key.Reveal()), id, tx.Now).Error
+		return addKey(tx, key, models.APIKey{MerchantID: id, ID: database.NewID(), Name: "first", Scopes: models.KeyScopes(), CreatedAt: tx.Now, CreatedBy: models.ActorSystem})
 	})
 	return id, key, err
 }

@@ -12,6 +12,7 @@ import (
 	"waybill/models"
 	"waybill/services/database"
 	"waybill/services/feed"
+	"waybill/services/idempotency"
 	"waybill/services/orders"
 )
 
@@ -118,14 +119,14 @@ func (s *Service) Sweeper(ctx context.Context) {
 // tidyEvery is after how many ticks what is no longer kept is removed: about every ten minutes.
 const tidyEvery = 600
 
-// tidy removes changes and measurements that are no longer kept, a bounded number at a time.
+// tidy removes changes, answers and measurements that are no longer kept, a bounded number at a time.
 func (s *Service) tidy(ctx context.Context) error {
 	var merchants []models.MerchantID
 	if err := s.db.Read(ctx).Raw("SELECT id FROM merchants ORDER BY id").Scan(&merchants).Error; err != nil {
 		return database.Err(err)
 	}
 	for _, m := range merchants {
-		if err := errors.Join(feed.Forget(ctx, s.db, m), s.health.Forget(ctx, m)); err != nil {
+		if err := errors.Join(feed.Forget(ctx, s.db, m), idempotency.Forget(ctx, s.db, m), s.health.Forget(ctx, m)); err != nil {
 			return err
 		}
 	}

@@ -13,6 +13,7 @@ import {
   getSyncHistory,
   getSyncJob,
   getTimeline,
+  listApiKeys,
   listCarriers,
   listConnections,
   listDeadLetters,
@@ -240,3 +241,5 @@ export const supplierProductQuery = (product_id: string, account_id?: string) =>
   });
 
 export const carriersQuery = queryOptions({ queryKey: ["carriers"], queryFn: () => call(listCarriers()) });
+
+export const keysQuery = queryOptions({ queryKey: ["api keys"], queryFn: () => call(listApiKeys()) });

@@ -10,13 +10,14 @@ import { IconWarn } from "../ui/icons";
 import { ActionFailed, Failed, Loading, Stale } from "../ui/states";
 import { Title } from "../ui/Title";
 import { CarriersSection } from "./CarriersSection";
+import { KeysSection } from "./KeysSection";
 import { PlacingSection } from "./PlacingSection";
 import { ScheduleSection, WarningsSection } from "./SettingsForms";
 import { DisplaySection, NotificationsSection } from "./SettingsOfBrowser";
 import classes from "./SettingsPage.module.css";
 import { type Section, unsaved } from "./section";
 
-const sections = ["schedule", "placing", "warnings", "carriers", "notifications", "display"] as const;
+const sections = ["schedule", "placing", "warnings", "carriers", "keys", "notifications", "display"] as const;
 
 /** What the merchant has decided, section by section. */
 export function SettingsPage() {
@@ -62,6 +63,7 @@ export function SettingsPage() {
             </>
           )}
           <CarriersSection />
+          <KeysSection />
           <NotificationsSection />
           <DisplaySection />
         </div>

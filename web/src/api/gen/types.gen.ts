@@ -4,6 +4,52 @@ export type ClientOptions = {
     baseUrl: `${string}://${string}/api/v1` | (string & {});
 };
 
+export type ApiKey = {
+    created_at: string;
+    created_by: string;
+    /**
+     * This request was made with it.
+     */
+    current: boolean;
+    /**
+     * Absent: it does not expire.
+     */
+    expires_at?: string;
+    id: string;
+    /**
+     * To the minute. Absent: never.
+     */
+    last_used_at?: string;
+    name: string;
+    revoked_at?: string;
+    revoked_by?: string;
+    scopes: Array<KeyScope>;
+    /**
+     * The first characters of the key, so that its owner knows it again; empty for a key that Waybill did not make.
+     */
+    starts_with: string;
+    /**
+     * An active key works; an expired or revoked one never will again.
+     */
+    state: 'active' | 'expired' | 'revoked';
+};
+
+export type ApiKeyList = {
+    api_keys: Array<ApiKey>;
+};
+
+export type ApiKeyRequest = {
+    /**
+     * It stops working then. Left out: never.
+     */
+    expires_at?: string;
+    /**
+     * Unique among the keys that are not revoked; timelines name it. Spaces around it are left out.
+     */
+    name: string;
+    scopes: Array<KeyScope>;
+};
+
 export type About = {
     /**
      * Only in the demo: the key of its sample shop.
@@ -521,6 +567,8 @@ export type HopLag = {
     p95_seconds: number;
 };
 
+export type KeyScope = 'orders:read' | 'orders:write' | 'orders:place' | 'sync:write' | 'connections:read' | 'connections:write' | 'settings:read' | 'settings:write' | 'keys:write';
+
 export type Kind = 'invalid' | 'unauthenticated' | 'forbidden' | 'not_found' | 'conflict' | 'throttled' | 'disconnected' | 'rejected' | 'unavailable' | 'unknown' | 'internal';
 
 export type LineQuantity = {
@@ -615,8 +663,16 @@ export type LinkedSupplierOrder = {
 
 export type Me = {
     actor: string;
+    /**
+     * When the key stops working; absent: it does not.
+     */
+    key_expires_at?: string;
     key_name: string;
     merchant: MeMerchant;
+    /**
+     * What the key is allowed.
+     */
+    scopes: Array<KeyScope>;
 };
 
 export type MeMerchant = {
@@ -663,6 +719,40 @@ export type Money = {
 export type MoneyRequest = {
     currency: string;
     minor: number;
+};
+
+export type NewApiKey = {
+    created_at: string;
+    created_by: string;
+    /**
+     * This request was made with it.
+     */
+    current: boolean;
+    /**
+     * Absent: it does not expire.
+     */
+    expires_at?: string;
+    id: string;
+    /**
+     * The key. It is shown this once and cannot be read again.
+     */
+    key: string;
+    /**
+     * To the minute. Absent: never.
+     */
+    last_used_at?: string;
+    name: string;
+    revoked_at?: string;
+    revoked_by?: string;
+    scopes: Array<KeyScope>;
+    /**
+     * The first characters of the key, so that its owner knows it again; empty for a key that Waybill did not make.
+     */
+    starts_with: string;
+    /**
+     * An active key works; an expired or revoked one never will again.
+     */
+    state: 'active' | 'expired' | 'revoked';
 };
 
 export type OptionalReason = {
@@ -1907,6 +1997,135 @@ export type GetAboutResponses = {
 
 export type GetAboutResponse = GetAboutResponses[keyof GetAboutResponses];
 
+export type ListApiKeysData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api-keys';
+};
+
+export type ListApiKeysErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type ListApiKeysError = ListApiKeysErrors[keyof ListApiKeysErrors];
+
+export type ListApiKeysResponses = {
+    /**
+     * OK
+     */
+    200: ApiKeyList;
+};
+
+export type ListApiKeysResponse = ListApiKeysResponses[keyof ListApiKeysResponses];
+
+export type CreateApiKeyData = {
+    /**
+     * Name, scopes and end
+     */
+    body: ApiKeyRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/api-keys';
+};
+
+export type CreateApiKeyErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Conflict
+     */
+    409: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type CreateApiKeyError = CreateApiKeyErrors[keyof CreateApiKeyErrors];
+
+export type CreateApiKeyResponses = {
+    /**
+     * Created
+     */
+    201: NewApiKey;
+};
+
+export type CreateApiKeyResponse = CreateApiKeyResponses[keyof CreateApiKeyResponses];
+
+export type RevokeApiKeyData = {
+    body?: never;
+    path: {
+        /**
+         * Key id
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api-keys/{id}';
+};
+
+export type RevokeApiKeyErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Conflict
+     */
+    409: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type RevokeApiKeyError = RevokeApiKeyErrors[keyof RevokeApiKeyErrors];
+
+export type RevokeApiKeyResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type RevokeApiKeyResponse = RevokeApiKeyResponses[keyof RevokeApiKeyResponses];
+
 export type DeleteCarrierData = {
     body?: never;
     path?: never;
@@ -2023,6 +2242,12 @@ export type TestCarrierData = {
      * A carrier's name and a number
      */
     body: TestCarrierRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path?: never;
     query?: never;
     url: '/carriers/test';
@@ -2088,6 +2313,12 @@ export type CreateConnectionData = {
      * Proof of the account
      */
     body: ConnectRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path?: never;
     query?: never;
     url: '/connections';
@@ -2128,6 +2359,12 @@ export type CreateAuthorizationData = {
      * Which platform
      */
     body: AuthorizationRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path?: never;
     query?: never;
     url: '/connections/authorizations';
@@ -2378,6 +2615,12 @@ export type ReplayDeadLettersData = {
      * Which
      */
     body: ReplayRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path?: never;
     query?: never;
     url: '/dead-letters/replay';
@@ -2524,6 +2767,12 @@ export type CloseFlagData = {
      * Why
      */
     body: ReasonRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Flag id
@@ -2573,6 +2822,12 @@ export type ReopenFlagData = {
      * Reason
      */
     body?: RetryRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Flag id
@@ -2622,6 +2877,12 @@ export type SnoozeFlagData = {
      * Until when and why
      */
     body: SnoozeRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Flag id
@@ -2998,6 +3259,12 @@ export type FulfilWithoutNumberData = {
      * Why
      */
     body: ReasonRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Order id
@@ -3047,6 +3314,12 @@ export type HoldOrderData = {
      * Until when and why
      */
     body: HoldOrderRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Order id
@@ -3092,6 +3365,12 @@ export type CreateOverrideData = {
      * The decision
      */
     body: OverrideRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Order id
@@ -3196,6 +3475,12 @@ export type PreflightOrderData = {
      * What would be bought
      */
     body?: PreflightRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Order id
@@ -3324,6 +3609,12 @@ export type ReleaseOrderData = {
      * Reason
      */
     body?: OptionalReason;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Order id
@@ -3373,6 +3664,12 @@ export type PlaceSupplierOrdersData = {
      * What to buy
      */
     body?: PlaceRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Order id
@@ -3422,6 +3719,12 @@ export type LinkSupplierOrderData = {
      * The number
      */
     body: LinkRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Order id
@@ -3471,6 +3774,12 @@ export type SyncOrderData = {
      * Direction and reason
      */
     body?: SyncOrderRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Order id
@@ -3659,6 +3968,12 @@ export type CreateProductMappingData = {
      * The mapping
      */
     body: CreateProductMappingRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path?: never;
     query?: never;
     url: '/product-mappings';
@@ -3870,6 +4185,12 @@ export type AcceptPushData = {
      * Why
      */
     body: ReasonRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Push id
@@ -3919,6 +4240,12 @@ export type FixPushData = {
      * Reason
      */
     body?: RetryRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Push id
@@ -3964,6 +4291,12 @@ export type OverwritePushData = {
      * Reason
      */
     body?: RetryRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Push id
@@ -4013,6 +4346,12 @@ export type RetryPushData = {
      * Reason
      */
     body?: RetryRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Push id
@@ -4120,6 +4459,12 @@ export type ReplaceSettingsResponse = ReplaceSettingsResponses[keyof ReplaceSett
 
 export type ResumePlacingData = {
     body?: never;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path?: never;
     query?: never;
     url: '/settings/resume-placing';
@@ -4156,6 +4501,12 @@ export type PlaceManySupplierOrdersData = {
      * Which orders
      */
     body: BulkPlaceRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path?: never;
     query?: never;
     url: '/supplier-orders/bulk';
@@ -4245,6 +4596,12 @@ export type HoldSupplierOrderData = {
      * Until when
      */
     body: HoldSupplierOrderRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Supplier order id
@@ -4294,6 +4651,12 @@ export type PlaceSupplierOrderNowData = {
      * Reason
      */
     body?: OptionalReason;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Supplier order id
@@ -4343,6 +4706,12 @@ export type ResolveSupplierOrderData = {
      * What was found
      */
     body: ResolveRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Supplier order id
@@ -4392,6 +4761,12 @@ export type UnlinkSupplierOrderData = {
      * Reason
      */
     body: UnlinkRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Supplier order id
@@ -4441,6 +4816,12 @@ export type WithdrawSupplierOrderData = {
      * Reason
      */
     body?: OptionalReason;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Supplier order id
@@ -4699,6 +5080,12 @@ export type CreateSyncJobData = {
      * Scope, direction and reason
      */
     body: SyncJobRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path?: never;
     query?: never;
     url: '/sync-jobs';
@@ -4739,6 +5126,12 @@ export type EstimateSyncData = {
      * Scope, direction and reason
      */
     body: SyncJobRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path?: never;
     query?: never;
     url: '/sync-jobs/estimate';
@@ -4814,6 +5207,12 @@ export type GetSyncJobResponse = GetSyncJobResponses[keyof GetSyncJobResponses];
 
 export type CancelSyncJobData = {
     body?: never;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Sync job id
@@ -4931,6 +5330,12 @@ export type CreateViewData = {
      * Name and query
      */
     body: SavedViewRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path?: never;
     query?: never;
     url: '/views';

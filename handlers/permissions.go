@@ -1,0 +1,156 @@
+package handlers
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"waybill/models"
+	"waybill/services/accounts"
+)
+
+const apiRoot = "/api/v1"
+
+const (
+	noKey  models.KeyScope = "no key"  // open to anybody, or proved by something else
+	anyKey models.KeyScope = "any key" // whatever it is allowed
+)
+
+// permissions is what a key must be allowed for each route. A route without a line is not served.
+var permissions = map[string]models.KeyScope{
+	"GET /openapi.json":                    noKey,
+	"GET /about":                           noKey,
+	"POST /webhooks/wix":                   noKey, // signed
+	"POST /webhooks/aliexpress":            noKey, // signed
+	"GET /webhooks/aliexpress":             noKey,
+	"GET /connections/{platform}/callback": noKey, // proved by state and cookie
+	"GET /me":                              anyKey,
+
+	"GET /orders":               models.MayReadOrders,
+	"GET /orders/counts":        models.MayReadOrders,
+	"GET /orders/export":        models.MayReadOrders,
+	"GET /orders/{id}":          models.MayReadOrders,
+	"GET /orders/{id}/timeline": models.MayReadOrders,
+	"GET /pay-list":             models.MayReadOrders,
+	"GET /suppliers":            models.MayReadOrders,
+	"GET /flags":                models.MayReadOrders,
+	"GET /mismatches":           models.MayReadOrders,
+	"GET /events":               models.MayReadOrders,
+	"GET /sync-jobs":            models.MayReadOrders,
+	"GET /sync-jobs/{id}":       models.MayReadOrders,
+	"GET /sync-jobs/{id}/items": models.MayReadOrders,
+	"GET /dead-letters":         models.MayReadOrders,
+
+	"POST /orders/{id}/supplier-orders/link":  models.MayWriteOrders,
+	"POST /orders/{id}/hold":                  models.MayWriteOrders,
+	"POST /orders/{id}/release":               models.MayWriteOrders,
+	"PUT /orders/{id}/purchase-address":       models.MayWriteOrders,
+	"DELETE /orders/{id}/purchase-address":    models.MayWriteOrders,
+	"POST /orders/{id}/overrides":             models.MayWriteOrders,
+	"DELETE /orders/{id}/overrides/{oid}":     models.MayWriteOrders,
+	"PATCH /supplier-orders/{id}":             models.MayWriteOrders,
+	"POST /supplier-orders/{id}/hold":         models.MayWriteOrders,
+	"POST /supplier-orders/{id}/withdraw":     models.MayWriteOrders,
+	"POST /supplier-orders/{id}/unlink":       models.MayWriteOrders,
+	"POST /flags/{id}/snooze":                 models.MayWriteOrders,
+	"POST /flags/{id}/close":                  models.MayWriteOrders,
+	"POST /flags/{id}/reopen":                 models.MayWriteOrders,
+	"POST /orders/{id}/supplier-orders":       models.MayPlace,
+	"POST /orders/{id}/preflight":             models.MayPlace,
+	"POST /supplier-orders/bulk":              models.MayPlace,
+	"POST /supplier-orders/{id}/place-now":    models.MayPlace,
+	"POST /supplier-orders/{id}/resolve":      models.MayPlace,
+	"POST /settings/resume-placing":           models.MayPlace, // what waits is bought then
+	"POST /pushes/{id}/retry":                 models.MayPlace,
+	"POST /pushes/{id}/fix":                   models.MayPlace,
+	"POST /pushes/{id}/overwrite":             models.MayPlace,
+	"POST /pushes/{id}/accept":                models.MayPlace,
+	"POST /orders/{id}/fulfil-without-number": models.MayPlace,
+
+	"POST /orders/{id}/sync":      models.MaySync,
+	"POST /sync-jobs":             models.MaySync,
+	"POST /sync-jobs/estimate":    models.MaySync,
+	"POST /sync-jobs/{id}/cancel": models.MaySync,
+	"POST /dead-letters/replay":   models.MaySync,
+
+	"GET /connections":                 models.MayReadConnections,
+	"GET /connections/{id}":            models.MayReadConnections,
+	"GET /sync-health":                 models.MayReadConnections,
+	"GET /sync-health/history":         models.MayReadConnections,
+	"POST /connections":                models.MayWriteConnections,
+	"POST /connections/authorizations": models.MayWriteConnections,
+	"DELETE /connections/{id}":         models.MayWriteConnections,
+
+	"GET /settings":                       models.MayReadSettings,
+	"GET /carriers":                       models.MayReadSettings,
+	"POST /carriers/test":                 models.MayReadSettings, // says what would be; changes nothing
+	"GET /views":                          models.MayReadSettings,
+	"GET /product-mappings":               models.MayReadSettings,
+	"GET /product-mappings/wanted":        models.MayReadSettings,
+	"GET /product-mappings/{id}":          models.MayReadSettings,
+	"GET /supplier-products/{product_id}": models.MayReadSettings,
+	"PUT /settings":                       models.MayWriteSettings,
+	"PUT /connections/{id}/settings":      models.MayWriteSettings,
+	"PUT /carriers":                       models.MayWriteSettings,
+	"DELETE /carriers":                    models.MayWriteSettings,
+	"POST /views":                         models.MayWriteSettings,
+	"PUT /views/{id}":                     models.MayWriteSettings,
+	"DELETE /views/{id}":                  models.MayWriteSettings,
+	"POST /product-mappings":              models.MayWriteSettings,
+	"PUT /product-mappings/{id}":          models.MayWriteSettings,
+	"DELETE /product-mappings/{id}":       models.MayWriteSettings,
+
+	"GET /api-keys":         models.MayManageKeys,
+	"POST /api-keys":        models.MayManageKeys,
+	"DELETE /api-keys/{id}": models.MayManageKeys,
+}
+
+// authedHandler answers a request of a caller.
+type authedHandler func(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error
+
+// authed gives a handler its caller, or answers 401, or 403 when the key may not do what the route does.
+func (s *server) authed(h authedHandler) http.HandlerFunc {
+	return s.wrap(func(w http.ResponseWriter, r *http.Request) error {
+		scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		if !strings.EqualFold(scheme, "Bearer") || key == "" {
+			return models.Errorf(models.Unauthenticated, "key_missing", "Send your API key as Authorization: Bearer <key>.")
+		}
+		caller, err := s.Accounts.Authenticate(r.Context(), strings.TrimSpace(key))
+		if err != nil {
+			return err
+		}
+		route := r.Method + " " + strings.TrimPrefix(chi.RouteContext(r.Context()).RoutePattern(), apiRoot)
+		if scope := permissions[route]; scope != anyKey {
+			if err := caller.Wants(scope); err != nil {
+				return err
+			}
+		}
+		return s.once(route, h)(w, r, caller)
+	})
+}
+
+// unpermitted compares a router with the table: the API's routes that have no line, and lines that have no route.
+func unpermitted(router chi.Routes) (routes, lines []string) {
+	served := map[string]bool{}
+	_ = chi.Walk(router, func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+		if path, ours := strings.CutPrefix(route, apiRoot); ours {
+			served[method+" "+path] = true
+		}
+		return nil
+	})
+	for route := range served {
+		if permissions[route] == "" {
+			routes = append(routes, route)
+		}
+	}
+	for line := range permissions {
+		if !served[line] {
+			lines = append(lines, line)
+		}
+	}
+	slices.Sort(routes)
+	slices.Sort(lines)
+	return routes, lines
+}
