@@ -25,6 +25,7 @@ import (
 	"waybill/services/budgets"
 	"waybill/services/feed"
 	"waybill/services/health"
+	"waybill/services/idempotency"
 	"waybill/services/orders"
 	"waybill/services/ordersync"
 	"waybill/services/wix"
@@ -248,11 +249,9 @@ func TestNoGetChangesAnything(t *testing.T) {
 	moves := ordersync.New(ordersync.Options{
 		DB: d.db, Orders: d.orders, Accounts: people, Store: store, Supplier: supplier, Budgets: budgets.New(d.db, quiet), Health: health.NewRecorder(d.db, quiet), Log: quiet,
 	})
-	api := httptest.NewServer(New(Deps{
-		Orders: d.orders, Sync: moves, Accounts: people, Feed: feed.New(d.db), Ready: d.db.Ready, Docs: http.NotFoundHandler(), Pages: noPages{}, Log: quiet,
-	}))
-	t.Cleanup(api.Close)
-	d.url = api.URL + "/api/v1"
+	d.serve(Deps{
+		Orders: d.orders, Sync: moves, Accounts: people, Feed: feed.New(d.db), Idempotency: idempotency.New(d.db), Ready: d.db.Ready, Docs: http.NotFoundHandler(), Pages: noPages{}, Log: quiet,
+	})
 	var mapping struct{ ID string }
 	d.read(http.MethodPost, "/product-mappings", `{"store_id":"`+string(d.store)+`","variant_key":"cup","role":"own"}`, http.StatusCreated, &mapping)
 	var job struct{ ID string }
