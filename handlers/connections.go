@@ -248,7 +248,7 @@ func (s *server) finishAuthorization(w http.ResponseWriter, r *http.Request) err
 		info.code, info.err = models.AsError(err).Code, err
 		to = "/?connect_error=" + url.QueryEscape(info.code)
 	}
-	http.Redirect(w, r, to, http.StatusSeeOther) //nolint:gosec // a path of ours and one of our codes
+	http.Redirect(w, r, to, http.StatusSeeOther) // a path of ours and one of our codes
 	return nil
 }
 
