@@ -101,10 +101,6 @@ type Rotated struct {
 	Tokens int // of connections, sealed with their merchant's key
 }
 
-func (r *Rotated) add(more Rotated) {
-	r.Keys, r.Tokens = r.Keys+more.Keys, r.Tokens+more.Tokens
-}
-
 // Rotate seals with the current key what is sealed with another. It may be stopped and begun again, and the program may run
 // meanwhile. It changes nothing when a key is missing.
 func (s *Service) Rotate(ctx context.Context, tell func(Rotated)) (Rotated, error) {
