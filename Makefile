@@ -1,7 +1,8 @@
 # make run          a working system with a sample shop on http://localhost:8080
 # make test         every test: Go with the race detector, the dashboard's own, and a browser's
+# make lighthouse   what Lighthouse says of the list of orders (part of make test)
 # make screenshots  pictures of every page, in both themes and widths, in web/screenshots
-.PHONY: run test test-go test-web test-browser screenshots lint generate build web postgres chromium go node
+.PHONY: run test test-go test-web test-browser lighthouse screenshots lint generate build web postgres chromium go node
 
 # One set of flags everywhere: another set is another cold build of everything.
 GO      ?= go
@@ -13,7 +14,7 @@ run: build postgres
 	@echo "Starting Waybill with both platforms simulated and a sample shop ..."
 	./bin/waybill demo
 
-test: test-go test-web test-browser
+test: test-go test-web test-browser lighthouse
 
 test-go: go postgres
 	@echo "Running the Go tests with the race detector ..."
@@ -27,6 +28,10 @@ test-web: web/node_modules/.installed
 test-browser: build postgres chromium
 	@echo "Running the browser tests against bin/waybill ..."
 	$(NPM) run e2e
+
+lighthouse: build postgres chromium
+	@echo "Asking Lighthouse about the list of orders ..."
+	$(NPM) run lighthouse
 
 screenshots: build postgres chromium
 	@echo "Taking screenshots of every page ..."

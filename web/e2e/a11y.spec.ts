@@ -26,7 +26,7 @@ async function violations(page: Page, runOnly: RunOnly): Promise<string[]> {
   // What lies under a bar that floats is scrolled out from under it.
   return seen
     .filter((n) => !n.failureSummary?.includes("partially obscured"))
-    .map((n) => `${v.id}: ${n.target.join(" ")}\n      ${n.html.slice(0, 200)}\n      ${n.failureSummary}`);
+    .map((n) => `${n.id}: ${n.target.join(" ")}\n      ${n.html.slice(0, 200)}\n      ${n.failureSummary}`);
 }
 
 /** What can be scrolled sideways: the page, or a dialog above it. */
