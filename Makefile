@@ -1,9 +1,10 @@
 # make run          a working system with a sample shop on http://localhost:8080
 # make test         every test: Go with the race detector, the dashboard's own, and a browser's
+# make lighthouse   what Lighthouse says of the list of orders (part of make test)
 # make fuzz         looks for inputs that break something, FUZZTIME (60s) for each target
 # make audit        what Waybill is built from: is it unchanged, are holes in it known; make sbom lists it in bin/
 # make screenshots  pictures of every page, in both themes and widths, in web/screenshots
-.PHONY: run test test-go test-web test-browser fuzz audit sbom screenshots lint generate build web postgres chromium go node
+.PHONY: run test test-go test-web test-browser lighthouse fuzz audit sbom screenshots lint generate build web postgres chromium go node
 
 # One set of flags everywhere: another set is another cold build of everything.
 GO      ?= go
@@ -16,7 +17,7 @@ run: build postgres
 	@echo "Starting Waybill with both platforms simulated and a sample shop ..."
 	./bin/waybill demo
 
-test: test-go test-web test-browser
+test: test-go test-web test-browser lighthouse
 
 test-go: go postgres
 	@echo "Running the Go tests with the race detector ..."
@@ -30,7 +31,6 @@ test-web: web/node_modules/.installed
 test-browser: build postgres chromium
 	@echo "Running the browser tests against bin/waybill ..."
 	$(NPM) run e2e
-	$(NPM) run lighthouse
 
 # What it finds is kept in the package's testdata/fuzz and is a test from then on.
 FUZZTIME ?= 60s
@@ -51,6 +51,10 @@ sbom: go node
 	$(SBOM) bin -json -output bin/waybill.cdx.json bin/listed
 	@rm bin/listed
 	node .ci/sbom.mjs > bin/dashboard.cdx.json
+
+lighthouse: build postgres chromium
+	@echo "Asking Lighthouse about the list of orders ..."
+	$(NPM) run lighthouse
 
 screenshots: build postgres chromium
 	@echo "Taking screenshots of every page ..."

@@ -18,7 +18,7 @@ export interface Place {
 }
 
 const click = (role: "button" | "link" | "menuitem", name: string | RegExp) => async (page: Page) => {
-  await page.getByRole(role, { name }).first().click();
+  await page.getByRole(role, { name, exact: true }).first().click();
 };
 
 const dialog = async (page: Page) => {
@@ -47,7 +47,13 @@ export const places: Place[] = [
   { name: "sign-in", path: "/orders", signedOut: true },
 
   ...tabs.map((tab) => ({ name: `orders-${tab.replace("_", "-")}`, path: `/orders?tab=${tab}` })),
-  { name: "orders-filters", path: "/orders?tab=awaiting_order&country=DE", steps: click("button", /^Filters/) },
+  {
+    name: "orders-filters",
+    path: "/orders?tab=awaiting_order&country=DE",
+    steps: inTurn(click("button", /^Filters/), async (page) => {
+      await expect(page.getByLabel("Country")).toBeVisible();
+    }),
+  },
   { name: "orders-views", path: "/orders?tab=attention", steps: click("button", "Views") },
   {
     name: "orders-save-view",
@@ -115,10 +121,15 @@ export const places: Place[] = [
   },
   {
     name: "place",
-    path: (s) => `/orders/${s.orders.awaiting_order}`,
+    path: (s) => `/orders/${s.orders.ready}`,
     steps: inTurn(click("button", "Place supplier orders"), dialog, async (page) => {
       await expect(page.getByRole("dialog").locator("[aria-busy=true]")).toHaveCount(0);
     }),
+  },
+  {
+    name: "place-refused",
+    path: (s) => `/orders/${s.orders.no_supplier}`,
+    steps: inTurn(click("button", "Place supplier orders"), dialog),
   },
   {
     name: "place-many",
@@ -173,7 +184,7 @@ export const places: Place[] = [
   {
     name: "mapping-new",
     path: "/mappings",
-    steps: inTurn(click("button", "Choose where it is bought"), dialog),
+    steps: inTurn(click("button", /^Choose where it is bought/), dialog),
   },
   {
     name: "mapping-edit",

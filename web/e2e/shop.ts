@@ -12,7 +12,7 @@ const waybill = join(import.meta.dirname, "../../bin/waybill");
 
 export class Shop {
   url = "";
-  /** The order with the flag, and the newest order in each tab. */
+  /** An order with each flag, the newest order in each tab, and one that is ready to be bought. */
   orders: Record<string, string> = {};
   /** The job that synced everything. */
   job = "";
@@ -78,6 +78,9 @@ export class Shop {
     await until(async () => (await this.get(`/sync-jobs/${job.id}`)).state === "done", "the sync of everything");
     const { flags } = await this.get("/flags?limit=200");
     for (const f of flags) if (f.order_id) this.orders[f.code] ??= f.order_id;
+    const flagged = new Set(Object.values(this.orders));
+    const { orders } = await this.get("/orders?tab=awaiting_order");
+    this.orders.ready = orders.find((o: { id: string }) => !flagged.has(o.id)).id;
     for (const tab of ["pending", "awaiting_order", "awaiting_payment", "awaiting_shipment", "fulfilled", "closed"]) {
       const { orders } = await this.get(`/orders?tab=${tab}&limit=1`);
       this.orders[tab] = orders[0].id;

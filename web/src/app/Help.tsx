@@ -4,6 +4,7 @@ import "@mantine/core/styles/Switch.css";
 import { useState } from "react";
 import { useText } from "../text";
 import { Dialog } from "../ui/Dialog";
+import classes from "./Help.module.css";
 import { setShortcuts, shortcutsOn } from "./keyboard";
 
 const groups = [
@@ -62,7 +63,7 @@ export function Help({ onClose }: { onClose: () => void }) {
               <tbody>
                 {keys.map(([key, does]) => (
                   <tr key={key}>
-                    <th scope="row">
+                    <th scope="row" className={classes.key}>
                       <kbd>{key}</kbd>
                     </th>
                     <td>{t.keys.does[does]}</td>

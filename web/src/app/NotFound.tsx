@@ -1,8 +1,8 @@
 import { Link, useNavigate } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 import { useText } from "../text";
-import { Empty } from "../ui/states";
 import { Title } from "../ui/Title";
+import classes from "./NotFound.module.css";
 
 /** Says that there is no such page, and helps on. */
 export function NotFound() {
@@ -16,25 +16,19 @@ export function NotFound() {
   return (
     <>
       <Title>{t.state.notFoundTitle}</Title>
-      <div className="card">
-        <Empty
-          title={t.state.notFoundTitle}
-          action={
-            <form className="row" onSubmit={search}>
-              <input
-                className="field"
-                type="search"
-                aria-label={t.orders.search}
-                placeholder={t.orders.search}
-                value={q}
-                onChange={(e) => setQ(e.target.value)}
-              />
-              <Link to="/orders">{t.state.toOrders}</Link>
-            </form>
-          }
-        >
-          {t.state.notFound}
-        </Empty>
+      <div className="card stack">
+        <p>{t.state.notFound}</p>
+        <form className="row" onSubmit={search}>
+          <input
+            className={`field ${classes.search}`}
+            type="search"
+            aria-label={t.orders.search}
+            placeholder={t.orders.search}
+            value={q}
+            onChange={(e) => setQ(e.target.value)}
+          />
+          <Link to="/orders">{t.state.toOrders}</Link>
+        </form>
       </div>
     </>
   );

@@ -295,8 +295,9 @@ function Attention({ counts, view }: { counts?: OrderCounts; view: View }) {
 function Tabs({ counts, view, search }: { counts?: OrderCounts; view: View; search: OrdersSearch }) {
   const t = useText();
   const here = useRef<HTMLAnchorElement>(null);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the tab of now is brought into view on a phone
-  useEffect(() => here.current?.scrollIntoView({ block: "nearest", inline: "center" }), [view]);
+  const beside = !!search.order;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the tab of now is brought into view where not all have room
+  useEffect(() => here.current?.scrollIntoView({ block: "nearest", inline: "center" }), [view, beside]);
   return (
     <nav className={classes.tabs} aria-label={t.orders.title}>
       {views.map((v) => {

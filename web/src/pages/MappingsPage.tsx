@@ -318,7 +318,7 @@ function Row({ mapping: m, variant, onEdit, onRemove }: RowProps) {
               href={`https://www.aliexpress.com/item/${encodeURIComponent(m.supplier_product_id ?? "")}.html`}
               target="_blank"
               rel="noreferrer"
-              className="mono"
+              className={`mono ${classes.link}`}
             >
               {m.supplier_product_id} <IconOut />
             </a>

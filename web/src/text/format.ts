@@ -91,7 +91,7 @@ export function seconds(s: number): string {
       `unit ${unit} ${digits}`,
       (l) => new Intl.NumberFormat(l, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: digits }),
     ).format(n);
-  if (s < 10) return unit(s, "second", 1);
+  if (s < 10) return unit(s > 0 ? Math.max(s, 0.1) : 0, "second", 1);
   if (s < 90) return unit(Math.round(s), "second");
   if (s < 5400) return unit(Math.round(s / 60), "minute");
   return unit(s / 3600, "hour", 1);

@@ -111,7 +111,7 @@ export const IconHelp = icon(
   "M12 17v.01",
   "M9.500 9a2.500 2.500 0 1 1 3.500 2.300c-.7.4-1 .9-1 1.700",
 );
-export const IconMore = icon("M5 12h.01", "M12 12h.01", "M19 12h.01");
+export const IconMore = icon("M5 11.5a.5.5 0 1 0 .01 0z", "M12 11.5a.5.5 0 1 0 .01 0z", "M19 11.5a.5.5 0 1 0 .01 0z");
 export const IconPause = icon("M8 5v14", "M16 5v14");
 export const IconEdit = icon("M4 20h4L19 9l-4-4L4 16z", "M13 7l4 4");
 export const IconTrash = icon("M4 7h16", "M10 11v6", "M14 11v6", "M6 7l1 13h10l1-13", "M9 7V4h6v3");
