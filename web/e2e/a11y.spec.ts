@@ -16,17 +16,20 @@ const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-prac
 
 async function violations(page: Page, runOnly: RunOnly): Promise<string[]> {
   await page.evaluate(axe);
-  const { violations } = (await page.evaluate(
-    (runOnly) =>
+  const found = (await page.evaluate(
+    (options) =>
       // biome-ignore lint/suspicious/noExplicitAny: axe puts itself there
-      (window as any).axe.run({ runOnly, resultTypes: ["violations"] }),
-    runOnly,
+      (window as any).axe.run(options),
+    {
+      runOnly,
+      resultTypes: ["violations"] as const,
+      // It measures a field without its label, and what a floating bar covers just now; small() does better.
+      rules: { "target-size": { enabled: false } },
+    },
   )) as AxeResults;
-  const seen = violations.flatMap((v) => v.nodes.map((n) => ({ ...v, ...n })));
-  // What lies under a bar that floats is scrolled out from under it.
-  return seen
-    .filter((n) => !n.failureSummary?.includes("partially obscured"))
-    .map((n) => `${n.id}: ${n.target.join(" ")}\n      ${n.html.slice(0, 200)}\n      ${n.failureSummary}`);
+  return found.violations.flatMap((v) =>
+    v.nodes.map((n) => `${v.id}: ${n.target.join(" ")}\n      ${n.html.slice(0, 200)}\n      ${n.failureSummary}`),
+  );
 }
 
 /** What can be scrolled sideways: the page, or a dialog above it. */
@@ -82,7 +85,7 @@ test.use({ trace: "off" }); // it would write down each of so many pages
 
 for (const screen of screens)
   test(`every place is for everybody, ${screen.viewport.width} wide`, async ({ browser, shop }) => {
-    test.setTimeout(200_000);
+    test.setTimeout(400_000);
     const context = await browser.newContext({ ...screen, colorScheme: "light" });
     const wrong: string[] = [];
     for (const place of places)

@@ -51,7 +51,7 @@ export const places: Place[] = [
     name: "orders-filters",
     path: "/orders?tab=awaiting_order&country=DE",
     steps: inTurn(click("button", /^Filters/), async (page) => {
-      await expect(page.getByLabel("Country")).toBeVisible();
+      await expect(page.getByLabel("Country", { exact: true })).toBeVisible();
     }),
   },
   { name: "orders-views", path: "/orders?tab=attention", steps: click("button", "Views") },

@@ -16,6 +16,7 @@ for (const theme of themes)
         await test.step(place.name, async () => {
           const page = await context.newPage();
           await visit(page, shop, place);
+          await page.evaluate(() => scrollTo(0, 0));
           const path = join(folder, `${place.name}-${theme}-${screen.viewport.width}.png`);
           await page.screenshot({ path, fullPage: !(await page.getByRole("dialog").count()), animations: "disabled" });
           await page.close();

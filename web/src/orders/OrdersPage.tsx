@@ -295,9 +295,18 @@ function Attention({ counts, view }: { counts?: OrderCounts; view: View }) {
 function Tabs({ counts, view, search }: { counts?: OrderCounts; view: View; search: OrdersSearch }) {
   const t = useText();
   const here = useRef<HTMLAnchorElement>(null);
-  const beside = !!search.order;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the tab of now is brought into view where not all have room
-  useEffect(() => here.current?.scrollIntoView({ block: "nearest", inline: "center" }), [view, beside]);
+  // The tab of now is in view where not all have room: on a phone, and beside an open order.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another view is another tab
+  useEffect(() => {
+    const tab = here.current;
+    const list = tab?.parentElement;
+    if (!tab || !list) return;
+    const watch = new ResizeObserver(() => {
+      list.scrollLeft = tab.offsetLeft - (list.clientWidth - tab.offsetWidth) / 2;
+    });
+    watch.observe(list);
+    return () => watch.disconnect();
+  }, [view]);
   return (
     <nav className={classes.tabs} aria-label={t.orders.title}>
       {views.map((v) => {
