@@ -234,6 +234,7 @@ test("a search in the wrong tab says where the hit is", async ({ page, world }) 
   await world.setUp();
   const order = await world.bought({ buyer: { last_name: "Marino" } });
   await world.open(page, "/orders?tab=fulfilled");
+  await expect(page.getByRole("heading", { name: "No orders in “Fulfilled”" })).toBeVisible();
   await page.keyboard.press("/");
   await page.keyboard.type(order.number);
   await expect(page.getByRole("heading", { name: `Nothing in “Fulfilled” matches “${order.number}”` })).toBeVisible();

@@ -192,6 +192,7 @@ export const places: Place[] = [
     steps: inTurn(click("button", /^Edit the mapping of/), dialog),
   },
   { name: "settings", path: "/settings" },
+  { name: "settings-key", path: "/settings", steps: inTurn(click("button", "Make a key"), dialog) },
   { name: "welcome", path: "/welcome" },
   { name: "keyboard", path: "/orders?tab=pending", steps: inTurn((page) => page.keyboard.press("?"), dialog) },
   { name: "not-found", path: "/no/such/page" },
