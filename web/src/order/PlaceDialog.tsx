@@ -64,7 +64,8 @@ export function PlaceDialog({ orderIds, filter, onClose }: PlaceDialogProps) {
   const [placed, setPlaced] = useState<ReadonlyMap<string, Placed>>();
   const [going, setGoing] = useState<readonly Checked[]>([]);
   const [done, setDone] = useState(false);
-  const sent = useRef(0); // when; set before anything is drawn, so that a second click finds it
+  const sent = useRef(false); // at once, before anything is drawn: a second click finds it set
+  const [fresh, setFresh] = useState(false);
   const choosing = several && !account;
   const review = useReview(orderIds, filter, account, !!accounts && !choosing);
   const { ready, blocked, unchecked } = sortOut(review.checks);
@@ -77,7 +78,9 @@ export function PlaceDialog({ orderIds, filter, onClose }: PlaceDialogProps) {
       return;
     }
     if (sent.current || chosen.length === 0) return;
-    sent.current = performance.now();
+    sent.current = true;
+    setFresh(true);
+    setTimeout(() => setFresh(false), doubleClick);
     setGoing(chosen);
     setPlaced(new Map(chosen.map((c) => [c.id, { outcome: "waiting" }])));
     await placeAll(
@@ -98,8 +101,7 @@ export function PlaceDialog({ orderIds, filter, onClose }: PlaceDialogProps) {
   const unclear = sending && [...placed.values()].some((p) => p.outcome === "unclear");
   // What is being sent is watched to its end; only when no answer came may one look elsewhere meanwhile.
   const close = () => {
-    if (sent.current && performance.now() - sent.current < doubleClick) return;
-    if (!sending || unclear) onClose();
+    if (!fresh && (!sending || unclear)) onClose();
   };
   const isChecked = review.checks.length === review.of && !review.listing && !choosing;
 
@@ -116,7 +118,7 @@ export function PlaceDialog({ orderIds, filter, onClose }: PlaceDialogProps) {
                 {t.place.toPay}
               </Button>
             )}
-            <Button onClick={close} disabled={sending && !unclear}>
+            <Button onClick={close} disabled={fresh || (sending && !unclear)}>
               {t.place.close}
             </Button>
           </>
