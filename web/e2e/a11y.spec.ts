@@ -85,7 +85,7 @@ test.use({ trace: "off" }); // it would write down each of so many pages
 
 for (const screen of screens)
   test(`every place is for everybody, ${screen.viewport.width} wide`, async ({ browser, shop }) => {
-    test.setTimeout(400_000);
+    test.setTimeout(600_000);
     const context = await browser.newContext({ ...screen, colorScheme: "light" });
     const wrong: string[] = [];
     for (const place of places)
