@@ -230,6 +230,16 @@ test("everything that was chosen stands in the address", async ({ page, browser,
   await expect(rows(page)).toHaveCount(1);
 });
 
+test("an address that makes no sense shows the list, or says what is wrong", async ({ page, world, quiet }) => {
+  quiet.expect(/422/);
+  await world.setUp();
+  await world.bought();
+  await world.open(page, "/orders?tab=awaiting_order&sort=best&from=yesterday&to=2026-13-45&page=7");
+  await expect(rows(page)).toHaveCount(1);
+  await page.goto(`${world.url}/orders?tab=awaiting_order&store=nonsense`);
+  await expect(page.getByRole("alert")).toContainText("must be an id");
+});
+
 test("a search in the wrong tab says where the hit is", async ({ page, world }) => {
   await world.setUp();
   const order = await world.bought({ buyer: { last_name: "Marino" } });

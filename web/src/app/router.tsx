@@ -7,6 +7,7 @@ import {
   redirect,
 } from "@tanstack/react-router";
 import { OrdersPage } from "../orders/OrdersPage";
+import { Failed } from "../ui/states";
 import { Frame } from "./Frame";
 import { NotFound } from "./NotFound";
 import { parseSearch, readOrdersSearch, stringifySearch } from "./search";
@@ -87,6 +88,8 @@ export const router = createRouter({
   stringifySearch,
   defaultPreload: "intent",
   scrollRestoration: true,
+  // What a page cannot show is said within the frame: nobody is left before an empty screen.
+  defaultErrorComponent: ({ error, reset }) => <Failed error={error} onRetry={reset} />,
 });
 
 declare module "@tanstack/react-router" {

@@ -35,11 +35,12 @@ type Raw = Record<string, unknown>;
 
 const word = (v: unknown, max = 200) => (typeof v === "string" && v !== "" ? v.slice(0, max) : undefined);
 const oneOf = <T extends string>(v: unknown, list: readonly T[]) => list.find((x) => x === v);
-const day = (v: unknown) => (typeof v === "string" && /^\d{4}-\d\d-\d\d$/.test(v) ? v : undefined);
+const day = (v: unknown) =>
+  typeof v === "string" && /^\d{4}-\d\d-\d\d$/.test(v) && !Number.isNaN(Date.parse(v)) ? v : undefined;
 
-/** Reads the address of the order list. What makes no sense is left out. */
+/** Reads the address of the order list. What makes no sense is left out: undefined, or the router would take it from the raw address. */
 export function readOrdersSearch(raw: Raw): OrdersSearch {
-  const s: OrdersSearch = {
+  return {
     tab: oneOf(raw.tab, views),
     q: word(raw.q),
     store: word(raw.store, 36),
@@ -51,8 +52,6 @@ export function readOrdersSearch(raw: Raw): OrdersSearch {
     sort: oneOf(raw.sort, sorts),
     order: word(raw.order, 36),
   };
-  for (const k of Object.keys(s) as (keyof OrdersSearch)[]) if (s[k] === undefined) delete s[k];
-  return s;
 }
 
 /** Reads a query string as plain text: a number that was searched for stays text. */
