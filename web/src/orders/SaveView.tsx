@@ -4,28 +4,24 @@ import { call } from "../api/call";
 import { createView, deleteView } from "../api/gen/sdk.gen";
 import { queryClient } from "../api/queries";
 import { useText } from "../text";
+import { Confirm } from "../ui/Confirm";
 import { Dialog } from "../ui/Dialog";
 import { ActionFailed } from "../ui/states";
+import { useAct } from "../ui/useAct";
 
 /** Keeps what the list shows under a name. */
 export function SaveView({ query, onClose }: { query: string; onClose: () => void }) {
   const t = useText();
   const [name, setName] = useState("");
-  const [busy, setBusy] = useState(false);
-  const [failed, setFailed] = useState<unknown>();
+  const { busy, failed, act } = useAct();
 
-  async function save(e: FormEvent) {
+  function save(e: FormEvent) {
     e.preventDefault();
-    setBusy(true);
-    setFailed(undefined);
-    try {
+    void act(async () => {
       await call(createView({ body: { name: name.trim(), query: query.replace(/^\?/, "") } }));
       await queryClient.invalidateQueries({ queryKey: ["views"] });
       onClose();
-    } catch (error) {
-      setFailed(error);
-      setBusy(false);
-    }
+    });
   }
 
   return (
@@ -62,39 +58,9 @@ export function SaveView({ query, onClose }: { query: string; onClose: () => voi
 /** Asks before a view is gone for everybody. */
 export function DeleteView({ view, onClose }: { view: { id: string; name: string }; onClose: () => void }) {
   const t = useText();
-  const [busy, setBusy] = useState(false);
-  const [failed, setFailed] = useState<unknown>();
-
   async function remove() {
-    setBusy(true);
-    setFailed(undefined);
-    try {
-      await call(deleteView({ path: { id: view.id } }));
-      await queryClient.invalidateQueries({ queryKey: ["views"] });
-      onClose();
-    } catch (error) {
-      setFailed(error);
-      setBusy(false);
-    }
+    await call(deleteView({ path: { id: view.id } }));
+    await queryClient.invalidateQueries({ queryKey: ["views"] });
   }
-
-  return (
-    <Dialog
-      title={t.orders.deleteView(view.name)}
-      size="small"
-      onClose={onClose}
-      actions={
-        <>
-          <Button variant="default" onClick={onClose}>
-            {t.do.cancel}
-          </Button>
-          <Button color="red" loading={busy} onClick={() => void remove()}>
-            {t.do.remove}
-          </Button>
-        </>
-      }
-    >
-      <ActionFailed error={failed} what={t.do.remove} />
-    </Dialog>
-  );
+  return <Confirm title={t.orders.deleteView(view.name)} label={t.do.remove} run={remove} onClose={onClose} />;
 }

@@ -10,6 +10,7 @@ import type { Connection, FlagRow, Platform, StoreSettings } from "../api/gen/ty
 import { aboutQuery, connectionFlagsQuery, connectionsQuery, healthQuery, queryClient } from "../api/queries";
 import { useText } from "../text";
 import { clock, number } from "../text/format";
+import { Confirm } from "../ui/Confirm";
 import { Copy } from "../ui/Copy";
 import { Dialog } from "../ui/Dialog";
 import { IconCheck, IconPlus, IconWarn } from "../ui/icons";
@@ -362,44 +363,17 @@ function Facts({ connection: c }: { connection: Connection }) {
 function RemoveDialog({ connection: c, onClose }: { connection: Connection; onClose: () => void }) {
   const t = useText();
   const words = t.connections.remove;
-  const [busy, setBusy] = useState(false);
-  const [failed, setFailed] = useState<unknown>();
   async function remove() {
-    setBusy(true);
-    setFailed(undefined);
-    try {
-      await call(deleteConnection({ path: { id: c.id } }));
-      await queryClient.invalidateQueries({ queryKey: ["connections"] });
-      void queryClient.invalidateQueries({ queryKey: ["health"] });
-      toast({ title: words.done(c.name) });
-      onClose();
-    } catch (e) {
-      setFailed(e);
-      setBusy(false);
-    }
+    await call(deleteConnection({ path: { id: c.id } }));
+    await queryClient.invalidateQueries({ queryKey: ["connections"] });
+    void queryClient.invalidateQueries({ queryKey: ["health"] });
+    toast({ title: words.done(c.name) });
   }
   return (
-    <Dialog
-      title={words.title(c.name)}
-      size="small"
-      onClose={onClose}
-      actions={
-        <>
-          <Button variant="default" onClick={onClose} data-autofocus>
-            {t.do.cancel}
-          </Button>
-          <Button color="red" loading={busy} onClick={() => void remove()}>
-            {t.connections.disconnect}
-          </Button>
-        </>
-      }
-    >
-      <div className="stack">
-        <p>{words[c.platform]}</p>
-        <p>{words.kept}</p>
-        <ActionFailed error={failed} what={t.connections.disconnect} />
-      </div>
-    </Dialog>
+    <Confirm title={words.title(c.name)} label={t.connections.disconnect} run={remove} onClose={onClose}>
+      <p>{words[c.platform]}</p>
+      <p>{words.kept}</p>
+    </Confirm>
   );
 }
 

@@ -9,6 +9,7 @@ import { createApiKey, revokeApiKey } from "../api/gen/sdk.gen";
 import type { ApiKey, KeyScope } from "../api/gen/types.gen";
 import { keysQuery, meQuery, queryClient } from "../api/queries";
 import { useText } from "../text";
+import { Confirm } from "../ui/Confirm";
 import { Dialog } from "../ui/Dialog";
 import { IconPlus, IconTrash, IconWarn } from "../ui/icons";
 import { ActionFailed, Failed, Loading, sentence } from "../ui/states";
@@ -290,44 +291,15 @@ function ShownOnce({ name, value, onClose }: { name: string; value: string; onCl
 function RevokeDialog({ apiKey: k, onClose }: { apiKey: ApiKey; onClose: () => void }) {
   const t = useText();
   const words = t.settings.keys;
-  const [busy, setBusy] = useState(false);
-  const [failed, setFailed] = useState<unknown>();
-
   async function revoke() {
-    setBusy(true);
-    setFailed(undefined);
-    try {
-      await call(revokeApiKey({ path: { id: k.id } }));
-      await queryClient.invalidateQueries({ queryKey: ["api keys"] });
-      toast({ title: words.revoked(k.name) });
-      onClose();
-    } catch (error) {
-      setFailed(error);
-      setBusy(false);
-    }
+    await call(revokeApiKey({ path: { id: k.id } }));
+    await queryClient.invalidateQueries({ queryKey: ["api keys"] });
+    toast({ title: words.revoked(k.name) });
   }
-
   return (
-    <Dialog
-      title={words.revokeName(k.name)}
-      size="small"
-      onClose={onClose}
-      actions={
-        <>
-          <Button variant="default" onClick={onClose} data-autofocus>
-            {t.do.cancel}
-          </Button>
-          <Button color="red" loading={busy} onClick={() => void revoke()}>
-            {words.revoke}
-          </Button>
-        </>
-      }
-    >
-      <div className="stack">
-        <p>{words.revokeLead}</p>
-        {k.current && <p>{words.revokeOwn}</p>}
-        <ActionFailed error={failed} what={words.revoke} />
-      </div>
-    </Dialog>
+    <Confirm title={words.revokeName(k.name)} label={words.revoke} run={revoke} onClose={onClose}>
+      <p>{words.revokeLead}</p>
+      {k.current && <p>{words.revokeOwn}</p>}
+    </Confirm>
   );
 }

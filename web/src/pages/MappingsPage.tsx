@@ -8,9 +8,9 @@ import type { Connection, ProductMapping, WantedMapping } from "../api/gen/types
 import { connectionsQuery, mappingsQuery, queryClient, wantedMappingsQuery } from "../api/queries";
 import { useText } from "../text";
 import { clock, money, number } from "../text/format";
-import { Dialog } from "../ui/Dialog";
+import { Confirm } from "../ui/Confirm";
 import { IconEdit, IconOut, IconPlus, IconTrash } from "../ui/icons";
-import { ActionFailed, Empty, Failed, Loading, Stale } from "../ui/states";
+import { Empty, Failed, Loading, Stale } from "../ui/states";
 import { Time } from "../ui/Time";
 import { Title } from "../ui/Title";
 import { toast } from "../ui/toasts";
@@ -372,41 +372,19 @@ function Row({ mapping: m, variant, onEdit, onRemove }: RowProps) {
 function RemoveDialog({ mapping, onClose }: { mapping: ProductMapping; onClose: () => void }) {
   const t = useText();
   const words = t.mappings.remove;
-  const [busy, setBusy] = useState(false);
-  const [failed, setFailed] = useState<unknown>();
   async function remove() {
-    setBusy(true);
-    setFailed(undefined);
-    try {
-      await call(deleteProductMapping({ path: { id: mapping.id } }));
-      await queryClient.invalidateQueries({ queryKey: ["mappings"] });
-      toast({ title: t.mappings.removed });
-      onClose();
-    } catch (e) {
-      setFailed(e);
-      setBusy(false);
-    }
+    await call(deleteProductMapping({ path: { id: mapping.id } }));
+    await queryClient.invalidateQueries({ queryKey: ["mappings"] });
+    toast({ title: t.mappings.removed });
   }
   return (
-    <Dialog
+    <Confirm
       title={words.title(mapping.title || mapping.variant_key)}
-      size="small"
+      label={t.do.remove}
+      run={remove}
       onClose={onClose}
-      actions={
-        <>
-          <Button variant="default" onClick={onClose} data-autofocus>
-            {t.do.cancel}
-          </Button>
-          <Button color="red" loading={busy} onClick={() => void remove()}>
-            {t.do.remove}
-          </Button>
-        </>
-      }
     >
-      <div className="stack">
-        <p>{words.lead}</p>
-        <ActionFailed error={failed} what={t.do.remove} />
-      </div>
-    </Dialog>
+      <p>{words.lead}</p>
+    </Confirm>
   );
 }

@@ -9,6 +9,7 @@ import { clock, number, seconds } from "../text/format";
 import { Dialog } from "../ui/Dialog";
 import { ActionFailed, sentence } from "../ui/states";
 import { toast } from "../ui/toasts";
+import { useAct } from "../ui/useAct";
 import { scopeWords, startSync } from "./actions";
 
 type Direction = NonNullable<SyncJobRequest["direction"]>;
@@ -18,26 +19,20 @@ export function SyncDialog({ scope, onClose }: { scope: SyncScope; onClose: () =
   const t = useText();
   const [direction, setDirection] = useState<Direction>("all");
   const [reason, setReason] = useState("");
-  const [busy, setBusy] = useState(false);
-  const [failed, setFailed] = useState<unknown>();
+  const { busy, failed, act } = useAct();
   const estimate = useQuery({
     queryKey: ["estimate", scope, direction],
     queryFn: () => call(estimateSync({ body: { scope, direction } })),
     staleTime: 5000,
   });
 
-  async function start(e: FormEvent) {
+  function start(e: FormEvent) {
     e.preventDefault();
-    setBusy(true);
-    setFailed(undefined);
-    try {
+    void act(async () => {
       const job = await startSync({ scope, direction, reason: reason.trim() || undefined });
       if (job.joined) toast({ title: t.sync.joined });
       onClose();
-    } catch (error) {
-      setFailed(error);
-      setBusy(false);
-    }
+    });
   }
 
   return (
