@@ -1,7 +1,9 @@
 package handlers
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"math"
 	"net/http"
 	"strconv"
@@ -67,10 +69,18 @@ func statusOf(e *models.Error) int {
 	return http.StatusInternalServerError
 }
 
+// statusClientLeft is nginx's word for a client that left before its answer; it is only for the log.
+const statusClientLeft = 499
+
 func (s *server) problem(w http.ResponseWriter, r *http.Request, err error) {
+	info := infoOf(r)
+	if errors.Is(r.Context().Err(), context.Canceled) { // nobody listens any more, and nothing is wrong with us
+		info.code = "client_left"
+		w.WriteHeader(statusClientLeft)
+		return
+	}
 	e := models.AsError(err)
 	status := statusOf(e)
-	info := infoOf(r)
 	info.code, info.err = e.Code, err // for the request's one line in the log
 	p := problem{
 		Type: "urn:waybill:problem:" + e.Code, Title: http.StatusText(status), Status: status, Detail: e.Detail, Code: e.Code,
