@@ -34,7 +34,9 @@ interface TableProps {
 
 // Up to here every row is drawn, so that the browser's own search finds it; beyond, only what is seen.
 const allDrawn = 150;
-const rowHeight = 60;
+// How high a row is taken to be until some have been seen; those that are seen tell of the others, so that nothing jumps under
+// the pointer when more come into view.
+const firstGuess = 60;
 
 /** The orders that are loaded, as a table; however many there are, only those that are seen are drawn. */
 export function OrderTable(p: TableProps) {
@@ -45,9 +47,10 @@ export function OrderTable(p: TableProps) {
     const el = body.current;
     if (el) setTop(el.getBoundingClientRect().top + scrollY);
   }, []);
+  const height = useRef(firstGuess);
   const virtual = useWindowVirtualizer({
     count: p.rows.length,
-    estimateSize: () => rowHeight,
+    estimateSize: () => height.current,
     overscan: p.rows.length <= allDrawn ? allDrawn : 12,
     scrollMargin: top,
     getItemKey: (i) => p.rows[i]?.id ?? i,
@@ -70,6 +73,7 @@ export function OrderTable(p: TableProps) {
   const { measureElement } = virtual;
   const measure = useCallback((el: HTMLElement | null) => measureElement(el), [measureElement]);
   const items = virtual.getVirtualItems();
+  if (items.length > 0) height.current = items.reduce((sum, item) => sum + item.size, 0) / items.length;
   const before = items[0] ? items[0].start - top : 0;
   const after = virtual.getTotalSize() - ((items.at(-1)?.end ?? top) - top);
   const all = p.rows.length > 0 && p.rows.every((o) => isSelected(p.selection, o.id));
