@@ -192,7 +192,7 @@ export const deadLettersQuery = infiniteQueryOptions({
   getNextPageParam: (last) => last.next_cursor,
 });
 
-export type HistoryRange = NonNullable<NonNullable<GetSyncHistoryData["query"]>["range"]>;
+type HistoryRange = NonNullable<NonNullable<GetSyncHistoryData["query"]>["range"]>;
 
 export const historyQuery = (range: HistoryRange, connection_id?: string) =>
   queryOptions({

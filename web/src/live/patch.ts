@@ -17,7 +17,7 @@ export interface LoadedOrders {
 const finished = (state: SyncJob["state"]) => state !== "queued" && state !== "running";
 
 /** Puts the newest rows of orders where older ones stand. The order of a list never changes under the reader. */
-export function patchRows(list: LoadedOrders, changed: Map<string, OrderSummary>): LoadedOrders {
+function patchRows(list: LoadedOrders, changed: Map<string, OrderSummary>): LoadedOrders {
   let touched = false;
   const rows = list.rows.map((row) => {
     const fresh = changed.get(row.id);

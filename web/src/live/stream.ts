@@ -9,7 +9,7 @@ import type { EventStream } from "../api/gen/types.gen";
 import { onSession, sessionKey, setSession } from "../api/session";
 
 /** How it stands: live, or since when nothing has been heard. */
-export interface LiveState {
+interface LiveState {
   live: boolean;
   /** Since when it is as it is, by the server's clock. */
   since: number;

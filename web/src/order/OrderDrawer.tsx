@@ -8,7 +8,8 @@ import { useText } from "../text";
 import { Copy } from "../ui/Copy";
 import { IconClose, IconLeft, IconOut, IconRight } from "../ui/icons";
 import { layersChanged } from "../ui/toasts";
-import { knownOrder, OrderView } from "./OrderView";
+import { knownOrder } from "./known";
+import { OrderView } from "./OrderView";
 import classes from "./order.module.css";
 
 interface OrderDrawerProps {

@@ -5,7 +5,8 @@ import { useText } from "../text";
 import { Copy } from "../ui/Copy";
 import { IconLeft } from "../ui/icons";
 import { Title } from "../ui/Title";
-import { knownOrder, OrderView } from "./OrderView";
+import { knownOrder } from "./known";
+import { OrderView } from "./OrderView";
 import classes from "./order.module.css";
 
 /** One order as a page of its own. */

@@ -2,9 +2,8 @@ import { useMediaQuery } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { asFailure } from "../api/call";
-import type { Order, OrderSummary } from "../api/gen/types.gen";
-import { orderQuery, queryClient } from "../api/queries";
-import type { LoadedOrders } from "../live/patch";
+import type { Order } from "../api/gen/types.gen";
+import { orderQuery } from "../api/queries";
 import { useText } from "../text";
 import { moment } from "../text/format";
 import { Empty, Failed, Loading, Stale } from "../ui/states";
@@ -17,16 +16,6 @@ import { Purchases } from "./Purchases";
 import { HeadingLevel } from "./Section";
 import { Status } from "./Status";
 import { Decisions, Developers, Timeline } from "./Story";
-
-/** An order as a list has loaded it, so that its number is known before it is read in full. */
-export function knownOrder(id: string): OrderSummary | undefined {
-  const full = queryClient.getQueryData<Order>(["order", id]);
-  if (full) return full;
-  for (const [, list] of queryClient.getQueriesData<LoadedOrders>({ queryKey: ["orders"] })) {
-    const row = list?.rows?.find((r) => r.id === id);
-    if (row) return row;
-  }
-}
 
 interface OrderViewProps {
   id: string;

@@ -16,7 +16,7 @@ import { Dialog } from "../ui/Dialog";
 import { IconCheck, IconWarn } from "../ui/icons";
 import { Loading, sentence } from "../ui/states";
 import { AddressLines } from "./Facts";
-import { knownOrder } from "./OrderView";
+import { knownOrder } from "./known";
 import classes from "./order.module.css";
 import {
   type Checked,

@@ -13,7 +13,7 @@ import { toast } from "../ui/toasts";
 import { Meanwhile, reread } from "./dialogs";
 import classes from "./order.module.css";
 
-export type StoreWay = "retry" | "fix" | "overwrite" | "accept";
+type StoreWay = "retry" | "fix" | "overwrite" | "accept";
 
 /** What can be done about a push, the likeliest first. */
 export function waysOf(p: Pick<Push, "state" | "error_code">): StoreWay[] {

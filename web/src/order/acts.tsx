@@ -28,7 +28,7 @@ import { ActDialog, reread } from "./dialogs";
 type Close = () => void;
 
 /** An act about one order, as a dialog. */
-export type Act = (close: Close) => ReactNode;
+type Act = (close: Close) => ReactNode;
 
 // A button that opens a dialog ends in three dots; the one that does it does not.
 const plain = (label: string) => label.replace("…", "");

@@ -47,13 +47,13 @@ export function Meanwhile({ id }: { id: string }) {
 }
 
 /** A moment as a field for local date and time wants it. */
-export function localInput(at: Date): string {
+function localInput(at: Date): string {
   const d = new Date(at.getTime() - at.getTimezoneOffset() * 60_000);
   return d.toISOString().slice(0, 16);
 }
 
 /** Nine o'clock tomorrow: when most people look again. */
-export function tomorrow(at = now()): string {
+function tomorrow(at = now()): string {
   const d = new Date(at);
   d.setDate(d.getDate() + 1);
   d.setHours(9, 0, 0, 0);

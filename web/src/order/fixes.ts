@@ -51,13 +51,13 @@ export function supplierOrderOf(flag: Flag, order: Order): SupplierOrder | undef
 }
 
 /** The parcel that a flag is about, by way of its push too. */
-export function parcelOf(flag: Flag, order: Order): Parcel | undefined {
+function parcelOf(flag: Flag, order: Order): Parcel | undefined {
   const push = pushOf(flag, order);
   return order.parcels.find((p) => p.id === (push?.parcel_id ?? flag.subject));
 }
 
 /** The push that a flag is about. */
-export const pushOf = (flag: Flag, order: Order): Push | undefined => order.pushes.find((p) => p.id === flag.subject);
+const pushOf = (flag: Flag, order: Order): Push | undefined => order.pushes.find((p) => p.id === flag.subject);
 
 /** What a product mapping is found by, for the line that a flag or its supplier order is about. */
 function variantOf(flag: Flag, order: Order): string | undefined {

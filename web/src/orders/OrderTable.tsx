@@ -51,7 +51,7 @@ export function OrderTable(p: TableProps) {
   const virtual = useWindowVirtualizer({
     count: p.rows.length,
     estimateSize: () => height.current,
-    overscan: p.rows.length <= allDrawn ? allDrawn : 12,
+    overscan: p.rows.length <= allDrawn ? allDrawn : 6,
     scrollMargin: top,
     getItemKey: (i) => p.rows[i]?.id ?? i,
     scrollPaddingStart: 120,

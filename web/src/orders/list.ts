@@ -26,7 +26,7 @@ export function endOfDay(day: string) {
 }
 
 /** The filters of an address without its view and sort. */
-export function filtersOf(s: OrdersSearch): Omit<ListParams, "tab" | "view" | "sort"> {
+function filtersOf(s: OrdersSearch): Omit<ListParams, "tab" | "view" | "sort"> {
   return dense({
     q: s.q?.trim(),
     store_id: s.store,
@@ -107,7 +107,7 @@ export async function reload(params: ListParams) {
 }
 
 /** How many orders are placed or held at once, at most: each is looked at before. */
-export const mostAtOnce = 200;
+const mostAtOnce = 200;
 
 /** The first orders that the list would show, loaded or not. */
 export async function firstMatches(params: ListParams): Promise<LoadedOrders["rows"]> {

@@ -11,7 +11,7 @@ import { IconEdit, IconOut, IconPlus, IconTrash } from "../ui/icons";
 import { ActionFailed, Failed, Loading, sentence } from "../ui/states";
 import { toast } from "../ui/toasts";
 import { isWebAddress } from "./connect";
-import { SectionCard } from "./SettingsPage";
+import { SectionCard } from "./SettingsCard";
 import classes from "./SettingsPage.module.css";
 import { isTrackingPage } from "./settings";
 

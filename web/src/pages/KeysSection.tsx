@@ -16,7 +16,7 @@ import { ActionFailed, Failed, Loading, sentence } from "../ui/states";
 import { Time } from "../ui/Time";
 import { toast } from "../ui/toasts";
 import { keyScopes, keyTerms } from "./keys";
-import { SectionCard } from "./SettingsPage";
+import { SectionCard } from "./SettingsCard";
 import classes from "./SettingsPage.module.css";
 
 /** The merchant's API keys: what each may do, and when it was last used. */

@@ -16,7 +16,7 @@ import { ActionFailed } from "../ui/states";
 import { Time } from "../ui/Time";
 import { toast } from "../ui/toasts";
 import { readAmount } from "./mappings";
-import { SectionCard, SectionForm } from "./SettingsPage";
+import { SectionCard, SectionForm } from "./SettingsCard";
 import classes from "./SettingsPage.module.css";
 import { saveSettings, useSection } from "./section";
 import { type RuleDraft, readWhole, ruleDraft, ruleValues, ruleWords } from "./settings";
@@ -140,7 +140,7 @@ export function PlacingSection({ settings }: { settings: Settings }) {
 }
 
 /** Why placing has stopped by itself, and how it goes on. */
-export function Tripped({ settings }: { settings: Settings }) {
+function Tripped({ settings }: { settings: Settings }) {
   const t = useText();
   const words = t.settings.placing;
   const [busy, setBusy] = useState(false);

@@ -6,7 +6,7 @@ import { healthQuery } from "../api/queries";
 import { useText } from "../text";
 import { IconClose, IconPlus } from "../ui/icons";
 import { Time } from "../ui/Time";
-import { SectionCard, SectionForm } from "./SettingsPage";
+import { SectionCard, SectionForm } from "./SettingsCard";
 import classes from "./SettingsPage.module.css";
 import { type Section, useSection } from "./section";
 import { isZone, readHour, readWhole, zones } from "./settings";
@@ -19,7 +19,7 @@ interface ScheduleDraft {
 const scheduleDraft = (s: Settings): ScheduleDraft => ({ zone: s.zone, hours: [...(s.full_sweeps ?? [])].sort() });
 
 /** The schedule as a section's form. */
-export function useSchedule(settings: Settings): Section<ScheduleDraft> {
+function useSchedule(settings: Settings): Section<ScheduleDraft> {
   const t = useText();
   return useSection(settings, {
     name: t.settings.nav.schedule,

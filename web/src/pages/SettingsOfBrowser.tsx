@@ -7,7 +7,7 @@ import { chooseNotices, chosenNotices, type Notice, notices, permission, show } 
 import { type Scheme, setScheme, useScheme } from "../app/theme";
 import { currentLanguage, type Language, languages, setLanguage, useText } from "../text";
 import { IconCheck, IconWarn } from "../ui/icons";
-import { SectionCard } from "./SettingsPage";
+import { SectionCard } from "./SettingsCard";
 import classes from "./SettingsPage.module.css";
 
 /** What this browser tells while the dashboard is open. */

@@ -11,7 +11,7 @@ import { changedMeanwhile, type Values, withSection } from "./settings";
 export const unsaved = new Set<string>();
 
 /** Notes whether a section holds what is not saved. */
-export function useUnsaved(name: string, dirty: boolean) {
+function useUnsaved(name: string, dirty: boolean) {
   useEffect(() => {
     if (dirty) unsaved.add(name);
     else unsaved.delete(name);

@@ -50,10 +50,6 @@ export const count = (n: number) =>
     ? number(n)
     : kept("compact", (l) => new Intl.NumberFormat(l, { notation: "compact", maximumFractionDigits: 1 })).format(n);
 
-/** A share of one, such as 0.42. */
-export const percent = (share: number) =>
-  kept("percent", (l) => new Intl.NumberFormat(l, { style: "percent", maximumFractionDigits: 0 })).format(share);
-
 /** A country's name by its code. */
 export function country(code: string): string {
   if (!/^[A-Z]{2}$/.test(code)) return code;

@@ -5,7 +5,7 @@ import classes from "./Chart.module.css";
 import { labelStep, linePath, secondTicks, ticks } from "./scales";
 
 /** One row of values, one for each point; undefined where nothing was measured. */
-export interface Series {
+interface Series {
   name: string;
   values: (number | undefined)[];
 }

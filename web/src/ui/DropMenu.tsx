@@ -4,7 +4,7 @@ const load = () => import("./DropMenuOpen");
 const Open = lazy(load);
 
 /** A line of a menu: something to do, a heading, or a line between. */
-export type MenuLine =
+type MenuLine =
   | { do: string; run: () => void; icon?: ReactNode; lang?: string; off?: boolean }
   | { heading: string }
   | "line";

@@ -65,7 +65,6 @@ export const IconWarn = icon(
   "M12 17v.01",
   "M10.300 3.900L2.500 17.500A2 2 0 0 0 4.200 20.500h15.600a2 2 0 0 0 1.700-3L13.700 3.900a2 2 0 0 0-3.400 0z",
 );
-export const IconInfo = icon("M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18z", "M12 8v.01", "M11 12h1v4h1");
 export const IconClock = icon("M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18z", "M12 7v5l3 3");
 export const IconCopy = icon("M8 8h12v12H8z", "M16 8V4H4v12h4");
 export const IconOut = icon("M11 7H6a2 2 0 0 0-2 2v9a2 2 0 0 0 2 2h9a2 2 0 0 0 2-2v-5", "M10 14L20 4", "M15 4h5v5");
@@ -91,19 +90,11 @@ export const IconStore = icon(
   "M4 7l1.500-4h13L20 7a3 3 0 0 1-5.300 2A3 3 0 0 1 9.300 9 3 3 0 0 1 4 7z",
   "M10 21v-5h4v5",
 );
-export const IconTruck = icon(
-  "M7 19a2 2 0 1 0 0-4 2 2 0 0 0 0 4z",
-  "M17 19a2 2 0 1 0 0-4 2 2 0 0 0 0 4z",
-  "M5 17H3V6h10v11H9",
-  "M15 17h-2",
-  "M13 9h5l3 4v4h-2",
-);
 export const IconCart = icon(
   "M6 19a1.500 1.500 0 1 0 3 0 1.500 1.500 0 0 0-3 0z",
   "M15 19a1.500 1.500 0 1 0 3 0 1.500 1.500 0 0 0-3 0z",
   "M3 4h2l3 12h10l2-8H6",
 );
-export const IconFlag = icon("M5 21V4", "M5 5c4-3 7 3 14 0v9c-7 3-10-3-14 0");
 export const IconUser = icon("M12 11a4 4 0 1 0 0-8 4 4 0 0 0 0 8z", "M5 21a7 7 0 0 1 14 0");
 export const IconMenu = icon("M4 6h16", "M4 12h16", "M4 18h16");
 export const IconHelp = icon(
@@ -116,4 +107,3 @@ export const IconPause = icon("M8 5v14", "M16 5v14");
 export const IconEdit = icon("M4 20h4L19 9l-4-4L4 16z", "M13 7l4 4");
 export const IconTrash = icon("M4 7h16", "M10 11v6", "M14 11v6", "M6 7l1 13h10l1-13", "M9 7V4h6v3");
 export const IconPlus = icon("M12 5v14", "M5 12h14");
-export const IconSort = icon("M8 5v14", "M4 15l4 4 4-4", "M16 19V5", "M12 9l4-4 4 4");

@@ -5,7 +5,7 @@ import { IconCheck, IconClose, IconWarn } from "./icons";
 import classes from "./toasts.module.css";
 
 /** A short message in the corner. Everything it says also stands on the page. */
-export interface Toast {
+interface Toast {
   title: string;
   detail?: string;
   tone?: "good" | "bad";
