@@ -10,6 +10,7 @@ import (
 	mathrand "math/rand/v2"
 	"time"
 
+	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
 	"waybill/models"
@@ -99,7 +100,7 @@ func (s *Service) ConnectSupplier(ctx context.Context, m models.MerchantID, code
 }
 
 func (s *Service) save(ctx context.Context, m models.MerchantID, c models.Connection, grant *models.Grant, app models.App) (models.Connection, error) {
-	err := s.db.InTx(ctx, func(tx database.Tx) error {
+	err := s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
 		var known []models.Connection
 		err := tx.Clauses(clause.Locking{Strength: "UPDATE"}).Where("merchant_id = ? AND platform = ? AND external_id = ?", m, c.Platform, c.ExternalID).Find(&known).Error
 		if err != nil {
@@ -211,8 +212,8 @@ func (s *Service) unseal(ctx context.Context, c models.Connection) (t tokens, er
 // Connections lists a merchant's connections, oldest first.
 func (s *Service) Connections(ctx context.Context, m models.MerchantID) ([]models.Connection, error) {
 	list := []models.Connection{}
-	if err := s.db.Read(ctx).Where("merchant_id = ?", m).Order("id").Find(&list).Error; err != nil {
-		return nil, fmt.Errorf("list connections: %w", database.Err(err))
+	if err := s.db.Of(m).Read(ctx, func(q *gorm.DB) error { return q.Where("merchant_id = ?", m).Order("id").Find(&list).Error }); err != nil {
+		return nil, fmt.Errorf("list connections: %w", err)
 	}
 	return list, nil
 }
@@ -223,8 +224,8 @@ func (s *Service) Connection(ctx context.Context, m models.MerchantID, id models
 	if !database.ValidID(string(id)) {
 		return c, noConnection()
 	}
-	if err := s.db.Read(ctx).Where("merchant_id = ? AND id = ?", m, id).Limit(1).Find(&c).Error; err != nil {
-		return c, fmt.Errorf("read connection: %w", database.Err(err))
+	if err := s.db.Of(m).Read(ctx, func(q *gorm.DB) error { return q.Where("merchant_id = ? AND id = ?", m, id).Limit(1).Find(&c).Error }); err != nil {
+		return c, fmt.Errorf("read connection: %w", err)
 	}
 	if c.ID == "" {
 		return c, noConnection()
@@ -344,11 +345,13 @@ func (s *Service) renew(ctx context.Context, c models.Connection) (models.Access
 // leaseRenewal takes the right to renew a token. The lease names its holder by its end.
 func (s *Service) leaseRenewal(ctx context.Context, c models.Connection) (lease time.Time, err error) {
 	var won []time.Time
-	err = s.db.Read(ctx).Raw(`UPDATE connections SET refresh_lease = clock_timestamp() + make_interval(secs => ?)
+	err = s.db.Of(c.MerchantID).InTx(ctx, func(tx database.Tx) error {
+		return tx.Raw(`UPDATE connections SET refresh_lease = clock_timestamp() + make_interval(secs => ?)
 		WHERE merchant_id = ? AND id = ? AND (refresh_lease IS NULL OR refresh_lease < clock_timestamp()) RETURNING refresh_lease`,
-		refreshLease.Seconds(), c.MerchantID, c.ID).Scan(&won).Error
+			refreshLease.Seconds(), c.MerchantID, c.ID).Scan(&won).Error
+	})
 	if err != nil {
-		return lease, database.Err(err)
+		return lease, err
 	}
 	if len(won) == 0 {
 		e := models.Errorf(models.Unavailable, "token_being_renewed", "The access to %s is being renewed.", c.Name)
@@ -360,7 +363,9 @@ func (s *Service) leaseRenewal(ctx context.Context, c models.Connection) (lease 
 
 // endLease gives a lease back, unless it has run out and is another's by now.
 func (s *Service) endLease(ctx context.Context, c models.Connection, lease time.Time) error {
-	return database.Err(s.db.Read(ctx).Exec("UPDATE connections SET refresh_lease = NULL WHERE merchant_id = ? AND id = ? AND refresh_lease = ?", c.MerchantID, c.ID, lease).Error)
+	return s.db.Of(c.MerchantID).InTx(ctx, func(tx database.Tx) error {
+		return tx.Exec("UPDATE connections SET refresh_lease = NULL WHERE merchant_id = ? AND id = ? AND refresh_lease = ?", c.MerchantID, c.ID, lease).Error
+	})
 }
 
 // replaced gives the access of a connection whose tokens are other ones than those in was.
@@ -381,7 +386,7 @@ const keepFor = 30 * time.Second
 func (s *Service) keep(ctx context.Context, old models.Connection, grant models.Grant, t tokens) (models.Access, error) {
 	var stored int64
 	err := database.Insist(ctx, keepFor, func(ctx context.Context) error {
-		return s.db.InTx(ctx, func(tx database.Tx) error {
+		return s.db.Of(old.MerchantID).InTx(ctx, func(tx database.Tx) error {
 			fresh := old
 			if err := s.sealInto(tx, &fresh, grant, t); err != nil {
 				return err
@@ -419,7 +424,7 @@ func (s *Service) Warn(ctx context.Context, m models.MerchantID, id models.ID) e
 	if err != nil || c.State != models.ConnectionActive || c.RefreshExpiresAt == nil || c.NextWarningAt == nil {
 		return err
 	}
-	return s.db.InTx(ctx, func(tx database.Tx) error {
+	return s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
 		err := tx.Exec("UPDATE connections SET next_warning_at = ? WHERE merchant_id = ? AND id = ?", nextWarning(*c.RefreshExpiresAt, tx.Now), m, id).Error
 		if err != nil {
 			return err
@@ -448,7 +453,7 @@ func (s *Service) Disconnect(ctx context.Context, m models.MerchantID, id models
 	if _, err := s.Connection(ctx, m, id); err != nil {
 		return models.Connection{}, err
 	}
-	err := s.db.InTx(ctx, func(tx database.Tx) error {
+	err := s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
 		err := tx.Exec(`UPDATE connections SET state = ?, credentials = NULL, token_expires_at = NULL, token_renew_at = NULL, refresh_expires_at = NULL,
 			next_warning_at = NULL, next_sweep_at = NULL, updated_at = ? WHERE merchant_id = ? AND id = ?`, models.ConnectionRemoved, tx.Now, m, id).Error
 		if err != nil {
@@ -472,9 +477,11 @@ func sameTime(a, b *time.Time) bool {
 // Worked notes that a connection works: at most once a minute, and at once after a failure. A store that works again is searched
 // at once for what happened meanwhile.
 func (s *Service) Worked(ctx context.Context, m models.MerchantID, id models.ID) error {
-	return database.Err(s.db.Read(ctx).Exec(`UPDATE connections SET last_success_at = clock_timestamp(),
+	return s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
+		return tx.Exec(`UPDATE connections SET last_success_at = clock_timestamp(),
 			next_sweep_at = CASE WHEN last_error_at >= coalesce(last_success_at, last_error_at) AND last_error_code <> 'platform_limit' THEN least(next_sweep_at, clock_timestamp()) ELSE next_sweep_at END
-		WHERE merchant_id = ? AND id = ? AND (last_success_at IS NULL OR last_success_at < clock_timestamp() - interval '1 minute' OR last_error_at >= last_success_at)`, m, id).Error)
+		WHERE merchant_id = ? AND id = ? AND (last_success_at IS NULL OR last_success_at < clock_timestamp() - interval '1 minute' OR last_error_at >= last_success_at)`, m, id).Error
+	})
 }
 
 // Failed notes an error of a connection, of a call that began at began. One that says that our access is refused makes the
@@ -487,7 +494,7 @@ func (s *Service) Failed(ctx context.Context, m models.MerchantID, id models.ID,
 // failed is Failed; where c says with which tokens, others are not stopped by it.
 func (s *Service) failed(ctx context.Context, c models.Connection, began time.Time, cause error) error {
 	e, m, id := models.AsError(cause), c.MerchantID, c.ID
-	return s.db.InTx(ctx, func(tx database.Tx) error {
+	return s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
 		err := tx.Exec("UPDATE connections SET last_error_at = ?, last_error_code = ?, last_error_detail = ? WHERE merchant_id = ? AND id = ?",
 			tx.Now, e.Code, e.Detail, m, id).Error
 		if err == nil && e.Kind == models.Forbidden {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"gorm.io/gorm"
+
 	"waybill/models"
 	"waybill/services/database"
 )
@@ -64,8 +66,10 @@ func (s *Service) open(ctx context.Context, c models.Connection) ([]byte, error)
 		return s.sealer.open(c.KeyID, c.Credentials, where)
 	}
 	var found []storedKey
-	if err := s.db.Read(ctx).Raw(readKeys+"WHERE merchant_id = ? AND id = ?", c.MerchantID, c.KeyID).Scan(&found).Error; err != nil {
-		return nil, database.Err(err)
+	if err := s.db.Of(c.MerchantID).Read(ctx, func(q *gorm.DB) error {
+		return q.Raw(readKeys+"WHERE merchant_id = ? AND id = ?", c.MerchantID, c.KeyID).Scan(&found).Error
+	}); err != nil {
+		return nil, err
 	}
 	if len(found) == 0 {
 		return nil, fmt.Errorf("the merchant has no key %s", c.KeyID)
@@ -83,10 +87,12 @@ const directly = "credentials IS NOT NULL AND length(key_id) < 36"
 // CheckKeys finds out whether the keys that were given open all that is sealed. The error names those that are missing.
 func (s *Service) CheckKeys(ctx context.Context) error {
 	var missing []string
-	err := s.db.Read(ctx).Raw(`SELECT DISTINCT key_id FROM merchant_keys WHERE key_id NOT IN ? UNION SELECT DISTINCT key_id FROM connections WHERE `+directly+` AND key_id NOT IN ?`,
-		s.sealer.ids(), s.sealer.ids()).Scan(&missing).Error
+	err := s.db.Across(ctx, func(q *gorm.DB) error {
+		return q.Raw(`SELECT DISTINCT key_id FROM merchant_keys WHERE key_id NOT IN ? UNION SELECT DISTINCT key_id FROM connections WHERE `+directly+` AND key_id NOT IN ?`,
+			s.sealer.ids(), s.sealer.ids()).Scan(&missing).Error
+	})
 	if err != nil {
-		return fmt.Errorf("look for keys that are missing: %w", database.Err(err))
+		return fmt.Errorf("look for keys that are missing: %w", err)
 	}
 	if len(missing) > 0 {
 		return fmt.Errorf("the database holds tokens that were sealed with the key %s, and the keys that were given are %s (a key's name is the beginning of its SHA-256)",
@@ -139,17 +145,19 @@ func (s *Service) rotateKeys(ctx context.Context, all *Rotated, tell func(Rotate
 	last := storedKey{MerchantID: noID, ID: noID}
 	for {
 		var batch []storedKey
-		err := s.db.Read(ctx).Raw(readKeys+"WHERE key_id <> ? AND (merchant_id, id) > (?, ?) ORDER BY merchant_id, id LIMIT ?",
-			s.sealer.current.id, last.MerchantID, last.ID, rotateBatch).Scan(&batch).Error
+		err := s.db.Across(ctx, func(q *gorm.DB) error {
+			return q.Raw(readKeys+"WHERE key_id <> ? AND (merchant_id, id) > (?, ?) ORDER BY merchant_id, id LIMIT ?",
+				s.sealer.current.id, last.MerchantID, last.ID, rotateBatch).Scan(&batch).Error
+		})
 		if err != nil || len(batch) == 0 {
-			return found, database.Err(err)
+			return found, err
 		}
 		for _, k := range batch {
 			raw, err := s.sealer.open(k.KeyID, k.Sealed, k.place())
 			if err != nil {
 				return found, fmt.Errorf("open key %s of merchant %s: %w", k.ID, k.MerchantID, err)
 			}
-			err = s.db.InTx(ctx, func(tx database.Tx) error {
+			err = s.db.Of(k.MerchantID).InTx(ctx, func(tx database.Tx) error {
 				res := tx.Exec("UPDATE merchant_keys SET sealed = ?, key_id = ? WHERE merchant_id = ? AND id = ? AND sealed = ?",
 					s.sealer.current.seal(raw, k.place()), s.sealer.current.id, k.MerchantID, k.ID, k.Sealed)
 				all.Keys += int(res.RowsAffected)
@@ -169,9 +177,11 @@ func (s *Service) rotateTokens(ctx context.Context, all *Rotated, tell func(Rota
 	last := models.Connection{MerchantID: noID, ID: noID}
 	for {
 		var batch []models.Connection
-		err := s.db.Read(ctx).Where(directly+" AND (merchant_id, id) > (?, ?)", last.MerchantID, last.ID).Order("merchant_id, id").Limit(rotateBatch).Find(&batch).Error
+		err := s.db.Across(ctx, func(q *gorm.DB) error {
+			return q.Where(directly+" AND (merchant_id, id) > (?, ?)", last.MerchantID, last.ID).Order("merchant_id, id").Limit(rotateBatch).Find(&batch).Error
+		})
 		if err != nil || len(batch) == 0 {
-			return found, database.Err(err)
+			return found, err
 		}
 		for _, c := range batch {
 			moved, err := s.moveTokens(ctx, c)
@@ -192,7 +202,7 @@ func (s *Service) moveTokens(ctx context.Context, c models.Connection) (moved in
 	if err != nil {
 		return 0, err
 	}
-	err = s.db.InTx(ctx, func(tx database.Tx) error {
+	err = s.db.Of(c.MerchantID).InTx(ctx, func(tx database.Tx) error {
 		k, err := s.merchantKey(tx, c.MerchantID)
 		if err != nil {
 			return err
@@ -209,11 +219,17 @@ func (s *Service) moveTokens(ctx context.Context, c models.Connection) (moved in
 // ForgetLost destroys what none of the given keys opens, and says how many connections have to be made anew because of it.
 func (s *Service) ForgetLost(ctx context.Context) (connections int, err error) {
 	var lost []models.Connection
-	err = s.db.Read(ctx).Where(`credentials IS NOT NULL AND (length(key_id) < 36 AND key_id NOT IN ? OR EXISTS
-		(SELECT 1 FROM merchant_keys k WHERE k.merchant_id = connections.merchant_id AND k.id::text = connections.key_id AND k.key_id NOT IN ?))`, s.sealer.ids(), s.sealer.ids()).
-		Order("merchant_id, id").Find(&lost).Error
+	var owners []models.MerchantID // of keys that are lost
+	err = s.db.Across(ctx, func(q *gorm.DB) error {
+		if err := q.Raw("SELECT DISTINCT merchant_id FROM merchant_keys WHERE key_id NOT IN ?", s.sealer.ids()).Scan(&owners).Error; err != nil {
+			return err
+		}
+		return q.Where(`credentials IS NOT NULL AND (length(key_id) < 36 AND key_id NOT IN ? OR EXISTS
+			(SELECT 1 FROM merchant_keys k WHERE k.merchant_id = connections.merchant_id AND k.id::text = connections.key_id AND k.key_id NOT IN ?))`, s.sealer.ids(), s.sealer.ids()).
+			Order("merchant_id, id").Find(&lost).Error
+	})
 	if err != nil {
-		return 0, fmt.Errorf("look for what is lost: %w", database.Err(err))
+		return 0, fmt.Errorf("look for what is lost: %w", err)
 	}
 	for _, c := range lost {
 		err = errors.Join(err, s.forget(ctx, c))
@@ -221,11 +237,16 @@ func (s *Service) ForgetLost(ctx context.Context) (connections int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	return len(lost), database.Err(s.db.Read(ctx).Exec("DELETE FROM merchant_keys WHERE key_id NOT IN ?", s.sealer.ids()).Error)
+	for _, m := range owners {
+		err = errors.Join(err, s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
+			return tx.Exec("DELETE FROM merchant_keys WHERE merchant_id = ? AND key_id NOT IN ?", m, s.sealer.ids()).Error
+		}))
+	}
+	return len(lost), err
 }
 
 func (s *Service) forget(ctx context.Context, c models.Connection) error {
-	return s.db.InTx(ctx, func(tx database.Tx) error {
+	return s.db.Of(c.MerchantID).InTx(ctx, func(tx database.Tx) error {
 		res := tx.Exec(`UPDATE connections SET credentials = NULL, key_id = '', token_expires_at = NULL, token_renew_at = NULL, refresh_expires_at = NULL, next_warning_at = NULL,
 			state = CASE state WHEN 'removed' THEN state ELSE 'needs_reauth' END, updated_at = ? WHERE merchant_id = ? AND id = ? AND credentials = ?`, tx.Now, c.MerchantID, c.ID, c.Credentials)
 		if res.Error != nil || res.RowsAffected == 0 || c.State == models.ConnectionRemoved {

@@ -4,7 +4,6 @@ package database
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -85,14 +84,9 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 // Close gives all connections back.
 func (db *DB) Close() { db.pool.Close() }
 
-// Read is for plain reads outside a transaction. Its errors are turned by Err.
+// Read is for plain reads and single writes of the tables without a tenant, outside a transaction. Those of a tenant are empty
+// to it: see Of. Its errors are turned by Err.
 func (db *DB) Read(ctx context.Context) *gorm.DB { return db.gorm.WithContext(ctx) }
-
-// InSnapshot runs reads that must agree with each other: all of them see the database as it was at the first. Its errors are
-// turned as InTx turns them.
-func (db *DB) InSnapshot(ctx context.Context, fn func(*gorm.DB) error) error {
-	return Err(db.gorm.WithContext(ctx).Transaction(fn, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}))
-}
 
 // Tx is an open transaction. Now is the database's time at its start, in UTC, the one time of everything written in it.
 type Tx struct {
@@ -102,24 +96,8 @@ type Tx struct {
 	after  *[]string // signals to give when it has committed
 }
 
-// InTx runs fn in a transaction and commits unless fn fails. No network call, no sleep inside. Errors of the database come
-// back with their kind: a named constraint as the error it stands for, a lost connection as Unavailable.
-func (db *DB) InTx(ctx context.Context, fn func(tx Tx) error) error {
-	var after []string
-	err := db.gorm.WithContext(ctx).Transaction(func(g *gorm.DB) error {
-		after = nil
-		tx := Tx{DB: g, insert: db.insert, after: &after}
-		if err := g.Raw("SELECT clock_timestamp()").Row().Scan(&tx.Now); err != nil {
-			return err
-		}
-		tx.Now = tx.Now.UTC()
-		return fn(tx)
-	})
-	if err == nil {
-		db.signals.give(after)
-	}
-	return Err(err)
-}
+// InTx is Tenant.InTx for what belongs to no merchant: the tables of every tenant are empty to it, and it can add nothing to them.
+func (db *DB) InTx(ctx context.Context, fn func(tx Tx) error) error { return db.write(ctx, "", fn) }
 
 // Insist does what must not be given up because the database is away for a moment: it keeps trying while do answers Unavailable and
 // patience lasts. A commit may have gone unheard, so do must bear being done again.

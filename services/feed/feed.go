@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"gorm.io/gorm"
+
 	"waybill/models"
 	"waybill/services/database"
 )
@@ -186,11 +188,13 @@ func (s *Service) Since(ctx context.Context, m models.MerchantID, after Cursor, 
 		SubjectID models.ID
 		Data      string
 	}
-	err = s.db.Read(ctx).Raw(`SELECT id, xid::text AS xid, at, kind, subject_id, data::text AS data FROM feed
+	err = s.db.Of(m).Read(ctx, func(q *gorm.DB) error {
+		return q.Raw(`SELECT id, xid::text AS xid, at, kind, subject_id, data::text AS data FROM feed
 		WHERE merchant_id = ? AND (xid, id) > (?::text::xid8, ?::uuid) AND xid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY xid, id LIMIT ?`,
-		m, strconv.FormatUint(after.xid, 10), after.id, limit).Scan(&rows).Error
+			m, strconv.FormatUint(after.xid, 10), after.id, limit).Scan(&rows).Error
+	})
 	if err != nil {
-		return nil, false, fmt.Errorf("read changes: %w", database.Err(err))
+		return nil, false, fmt.Errorf("read changes: %w", err)
 	}
 	for _, r := range rows {
 		xid, err := strconv.ParseUint(r.XID, 10, 64)
@@ -204,6 +208,8 @@ func (s *Service) Since(ctx context.Context, m models.MerchantID, after Cursor, 
 
 // Forget removes a merchant's changes that are no longer kept, a bounded number at a time.
 func Forget(ctx context.Context, db *database.DB, m models.MerchantID) error {
-	return database.Err(db.Read(ctx).Exec(`DELETE FROM feed WHERE merchant_id = ? AND id IN (
-		SELECT id FROM feed WHERE merchant_id = ? AND id < ? ORDER BY id LIMIT 5000)`, m, m, database.IDBefore(time.Now().Add(-kept))).Error)
+	return db.Of(m).InTx(ctx, func(tx database.Tx) error {
+		return tx.Exec(`DELETE FROM feed WHERE merchant_id = ? AND id IN (
+		SELECT id FROM feed WHERE merchant_id = ? AND id < ? ORDER BY id LIMIT 5000)`, m, m, database.IDBefore(time.Now().Add(-kept))).Error
+	})
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"gorm.io/gorm"
+
 	"waybill/models"
 	"waybill/services/database"
 )
@@ -25,11 +27,13 @@ func (r *Recorder) History(ctx context.Context, m models.MerchantID, connection 
 		Hop    models.Hop
 		Counts string
 	}
-	err := r.db.Read(ctx).Raw(`SELECT span, hop, array_agg(n ORDER BY i)::text AS counts FROM (
+	err := r.db.Of(m).Read(ctx, func(q *gorm.DB) error {
+		return q.Raw(`SELECT span, hop, array_agg(n ORDER BY i)::text AS counts FROM (
 		SELECT width_bucket(hour, CAST(@starts AS timestamptz[])) AS span, hop, i, sum(n) AS n FROM hop_lags, unnest(counts) WITH ORDINALITY AS u(n, i)
 		WHERE merchant_id = @m AND hour >= @first AND (@connection = '' OR connection_id::text = @connection) GROUP BY 1, 2, 3) t GROUP BY 1, 2 ORDER BY 1, 2`, of).Scan(&lags).Error
+	})
 	if err != nil {
-		return nil, fmt.Errorf("read the history of lags: %w", database.Err(err))
+		return nil, fmt.Errorf("read the history of lags: %w", err)
 	}
 	for _, row := range lags {
 		l, err := hopLag(row.Hop, row.Counts)
@@ -42,10 +46,12 @@ func (r *Recorder) History(ctx context.Context, m models.MerchantID, connection 
 		Span int
 		N    int64
 	}
-	err = r.db.Read(ctx).Raw(`SELECT width_bucket(hour, CAST(@starts AS timestamptz[])) AS span, sum(n)::bigint AS n FROM connection_errors
+	err = r.db.Of(m).Read(ctx, func(q *gorm.DB) error {
+		return q.Raw(`SELECT width_bucket(hour, CAST(@starts AS timestamptz[])) AS span, sum(n)::bigint AS n FROM connection_errors
 		WHERE merchant_id = @m AND hour >= @first AND (@connection = '' OR connection_id::text = @connection) GROUP BY 1`, of).Scan(&failed).Error
+	})
 	if err != nil {
-		return nil, fmt.Errorf("read the history of errors: %w", database.Err(err))
+		return nil, fmt.Errorf("read the history of errors: %w", err)
 	}
 	for _, row := range failed {
 		spans[row.Span-1].Errors = row.N

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"gorm.io/gorm"
+
 	"waybill/models"
 	"waybill/services/database"
 )
@@ -31,11 +33,13 @@ func (r *Recorder) Lags(ctx context.Context, m models.MerchantID) (map[models.ID
 		Hop          models.Hop
 		Counts       string
 	}
-	err := r.db.Read(ctx).Raw(`SELECT connection_id, hop, array_agg(n ORDER BY i)::text AS counts FROM (
+	err := r.db.Of(m).Read(ctx, func(q *gorm.DB) error {
+		return q.Raw(`SELECT connection_id, hop, array_agg(n ORDER BY i)::text AS counts FROM (
 		SELECT connection_id, hop, i, sum(n) AS n FROM hop_lags, unnest(counts) WITH ORDINALITY AS u(n, i)
 		WHERE merchant_id = ? AND hour > now() - interval '24 hours' GROUP BY 1, 2, 3) t GROUP BY 1, 2 ORDER BY 1, 2`, m).Scan(&rows).Error
+	})
 	if err != nil {
-		return nil, fmt.Errorf("read lags: %w", database.Err(err))
+		return nil, fmt.Errorf("read lags: %w", err)
 	}
 	lags := map[models.ID][]HopLag{}
 	for _, row := range rows {
@@ -78,10 +82,12 @@ func (r *Recorder) Errors(ctx context.Context, m models.MerchantID) (map[models.
 		Code         string
 		N            int64
 	}
-	err := r.db.Read(ctx).Raw(`SELECT connection_id, kind, code, sum(n)::bigint AS n FROM connection_errors WHERE merchant_id = ? AND hour > now() - interval '24 hours'
+	err := r.db.Of(m).Read(ctx, func(q *gorm.DB) error {
+		return q.Raw(`SELECT connection_id, kind, code, sum(n)::bigint AS n FROM connection_errors WHERE merchant_id = ? AND hour > now() - interval '24 hours'
 		GROUP BY 1, 2, 3 ORDER BY 1, 4 DESC, 3`, m).Scan(&rows).Error
+	})
 	if err != nil {
-		return nil, fmt.Errorf("read errors: %w", database.Err(err))
+		return nil, fmt.Errorf("read errors: %w", err)
 	}
 	errors := map[models.ID][]ErrorCount{}
 	for _, row := range rows {
@@ -92,10 +98,12 @@ func (r *Recorder) Errors(ctx context.Context, m models.MerchantID) (map[models.
 
 // Forget removes a merchant's measurements that are older than a month.
 func (r *Recorder) Forget(ctx context.Context, m models.MerchantID) error {
-	for _, table := range []string{"hop_lags", "connection_errors"} {
-		if err := r.db.Read(ctx).Exec("DELETE FROM "+table+" WHERE merchant_id = ? AND hour < now() - interval '31 days'", m).Error; err != nil {
-			return database.Err(err)
+	return r.db.Of(m).InTx(ctx, func(tx database.Tx) error {
+		for _, table := range []string{"hop_lags", "connection_errors"} {
+			if err := tx.Exec("DELETE FROM "+table+" WHERE merchant_id = ? AND hour < now() - interval '31 days'", m).Error; err != nil {
+				return err
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }

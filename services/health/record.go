@@ -81,13 +81,17 @@ func (r *Recorder) Flush(ctx context.Context) {
 		}
 	}
 	for k, counts := range lags {
-		note(r.db.Read(ctx).Exec(`INSERT INTO hop_lags AS h (merchant_id, connection_id, hop, hour, counts) VALUES (?, ?, ?, date_trunc('hour', now()), ?::bigint[])
+		note(r.db.Of(k.merchant).InTx(ctx, func(tx database.Tx) error {
+			return tx.Exec(`INSERT INTO hop_lags AS h (merchant_id, connection_id, hop, hour, counts) VALUES (?, ?, ?, date_trunc('hour', now()), ?::bigint[])
 			ON CONFLICT (merchant_id, connection_id, hop, hour) DO UPDATE SET counts = ARRAY(SELECT a + b FROM unnest(h.counts, excluded.counts) AS u(a, b))`,
-			k.merchant, k.connection, k.hop, array(counts)).Error)
+				k.merchant, k.connection, k.hop, array(counts)).Error
+		}))
 	}
 	for k, n := range errors {
-		note(r.db.Read(ctx).Exec(`INSERT INTO connection_errors AS e (merchant_id, connection_id, kind, code, hour, n) VALUES (?, ?, ?, ?, date_trunc('hour', now()), ?)
-			ON CONFLICT (merchant_id, connection_id, hour, kind, code) DO UPDATE SET n = e.n + excluded.n`, k.merchant, k.connection, k.kind, k.code, n).Error)
+		note(r.db.Of(k.merchant).InTx(ctx, func(tx database.Tx) error {
+			return tx.Exec(`INSERT INTO connection_errors AS e (merchant_id, connection_id, kind, code, hour, n) VALUES (?, ?, ?, ?, date_trunc('hour', now()), ?)
+			ON CONFLICT (merchant_id, connection_id, hour, kind, code) DO UPDATE SET n = e.n + excluded.n`, k.merchant, k.connection, k.kind, k.code, n).Error
+		}))
 	}
 }
 

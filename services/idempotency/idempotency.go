@@ -78,7 +78,7 @@ type row struct {
 // when the key stands for another request.
 func (s *Service) Begin(ctx context.Context, m models.MerchantID, r Request) (claim *Claim, told *Answer, err error) {
 	c := Claim{m, r.Key, database.NewID()}
-	err = s.db.InTx(ctx, func(tx database.Tx) error {
+	err = s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
 		// Taken is what nobody has, what has been kept for long enough, and what a crash has left, for the same request only.
 		var taken []models.ID
 		err := tx.Raw(`INSERT INTO idempotency_keys AS k (merchant_id, key, request_sha256, claim, lease_until, created_at) VALUES (@m, @key, @sum, @claim, @lease, @now)
@@ -131,7 +131,7 @@ func (s *Service) Finish(ctx context.Context, c *Claim, a Answer) error {
 		a.Body = nil
 	}
 	return database.Insist(context.WithoutCancel(ctx), 5*time.Second, func(ctx context.Context) error {
-		return s.db.InTx(ctx, func(tx database.Tx) error {
+		return s.db.Of(c.merchant).InTx(ctx, func(tx database.Tx) error {
 			return tx.Exec("UPDATE idempotency_keys SET done_at = ?, status = ?, content_type = ?, location = ?, body = ? WHERE merchant_id = ? AND key = ? AND claim = ? AND done_at IS NULL",
 				tx.Now, a.Status, a.ContentType, a.Location, a.Body, c.merchant, c.key, c.id).Error
 		})
@@ -141,7 +141,7 @@ func (s *Service) Finish(ctx context.Context, c *Claim, a Answer) error {
 // Release gives a claim back whose request was not done: a repeat does it.
 func (s *Service) Release(ctx context.Context, c *Claim) error {
 	return database.Insist(context.WithoutCancel(ctx), 5*time.Second, func(ctx context.Context) error {
-		return s.db.InTx(ctx, func(tx database.Tx) error {
+		return s.db.Of(c.merchant).InTx(ctx, func(tx database.Tx) error {
 			return tx.Exec("DELETE FROM idempotency_keys WHERE merchant_id = ? AND key = ? AND claim = ? AND done_at IS NULL", c.merchant, c.key, c.id).Error
 		})
 	})
@@ -149,7 +149,7 @@ func (s *Service) Release(ctx context.Context, c *Claim) error {
 
 // Forget removes a merchant's answers that are no longer kept, a bounded number at a time.
 func Forget(ctx context.Context, db *database.DB, m models.MerchantID) error {
-	return db.InTx(ctx, func(tx database.Tx) error {
+	return db.Of(m).InTx(ctx, func(tx database.Tx) error {
 		return tx.Exec(`DELETE FROM idempotency_keys WHERE merchant_id = ? AND key IN (
 			SELECT key FROM idempotency_keys WHERE merchant_id = ? AND created_at <= ? ORDER BY created_at LIMIT 5000 FOR UPDATE SKIP LOCKED) AND created_at <= ?`,
 			m, m, tx.Now.Add(-kept), tx.Now.Add(-kept)).Error

@@ -64,7 +64,14 @@ var forever = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 // along supplier_orders_pay_list; the totals are one grouped read of the same index.
 func (s *Service) PayList(ctx context.Context, m models.MerchantID, f PayFilter) (PayList, error) {
 	var list PayList
-	db := s.db.Read(ctx)
+	err := s.db.Of(m).Read(ctx, func(db *gorm.DB) (err error) {
+		list, err = payList(db, m, f)
+		return err
+	})
+	return list, err
+}
+
+func payList(db *gorm.DB, m models.MerchantID, f PayFilter) (list PayList, err error) {
 	due := func() *gorm.DB {
 		q := db.Table("supplier_orders AS s").Joins("JOIN orders o ON o.merchant_id = s.merchant_id AND o.id = s.order_id").
 			Where("s.merchant_id = ? AND s.stage = 'unpaid' AND s.state = 'placed' AND o.gate = 'open' AND o.tab <> 'closed'", m)
@@ -84,7 +91,7 @@ func (s *Service) PayList(ctx context.Context, m models.MerchantID, f PayFilter)
 		}
 		page = page.Where("(coalesce(s.pay_by, '9999-12-31 00:00:00+00'::timestamptz), s.id) > (?, ?)", c.At, c.ID)
 	}
-	err := page.Select(`s.id AS supplier_order_id, s.order_id, o.number AS order_number, o.store_id, s.account_id, s.external_id AS number, s.status,
+	err = page.Select(`s.id AS supplier_order_id, s.order_id, o.number AS order_number, o.store_id, s.account_id, s.external_id AS number, s.status,
 		s.amount_minor, s.amount_currency, s.pay_by, s.placed_at, coalesce(s.pay_by, '9999-12-31 00:00:00+00'::timestamptz) AS sort`).
 		Order("coalesce(s.pay_by, '9999-12-31 00:00:00+00'::timestamptz), s.id").Limit(f.Limit + 1).Scan(&list.Items).Error
 	if err != nil {
@@ -121,10 +128,12 @@ const countUpTo = 10_000
 
 // CountBeyond counts the orders of a list that follow its cursor, along the list's own index, up to ten thousand.
 func (s *Service) CountBeyond(ctx context.Context, m models.MerchantID, f Filter) (n int, err error) {
-	q, err := s.filtered(ctx, m, f)
-	if err != nil {
-		return 0, err
-	}
-	err = s.db.Read(ctx).Raw("SELECT count(*) FROM (?) beyond", q.Model(&models.Order{}).Select("1").Order(sorts[f.sort()].order).Limit(countUpTo)).Row().Scan(&n)
-	return n, database.Err(err)
+	err = s.db.Of(m).Read(ctx, func(db *gorm.DB) error {
+		q, err := filtered(db, m, f)
+		if err != nil {
+			return err
+		}
+		return db.Raw("SELECT count(*) FROM (?) beyond", q.Model(&models.Order{}).Select("1").Order(sorts[f.sort()].order).Limit(countUpTo)).Row().Scan(&n)
+	})
+	return n, err
 }

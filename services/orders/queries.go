@@ -100,13 +100,16 @@ func decodeCursor(s string) (c cursor, err error) {
 
 // List gives one page of a merchant's orders, read along an index whatever the filter and the sort.
 func (s *Service) List(ctx context.Context, m models.MerchantID, f Filter) (Page, error) {
-	q, err := s.filtered(ctx, m, f)
-	if err != nil {
-		return Page{}, err
-	}
 	page := Page{Orders: []models.Order{}}
-	if err := q.Order(sorts[f.sort()].order).Limit(f.Limit + 1).Find(&page.Orders).Error; err != nil {
-		return Page{}, fmt.Errorf("list orders: %w", database.Err(err))
+	err := s.db.Of(m).Read(ctx, func(q *gorm.DB) error {
+		q, err := filtered(q, m, f)
+		if err != nil {
+			return err
+		}
+		return q.Order(sorts[f.sort()].order).Limit(f.Limit + 1).Find(&page.Orders).Error
+	})
+	if err != nil {
+		return Page{}, fmt.Errorf("list orders: %w", err)
 	}
 	if len(page.Orders) > f.Limit {
 		page.Orders = page.Orders[:f.Limit]
@@ -122,8 +125,8 @@ func (s *Service) Rows(ctx context.Context, m models.MerchantID, ids []models.ID
 		return rows, nil
 	}
 	var found []models.Order
-	if err := s.db.Read(ctx).Where("merchant_id = ? AND id IN ?", m, ids).Find(&found).Error; err != nil {
-		return rows, fmt.Errorf("read orders: %w", database.Err(err))
+	if err := s.db.Of(m).Read(ctx, func(q *gorm.DB) error { return q.Where("merchant_id = ? AND id IN ?", m, ids).Find(&found).Error }); err != nil {
+		return rows, fmt.Errorf("read orders: %w", err)
 	}
 	for _, o := range found {
 		rows[o.ID] = o
@@ -132,8 +135,8 @@ func (s *Service) Rows(ctx context.Context, m models.MerchantID, ids []models.ID
 }
 
 // filtered narrows to the orders that a list holds, beyond its cursor.
-func (s *Service) filtered(ctx context.Context, m models.MerchantID, f Filter) (*gorm.DB, error) {
-	q := Narrow(s.db.Read(ctx), m, f)
+func filtered(q *gorm.DB, m models.MerchantID, f Filter) (*gorm.DB, error) {
+	q = Narrow(q, m, f)
 	if f.Cursor == "" {
 		return q, nil
 	}
@@ -218,12 +221,15 @@ func (s *Service) Counts(ctx context.Context, m models.MerchantID, storeID model
 		View string
 		N    int64
 	}
-	q := s.db.Read(ctx).Table("tab_counts").Select("view, sum(n)::bigint AS n").Where("merchant_id = ?", m)
-	if storeID != "" {
-		q = q.Where("store_id = ?", storeID)
-	}
-	if err := q.Group("view").Scan(&rows).Error; err != nil {
-		return nil, fmt.Errorf("read counts: %w", database.Err(err))
+	err := s.db.Of(m).Read(ctx, func(q *gorm.DB) error {
+		q = q.Table("tab_counts").Select("view, sum(n)::bigint AS n").Where("merchant_id = ?", m)
+		if storeID != "" {
+			q = q.Where("store_id = ?", storeID)
+		}
+		return q.Group("view").Scan(&rows).Error
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read counts: %w", err)
 	}
 	for _, r := range rows {
 		counts[r.View] = r.N
@@ -248,11 +254,13 @@ func (s *Service) CountMatches(ctx context.Context, m models.MerchantID, f Filte
 		N, Attention int64
 		Capped       bool
 	}
-	matches := Narrow(s.db.Read(ctx).Table("orders").Select("orders.tab, orders.open_flags"), m, f).Limit(countUpTo + 1)
-	err = s.db.Read(ctx).Raw(`SELECT tab, count(*) FILTER (WHERE nth <= @most) AS n, count(*) FILTER (WHERE nth <= @most AND open_flags > 0) AS attention, bool_or(nth > @most) AS capped
+	err = s.db.Of(m).Read(ctx, func(q *gorm.DB) error {
+		matches := Narrow(q.Table("orders").Select("orders.tab, orders.open_flags"), m, f).Limit(countUpTo + 1)
+		return q.Raw(`SELECT tab, count(*) FILTER (WHERE nth <= @most) AS n, count(*) FILTER (WHERE nth <= @most AND open_flags > 0) AS attention, bool_or(nth > @most) AS capped
 		FROM (SELECT *, row_number() OVER () AS nth FROM (@matches) AS found) AS counted GROUP BY tab`, map[string]any{"most": countUpTo, "matches": matches}).Scan(&rows).Error
+	})
 	if err != nil {
-		return nil, false, fmt.Errorf("count orders: %w", database.Err(err))
+		return nil, false, fmt.Errorf("count orders: %w", err)
 	}
 	for _, r := range rows {
 		counts[r.Tab] = r.N
@@ -289,7 +297,7 @@ func (s *Service) Detail(ctx context.Context, m models.MerchantID, id models.ID)
 		return Detail{}, notFound(gorm.ErrRecordNotFound)
 	}
 	var d Detail
-	err := s.db.InSnapshot(ctx, func(db *gorm.DB) (err error) {
+	err := s.db.Of(m).InSnapshot(ctx, func(db *gorm.DB) (err error) {
 		d, err = readDetail(db, m, id)
 		return err
 	})
@@ -324,21 +332,22 @@ type TimelinePage struct {
 
 // Timeline gives one page of what happened to an order, oldest first. It answers NotFound like Detail.
 func (s *Service) Timeline(ctx context.Context, m models.MerchantID, id models.ID, after string, limit int) (TimelinePage, error) {
-	db := s.db.Read(ctx)
 	page := TimelinePage{Events: []models.Event{}}
-	var known []models.ID
 	if !database.ValidID(string(id)) {
 		return page, notFound(gorm.ErrRecordNotFound)
 	}
-	if err := db.Raw("SELECT id FROM orders WHERE merchant_id = ? AND id = ?", m, id).Scan(&known).Error; err != nil {
-		return page, database.Err(err)
-	}
-	if len(known) == 0 {
-		return page, notFound(gorm.ErrRecordNotFound)
-	}
-	q := db.Where("merchant_id = ? AND order_id = ?", m, id)
-	var err error
-	page.Events, page.Next, err = database.PageByID(q, "id", database.OldestFirst, after, limit, func(e models.Event) models.ID { return e.ID })
+	err := s.db.Of(m).Read(ctx, func(q *gorm.DB) (err error) {
+		var known []models.ID
+		if err := q.Raw("SELECT id FROM orders WHERE merchant_id = ? AND id = ?", m, id).Scan(&known).Error; err != nil {
+			return err
+		}
+		if len(known) == 0 {
+			return notFound(gorm.ErrRecordNotFound)
+		}
+		events := q.Where("merchant_id = ? AND order_id = ?", m, id)
+		page.Events, page.Next, err = database.PageByID(events, "id", database.OldestFirst, after, limit, func(e models.Event) models.ID { return e.ID })
+		return err
+	})
 	return page, err
 }
 
@@ -347,8 +356,10 @@ func (s *Service) OrderOf(ctx context.Context, m models.MerchantID, table string
 	what := map[string]string{"supplier_orders": "supplier order", "pushes": "push"}[table]
 	var found []models.ID
 	if database.ValidID(string(id)) {
-		if err := s.db.Read(ctx).Table(table).Select("order_id").Where("merchant_id = ? AND id = ?", m, id).Scan(&found).Error; err != nil {
-			return "", database.Err(err)
+		if err := s.db.Of(m).Read(ctx, func(q *gorm.DB) error {
+			return q.Table(table).Select("order_id").Where("merchant_id = ? AND id = ?", m, id).Scan(&found).Error
+		}); err != nil {
+			return "", err
 		}
 	}
 	if len(found) == 0 {
@@ -360,9 +371,11 @@ func (s *Service) OrderOf(ctx context.Context, m models.MerchantID, table string
 // NextFetch takes the number that fences the answer of the call about to be made: AliExpress' answers carry no version, so
 // an answer to an earlier call never overwrites that of a later one.
 func (s *Service) NextFetch(ctx context.Context, m models.MerchantID, supplierOrderID models.ID) (seq int64, err error) {
-	row := s.db.Read(ctx).Raw("UPDATE supplier_orders SET fetch_seq = fetch_seq + 1 WHERE merchant_id = ? AND id = ? RETURNING fetch_seq", m, supplierOrderID).Row()
-	if err := row.Scan(&seq); err != nil {
-		return 0, fmt.Errorf("number a call about %s: %w", supplierOrderID, database.Err(err))
+	err = s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
+		return tx.Raw("UPDATE supplier_orders SET fetch_seq = fetch_seq + 1 WHERE merchant_id = ? AND id = ? RETURNING fetch_seq", m, supplierOrderID).Row().Scan(&seq)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("number a call about %s: %w", supplierOrderID, err)
 	}
 	return seq, nil
 }

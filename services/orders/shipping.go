@@ -16,9 +16,11 @@ import (
 // NextShown begins a reading of an order's fulfillments in its store and takes the number that fences it: they carry no
 // version, so an earlier reading never overwrites a later one.
 func (s *Service) NextShown(ctx context.Context, m models.MerchantID, orderID models.ID) (next StoreShows, err error) {
-	row := s.db.Read(ctx).Raw("UPDATE orders SET shown_fetch_seq = shown_fetch_seq + 1 WHERE merchant_id = ? AND id = ? RETURNING shown_fetch_seq, clock_timestamp()", m, orderID).Row()
-	if err := row.Scan(&next.Seq, &next.At); err != nil {
-		return next, fmt.Errorf("number a reading of order %s: %w", orderID, database.Err(err))
+	err = s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
+		return tx.Raw("UPDATE orders SET shown_fetch_seq = shown_fetch_seq + 1 WHERE merchant_id = ? AND id = ? RETURNING shown_fetch_seq, clock_timestamp()", m, orderID).Row().Scan(&next.Seq, &next.At)
+	})
+	if err != nil {
+		return next, fmt.Errorf("number a reading of order %s: %w", orderID, err)
 	}
 	return next, nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"gorm.io/gorm"
+
 	"waybill/models"
 	"waybill/services/database"
 )
@@ -14,15 +16,17 @@ const maxViews = 50
 // Views lists a merchant's saved views by name.
 func (s *Service) Views(ctx context.Context, m models.MerchantID) ([]models.SavedView, error) {
 	views := []models.SavedView{}
-	if err := s.db.Read(ctx).Where("merchant_id = ?", m).Order("lower(name), name").Find(&views).Error; err != nil {
-		return nil, fmt.Errorf("list views: %w", database.Err(err))
+	if err := s.db.Of(m).Read(ctx, func(q *gorm.DB) error {
+		return q.Where("merchant_id = ?", m).Order("lower(name), name").Find(&views).Error
+	}); err != nil {
+		return nil, fmt.Errorf("list views: %w", err)
 	}
 	return views, nil
 }
 
 // SaveView keeps a query under a name. It answers Conflict when the name is taken, or when there are too many already.
 func (s *Service) SaveView(ctx context.Context, m models.MerchantID, name, query string) (v models.SavedView, err error) {
-	err = s.db.InTx(ctx, func(tx database.Tx) error {
+	err = s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
 		// Two that are saved at once must not both be the last that is allowed.
 		if err := tx.Exec("SELECT 1 FROM merchants WHERE id = ? FOR NO KEY UPDATE", m).Error; err != nil {
 			return err
@@ -45,7 +49,7 @@ func (s *Service) ReplaceView(ctx context.Context, m models.MerchantID, id model
 	if !database.ValidID(string(id)) {
 		return v, noView()
 	}
-	err = s.db.InTx(ctx, func(tx database.Tx) error {
+	err = s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
 		res := tx.Raw("UPDATE saved_views SET name = ?, query = ? WHERE merchant_id = ? AND id = ? RETURNING *", name, query, m, id).Scan(&v)
 		if res.Error == nil && v.ID == "" {
 			return noView()
@@ -60,7 +64,7 @@ func (s *Service) DeleteView(ctx context.Context, m models.MerchantID, id models
 	if !database.ValidID(string(id)) {
 		return noView()
 	}
-	return s.db.InTx(ctx, func(tx database.Tx) error {
+	return s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
 		res := tx.Exec("DELETE FROM saved_views WHERE merchant_id = ? AND id = ?", m, id)
 		if res.Error == nil && res.RowsAffected == 0 {
 			return noView()

@@ -50,7 +50,23 @@ const deadlineKey = "coalesce(flags.deadline, '9999-12-31 00:00:00+00'::timestam
 
 // Flags lists a merchant's open flags, of orders and of connections, along an index.
 func (s *Service) Flags(ctx context.Context, m models.MerchantID, f FlagFilter) (FlagPage, error) {
-	q := s.db.Read(ctx).Where("flags.merchant_id = ? AND flags.closed_at IS NULL", m)
+	var page FlagPage
+	err := s.db.Of(m).Read(ctx, func(q *gorm.DB) error {
+		flags, next, err := pageOfFlags(narrowFlags(q, m, f), f.Soonest, f.Cursor, f.Limit)
+		if err != nil {
+			return err
+		}
+		page = FlagPage{Flags: make([]FlagRow, len(flags)), Next: next}
+		for i, flag := range flags {
+			page.Flags[i].Flag = flag
+		}
+		return nameSubjects(q, m, page.Flags)
+	})
+	return page, err
+}
+
+func narrowFlags(q *gorm.DB, m models.MerchantID, f FlagFilter) *gorm.DB {
+	q = q.Where("flags.merchant_id = ? AND flags.closed_at IS NULL", m)
 	if f.Code != "" {
 		q = q.Where("flags.code = ?", f.Code)
 	}
@@ -67,15 +83,7 @@ func (s *Service) Flags(ctx context.Context, m models.MerchantID, f FlagFilter) 
 	case FlagsSnoozed:
 		q = q.Where(asleep)
 	}
-	flags, next, err := pageOfFlags(q, f.Soonest, f.Cursor, f.Limit)
-	if err != nil {
-		return FlagPage{}, err
-	}
-	page := FlagPage{Flags: make([]FlagRow, len(flags)), Next: next}
-	for i, flag := range flags {
-		page.Flags[i].Flag = flag
-	}
-	return page, s.nameSubjects(ctx, m, page.Flags)
+	return q
 }
 
 func pageOfFlags(q *gorm.DB, soonest bool, after string, limit int) (flags []models.Flag, next string, err error) {
@@ -109,8 +117,8 @@ func pageOfFlags(q *gorm.DB, soonest bool, after string, limit int) (flags []mod
 }
 
 // nameSubjects adds the numbers by which people know what flags are about.
-func (s *Service) nameSubjects(ctx context.Context, m models.MerchantID, rows []FlagRow) error {
-	numbers, err := s.orderNumbers(ctx, m, rows)
+func nameSubjects(q *gorm.DB, m models.MerchantID, rows []FlagRow) error {
+	numbers, err := orderNumbers(q, m, rows)
 	if err != nil {
 		return err
 	}
@@ -123,7 +131,7 @@ func (s *Service) nameSubjects(ctx context.Context, m models.MerchantID, rows []
 	supplier := map[string]string{}
 	if len(subjects) > 0 {
 		var found []struct{ ID, ExternalID string }
-		err := s.db.Read(ctx).Raw("SELECT id, external_id FROM supplier_orders WHERE merchant_id = ? AND id IN ?", m, subjects).Scan(&found).Error
+		err := q.Raw("SELECT id, external_id FROM supplier_orders WHERE merchant_id = ? AND id IN ?", m, subjects).Scan(&found).Error
 		if err != nil {
 			return fmt.Errorf("name flags: %w", database.Err(err))
 		}
@@ -146,7 +154,7 @@ type orderName struct {
 	Number      string
 }
 
-func (s *Service) orderNumbers(ctx context.Context, m models.MerchantID, rows []FlagRow) (map[models.ID]orderName, error) {
+func orderNumbers(q *gorm.DB, m models.MerchantID, rows []FlagRow) (map[models.ID]orderName, error) {
 	var ids []models.ID
 	for _, r := range rows {
 		if r.OrderID != nil {
@@ -158,7 +166,7 @@ func (s *Service) orderNumbers(ctx context.Context, m models.MerchantID, rows []
 		return names, nil
 	}
 	var found []orderName
-	if err := s.db.Read(ctx).Raw("SELECT id, store_id, number FROM orders WHERE merchant_id = ? AND id IN ?", m, ids).Scan(&found).Error; err != nil {
+	if err := q.Raw("SELECT id, store_id, number FROM orders WHERE merchant_id = ? AND id IN ?", m, ids).Scan(&found).Error; err != nil {
 		return nil, fmt.Errorf("name flags: %w", database.Err(err))
 	}
 	for _, f := range found {
@@ -170,15 +178,23 @@ func (s *Service) orderNumbers(ctx context.Context, m models.MerchantID, rows []
 // Flag reads one flag of a merchant, open or not.
 func (s *Service) Flag(ctx context.Context, m models.MerchantID, id models.ID) (FlagRow, error) {
 	rows := []FlagRow{{}}
-	if database.ValidID(string(id)) {
-		if err := s.db.Read(ctx).Where("merchant_id = ? AND id = ?", m, id).Limit(1).Find(&rows[0].Flag).Error; err != nil {
-			return FlagRow{}, fmt.Errorf("read flag: %w", database.Err(err))
+	if !database.ValidID(string(id)) {
+		return FlagRow{}, noFlag()
+	}
+	err := s.db.Of(m).Read(ctx, func(q *gorm.DB) error {
+		if err := q.Where("merchant_id = ? AND id = ?", m, id).Limit(1).Find(&rows[0].Flag).Error; err != nil {
+			return fmt.Errorf("read flag: %w", database.Err(err))
 		}
-	}
-	if rows[0].ID == "" {
-		return FlagRow{}, models.Errorf(models.NotFound, "flag_not_found", "There is no such flag.")
-	}
-	return rows[0], s.nameSubjects(ctx, m, rows)
+		if rows[0].ID == "" {
+			return noFlag()
+		}
+		return nameSubjects(q, m, rows)
+	})
+	return rows[0], err
+}
+
+func noFlag() error {
+	return models.Errorf(models.NotFound, "flag_not_found", "There is no such flag.")
 }
 
 // Mismatch is a parcel about which its store does not show what it should: it shows something else than it had confirmed, it
@@ -192,7 +208,15 @@ type Mismatch struct {
 
 // Mismatches lists a merchant's mismatches, newest first, along an index.
 func (s *Service) Mismatches(ctx context.Context, m models.MerchantID, after string, limit int) (list []Mismatch, next string, err error) {
-	q := s.db.Read(ctx).Where("flags.merchant_id = ? AND flags.closed_at IS NULL AND flags.code IN ('mismatch', 'push_refused', 'push_unconfirmed')", m)
+	err = s.db.Of(m).Read(ctx, func(q *gorm.DB) (err error) {
+		list, next, err = mismatches(q, m, after, limit)
+		return err
+	})
+	return list, next, err
+}
+
+func mismatches(db *gorm.DB, m models.MerchantID, after string, limit int) (list []Mismatch, next string, err error) {
+	q := db.Where("flags.merchant_id = ? AND flags.closed_at IS NULL AND flags.code IN ('mismatch', 'push_refused', 'push_unconfirmed')", m)
 	flags, next, err := pageOfFlags(q, false, after, limit)
 	if err != nil {
 		return nil, "", err
@@ -205,12 +229,11 @@ func (s *Service) Mismatches(ctx context.Context, m models.MerchantID, after str
 			pushIDs, orderIDs = append(pushIDs, models.ID(f.Subject)), append(orderIDs, *f.OrderID)
 		}
 	}
-	if err := s.nameSubjects(ctx, m, rows); err != nil || len(pushIDs) == 0 {
+	if err := nameSubjects(db, m, rows); err != nil || len(pushIDs) == 0 {
 		return []Mismatch{}, next, err
 	}
 	var pushes []models.Push
 	var shown []models.StoreFulfillment
-	db := s.db.Read(ctx)
 	if err := db.Where("merchant_id = ? AND id IN ?", m, pushIDs).Find(&pushes).Error; err != nil {
 		return nil, "", fmt.Errorf("read pushes: %w", database.Err(err))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
 	"waybill/models"
@@ -16,8 +17,8 @@ const carriersLimit = 300
 // Carriers lists a merchant's own rules about carriers, by name.
 func (s *Service) Carriers(ctx context.Context, m models.MerchantID) ([]models.Carrier, error) {
 	list := []models.Carrier{}
-	if err := s.db.Read(ctx).Where("merchant_id = ?", m).Order("key").Find(&list).Error; err != nil {
-		return nil, fmt.Errorf("list carriers: %w", database.Err(err))
+	if err := s.db.Of(m).Read(ctx, func(q *gorm.DB) error { return q.Where("merchant_id = ?", m).Order("key").Find(&list).Error }); err != nil {
+		return nil, fmt.Errorf("list carriers: %w", err)
 	}
 	return list, nil
 }
@@ -31,7 +32,7 @@ func (s *Service) PutCarrier(ctx context.Context, m models.MerchantID, c models.
 	if c.Link == "" && !models.StoreBuildsLink(c.Provider) {
 		return c, badCarrier("/link", "is required: the store builds a link for fedex, ups, usps and dhl only")
 	}
-	err := s.db.InTx(ctx, func(tx database.Tx) error {
+	err := s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
 		var others int64
 		if err := tx.Raw("SELECT count(*) FROM carriers WHERE merchant_id = ? AND key <> ?", m, c.Key).Scan(&others).Error; err != nil {
 			return err
@@ -59,7 +60,7 @@ func badCarrier(pointer, reason string) error {
 
 // DeleteCarrier takes a merchant's own rule away: the built-in one holds again.
 func (s *Service) DeleteCarrier(ctx context.Context, m models.MerchantID, name string, actor models.Actor) error {
-	return s.db.InTx(ctx, func(tx database.Tx) error {
+	return s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
 		res := tx.Exec("DELETE FROM carriers WHERE merchant_id = ? AND key = ?", m, models.CarrierKey(name))
 		if res.Error == nil && res.RowsAffected == 0 {
 			return models.Errorf(models.NotFound, "carrier_not_found", "There is no carrier of your own called %q.", name)

@@ -3,6 +3,8 @@ package ordersync
 import (
 	"context"
 
+	"gorm.io/gorm"
+
 	"waybill/models"
 	"waybill/services/database"
 	"waybill/services/orders"
@@ -20,24 +22,28 @@ func (s *Service) catchUp(ctx context.Context, a CatchUpArgs) error {
 		if err != nil {
 			return err
 		}
-		err = s.db.Read(ctx).Exec("UPDATE connections SET next_sweep_at = clock_timestamp() WHERE merchant_id = ? AND id = ?", a.MerchantID, a.ConnectionID).Error
+		err = s.db.Of(a.MerchantID).InTx(ctx, func(tx database.Tx) error {
+			return tx.Exec("UPDATE connections SET next_sweep_at = clock_timestamp() WHERE merchant_id = ? AND id = ?", a.MerchantID, a.ConnectionID).Error
+		})
 		if err != nil {
-			return database.Err(err)
+			return err
 		}
-		return s.eachOrder(ctx, `SELECT DISTINCT order_id AS id FROM pushes WHERE merchant_id = @m AND store_id = @connection AND state IN ('waiting', 'sent', 'retrying') AND order_id > @after ORDER BY id LIMIT @page`,
-			map[string]any{"m": a.MerchantID, "connection": a.ConnectionID}, func(id models.ID) error { return s.dueNow(ctx, a.MerchantID, id) })
+		return s.eachOrder(ctx, a.MerchantID, `SELECT DISTINCT order_id AS id FROM pushes WHERE merchant_id = @m AND store_id = @connection AND state IN ('waiting', 'sent', 'retrying') AND order_id > @after ORDER BY id LIMIT @page`,
+			map[string]any{"connection": a.ConnectionID}, func(id models.ID) error { return s.dueNow(ctx, a.MerchantID, id) })
 	}
-	return s.eachOrder(ctx, `SELECT DISTINCT order_id AS id FROM supplier_orders WHERE merchant_id = @m AND account_id = @connection AND order_id > @after
+	return s.eachOrder(ctx, a.MerchantID, `SELECT DISTINCT order_id AS id FROM supplier_orders WHERE merchant_id = @m AND account_id = @connection AND order_id > @after
 		AND (state = 'placed' AND stage IN ('unpaid', 'paid', 'shipped') OR state IN ('planned', 'approved', 'unknown')) ORDER BY id LIMIT @page`,
-		map[string]any{"m": a.MerchantID, "connection": a.ConnectionID}, func(id models.ID) error { return s.dueNow(ctx, a.MerchantID, id) })
+		map[string]any{"connection": a.ConnectionID}, func(id models.ID) error { return s.dueNow(ctx, a.MerchantID, id) })
 }
 
 // refusedForPermission tells the store again what it refused because Waybill was not allowed to.
 func (s *Service) refusedForPermission(ctx context.Context, a CatchUpArgs) error {
 	var refused []models.ID
-	err := s.db.Read(ctx).Raw("SELECT id FROM pushes WHERE merchant_id = ? AND store_id = ? AND state = 'refused' AND error_code = 'wix_permission_missing' ORDER BY id LIMIT 1000", a.MerchantID, a.ConnectionID).Scan(&refused).Error
+	err := s.db.Of(a.MerchantID).Read(ctx, func(q *gorm.DB) error {
+		return q.Raw("SELECT id FROM pushes WHERE merchant_id = ? AND store_id = ? AND state = 'refused' AND error_code = 'wix_permission_missing' ORDER BY id LIMIT 1000", a.MerchantID, a.ConnectionID).Scan(&refused).Error
+	})
 	if err != nil {
-		return database.Err(err)
+		return err
 	}
 	for _, id := range refused {
 		if _, err := s.RetryPush(ctx, a.MerchantID, id, orders.By{Actor: models.ActorSystem, Source: models.SourceEngine, Reason: "the store is connected again"}); err != nil {
@@ -49,7 +55,7 @@ func (s *Service) refusedForPermission(ctx context.Context, a CatchUpArgs) error
 
 // dueNow makes an order and what is open of it due at once.
 func (s *Service) dueNow(ctx context.Context, m models.MerchantID, id models.ID) error {
-	return s.db.InTx(ctx, func(tx database.Tx) error {
+	return s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
 		for _, statement := range []string{
 			"UPDATE orders SET next_check_at = ? WHERE merchant_id = ? AND id = ? AND NOT final",
 			"UPDATE supplier_orders SET next_check_at = ?, check_failures = 0 WHERE merchant_id = ? AND order_id = ? AND next_check_at IS NOT NULL",
@@ -69,10 +75,10 @@ func (s *Service) Disconnect(ctx context.Context, m models.MerchantID, id models
 	if err != nil || c.Platform != models.AliExpress {
 		return c, err
 	}
-	return c, s.db.InTx(ctx, func(tx database.Tx) error { return tx.Enqueue(RerollArgs{MerchantID: m, Actor: actor}) })
+	return c, s.db.Of(m).InTx(ctx, func(tx database.Tx) error { return tx.Enqueue(RerollArgs{MerchantID: m, Actor: actor}) })
 }
 
 // Connected has what waited for a connection caught up with. It is told of every connection that is made or made anew.
 func (s *Service) Connected(ctx context.Context, c models.Connection) error {
-	return s.db.InTx(ctx, func(tx database.Tx) error { return tx.Enqueue(CatchUpArgs{c.MerchantID, c.ID}) })
+	return s.db.Of(c.MerchantID).InTx(ctx, func(tx database.Tx) error { return tx.Enqueue(CatchUpArgs{c.MerchantID, c.ID}) })
 }

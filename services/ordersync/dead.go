@@ -21,7 +21,7 @@ func (s *Service) DeadLetters(ctx context.Context, m models.MerchantID, before i
 
 // Replay has dead letters worked again, and says which were. Asking twice does nothing more: a letter that lives again is none.
 func (s *Service) Replay(ctx context.Context, m models.MerchantID, ids []int64) (revived []models.DeadLetter, err error) {
-	err = s.db.InTx(ctx, func(tx database.Tx) error {
+	err = s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
 		if revived, err = tx.Revive(m, ids); err != nil {
 			return err
 		}

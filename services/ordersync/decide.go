@@ -3,6 +3,8 @@ package ordersync
 import (
 	"context"
 
+	"gorm.io/gorm"
+
 	"waybill/models"
 	"waybill/services/database"
 	"waybill/services/orders"
@@ -10,7 +12,7 @@ import (
 
 // Decide replaces a merchant's zone and settings, and has its open orders read anew under them.
 func (s *Service) Decide(ctx context.Context, m models.MerchantID, zone string, settings models.Settings, actor models.Actor) error {
-	return s.db.InTx(ctx, func(tx database.Tx) error {
+	return s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
 		if err := s.accounts.Decide(tx, m, zone, settings); err != nil {
 			return err
 		}
@@ -20,7 +22,7 @@ func (s *Service) Decide(ctx context.Context, m models.MerchantID, zone string, 
 
 // ResumePlacing lets placing go on that stopped by itself, and has what waits looked at.
 func (s *Service) ResumePlacing(ctx context.Context, m models.MerchantID, actor models.Actor) error {
-	return s.db.InTx(ctx, func(tx database.Tx) error {
+	return s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
 		if err := s.accounts.ResumePlacing(tx, m); err != nil {
 			return err
 		}
@@ -33,7 +35,7 @@ func (s *Service) DecideStore(ctx context.Context, m models.MerchantID, store mo
 	if !database.ValidID(string(store)) {
 		return models.Errorf(models.NotFound, "store_not_found", "There is no such store.")
 	}
-	return s.db.InTx(ctx, func(tx database.Tx) error {
+	return s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
 		if err := s.accounts.DecideStore(tx, m, store, settings); err != nil {
 			return err
 		}
@@ -43,8 +45,8 @@ func (s *Service) DecideStore(ctx context.Context, m models.MerchantID, store mo
 
 // reroll computes every open order anew. It asks nobody.
 func (s *Service) reroll(ctx context.Context, a RerollArgs) error {
-	return s.eachOrder(ctx, `SELECT id FROM orders WHERE merchant_id = @m AND id > @after AND NOT final AND (@store = '' OR store_id::text = @store) ORDER BY id LIMIT @page`,
-		map[string]any{"m": a.MerchantID, "store": a.StoreID}, func(id models.ID) error {
+	return s.eachOrder(ctx, a.MerchantID, `SELECT id FROM orders WHERE merchant_id = @m AND id > @after AND NOT final AND (@store = '' OR store_id::text = @store) ORDER BY id LIMIT @page`,
+		map[string]any{"store": a.StoreID}, func(id models.ID) error {
 			by := orders.By{Actor: a.Actor, Source: models.SourcePerson}
 			if a.Actor == models.ActorSystem {
 				by.Source = models.SourceEngine
@@ -56,8 +58,8 @@ func (s *Service) reroll(ctx context.Context, a RerollArgs) error {
 
 // digest computes anew the orders of which lists know too little yet. It asks nobody.
 func (s *Service) digest(ctx context.Context, a DigestArgs) error {
-	return s.eachOrder(ctx, `SELECT id FROM orders WHERE merchant_id = @m AND id > @after AND digest IS NULL ORDER BY id LIMIT @page`,
-		map[string]any{"m": a.MerchantID}, func(id models.ID) error {
+	return s.eachOrder(ctx, a.MerchantID, `SELECT id FROM orders WHERE merchant_id = @m AND id > @after AND digest IS NULL ORDER BY id LIMIT @page`,
+		map[string]any{}, func(id models.ID) error {
 			_, err := s.apply(ctx, a.MerchantID, id, orders.By{Actor: models.ActorSystem, Source: models.SourceEngine})
 			return err
 		})
@@ -65,21 +67,21 @@ func (s *Service) digest(ctx context.Context, a DigestArgs) error {
 
 // remap applies a changed product mapping to every open order with that variant.
 func (s *Service) remap(ctx context.Context, a RemapArgs) error {
-	return s.eachOrder(ctx, `SELECT DISTINCT l.order_id AS id FROM order_lines l JOIN orders o ON o.merchant_id = l.merchant_id AND o.id = l.order_id
+	return s.eachOrder(ctx, a.MerchantID, `SELECT DISTINCT l.order_id AS id FROM order_lines l JOIN orders o ON o.merchant_id = l.merchant_id AND o.id = l.order_id
 		WHERE l.merchant_id = @m AND l.variant_key = @variant AND l.order_id > @after AND o.store_id = @store AND NOT (o.final AND o.tab = 'fulfilled') ORDER BY id LIMIT @page`,
-		map[string]any{"m": a.MerchantID, "variant": a.VariantKey, "store": a.StoreID}, func(id models.ID) error {
+		map[string]any{"variant": a.VariantKey, "store": a.StoreID}, func(id models.ID) error {
 			_, err := s.apply(ctx, a.MerchantID, id, orders.By{Actor: a.Actor, Source: models.SourcePerson}, orders.Remapped{})
 			return err
 		})
 }
 
-// eachOrder pages through the ids that a query gives, which knows @after and @page.
-func (s *Service) eachOrder(ctx context.Context, query string, args map[string]any, do func(models.ID) error) error {
-	args["page"], args["after"] = 200, models.ID("00000000-0000-0000-0000-000000000000")
+// eachOrder pages through the ids that a query gives, which knows @m, @after and @page.
+func (s *Service) eachOrder(ctx context.Context, m models.MerchantID, query string, args map[string]any, do func(models.ID) error) error {
+	args["m"], args["page"], args["after"] = m, 200, models.ID("00000000-0000-0000-0000-000000000000")
 	for {
 		var ids []models.ID
-		if err := s.db.Read(ctx).Raw(query, args).Scan(&ids).Error; err != nil {
-			return database.Err(err)
+		if err := s.db.Of(m).Read(ctx, func(q *gorm.DB) error { return q.Raw(query, args).Scan(&ids).Error }); err != nil {
+			return err
 		}
 		for _, id := range ids {
 			if err := do(id); err != nil {

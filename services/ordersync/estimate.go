@@ -9,7 +9,6 @@ import (
 
 	"waybill/models"
 	"waybill/services/budgets"
-	"waybill/services/database"
 	"waybill/services/orders"
 )
 
@@ -33,14 +32,15 @@ func (s *Service) Estimate(ctx context.Context, m models.MerchantID, r SyncReque
 		return e, err
 	}
 	var counted struct{ Orders, Supplier, Shipped, Pushes, Stores int64 }
-	scoped := s.scoped(ctx, m, r.Scope)
-	err = s.db.Read(ctx).Raw(`WITH o AS MATERIALIZED (?) SELECT count(*) AS orders, count(DISTINCT store_id) AS stores,
+	err = s.db.Of(m).Read(ctx, func(q *gorm.DB) error {
+		return q.Raw(`WITH o AS MATERIALIZED (?) SELECT count(*) AS orders, count(DISTINCT store_id) AS stores,
 		(SELECT count(*) FROM supplier_orders s WHERE s.merchant_id = ? AND s.state = 'placed' AND s.stage IN ('unpaid', 'paid', 'shipped') AND s.order_id IN (SELECT id FROM o)) AS supplier,
 		(SELECT count(*) FROM supplier_orders s WHERE s.merchant_id = ? AND s.state = 'placed' AND s.stage = 'shipped' AND s.order_id IN (SELECT id FROM o)) AS shipped,
 		(SELECT count(*) FROM pushes p WHERE p.merchant_id = ? AND p.state IN ('waiting', 'sent', 'retrying') AND p.order_id IN (SELECT id FROM o)) AS pushes
-		FROM o`, scoped, m, m, m).Scan(&counted).Error
+		FROM o`, inScope(q.Table("orders").Select("id, store_id"), m, r.Scope).Limit(countMost), m, m, m).Scan(&counted).Error
+	})
 	if err != nil {
-		return e, fmt.Errorf("estimate a sync: %w", database.Err(err))
+		return e, fmt.Errorf("estimate a sync: %w", err)
 	}
 	e.Orders, e.Truncated = counted.Orders, counted.Orders >= countMost
 	if r.Direction.Covers(models.FromStore) {
@@ -56,8 +56,10 @@ func (s *Service) Estimate(ctx context.Context, m models.MerchantID, r SyncReque
 		s.takes(e.StoreCalls, s.rates.StorePerSecond*float64(max(counted.Stores, 1)), r),
 		s.takes(e.SupplierCalls, s.rates.SupplierPerSecond, r),
 	)
-	if err := s.db.Read(ctx).Raw("SELECT EXISTS (SELECT 1 FROM sync_jobs WHERE merchant_id = ? AND scope_key = ? AND state IN ('queued', 'running'))", m, scopeKey(r)).Row().Scan(&e.Running); err != nil {
-		return e, database.Err(err)
+	if err := s.db.Of(m).Read(ctx, func(q *gorm.DB) error {
+		return q.Raw("SELECT EXISTS (SELECT 1 FROM sync_jobs WHERE merchant_id = ? AND scope_key = ? AND state IN ('queued', 'running'))", m, scopeKey(r)).Row().Scan(&e.Running)
+	}); err != nil {
+		return e, err
 	}
 	e.LimitedUntil, err = s.limitedUntil(ctx, m)
 	return e, err
@@ -72,11 +74,6 @@ func (s *Service) takes(calls int64, perSecond float64, r SyncRequest) float64 {
 		perSecond *= 1 - budgets.Reserved
 	}
 	return float64(calls) / perSecond
-}
-
-// scoped are the orders of a scope that are known, as a query of their id and store.
-func (s *Service) scoped(ctx context.Context, m models.MerchantID, sc models.SyncScope) *gorm.DB {
-	return inScope(s.db.Read(ctx).Table("orders").Select("id, store_id"), m, sc).Limit(countMost)
 }
 
 // inScope narrows a query of orders to those of a scope.

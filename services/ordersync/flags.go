@@ -43,7 +43,7 @@ func (s *Service) handleFlag(ctx context.Context, m models.MerchantID, id models
 	if flag.OrderID != nil {
 		_, err = s.apply(ctx, m, *flag.OrderID, by, fact)
 	} else {
-		err = s.db.InTx(ctx, func(tx database.Tx) error {
+		err = s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
 			sql, args := statement(tx)
 			res := tx.Exec(sql, args...)
 			if res.Error == nil && res.RowsAffected == 0 {

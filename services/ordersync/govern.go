@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"gorm.io/gorm"
+
 	"waybill/models"
 	"waybill/services/budgets"
 	"waybill/services/database"
@@ -54,11 +56,13 @@ func (s *Service) computeStretch(ctx context.Context) error {
 		return database.Err(err)
 	}
 	var rows []demandRow
-	err = s.db.Read(ctx).Raw(`SELECT c.app_key, s.stage, width_bucket(extract(epoch FROM now() - coalesce(s.placed_at, s.created_at))::float8, ?::float8[]) AS age, count(*) AS n
+	err = s.db.Across(ctx, func(q *gorm.DB) error {
+		return q.Raw(`SELECT c.app_key, s.stage, width_bucket(extract(epoch FROM now() - coalesce(s.placed_at, s.created_at))::float8, ?::float8[]) AS age, count(*) AS n
 		FROM supplier_orders s JOIN connections c ON c.merchant_id = s.merchant_id AND c.id = s.account_id AND c.state = 'active'
 		WHERE s.state = 'placed' AND s.stage IN ('unpaid', 'paid', 'shipped') GROUP BY 1, 2, 3`, floats(ages)).Scan(&rows).Error
+	})
 	if err != nil {
-		return database.Err(err)
+		return err
 	}
 	demand := map[string]float64{"": 0}
 	now := time.Now()
@@ -96,9 +100,11 @@ func (s *Service) takeStretch(ctx context.Context) error {
 		ID      models.ID // of a connection with an app of its own; empty for the shared one
 		Stretch float64
 	}
-	err := s.db.Read(ctx).Raw(`SELECT coalesce(c.id::text, '') AS id, t.stretch FROM check_stretch t LEFT JOIN connections c ON c.app_key = t.app_key AND t.app_key <> ''`).Scan(&rows).Error
+	err := s.db.Across(ctx, func(q *gorm.DB) error {
+		return q.Raw(`SELECT coalesce(c.id::text, '') AS id, t.stretch FROM check_stretch t LEFT JOIN connections c ON c.app_key = t.app_key AND t.app_key <> ''`).Scan(&rows).Error
+	})
 	if err != nil {
-		return database.Err(err)
+		return err
 	}
 	stretch := orders.Stretch{Shared: 1, ByAccount: map[models.ID]float64{}}
 	for _, r := range rows {

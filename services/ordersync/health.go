@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"gorm.io/gorm"
+
 	"waybill/models"
 	"waybill/services/budgets"
 	"waybill/services/database"
@@ -98,7 +100,9 @@ func (s *Service) Health(ctx context.Context, m models.MerchantID) (h Health, er
 		h.NextFullSweepAt = next
 	}
 	var last []time.Time
-	err = s.db.Read(ctx).Raw("SELECT created_at FROM sync_jobs WHERE merchant_id = ? AND trigger = 'automatic' ORDER BY id DESC LIMIT 1", m).Scan(&last).Error
+	err = s.db.Of(m).Read(ctx, func(q *gorm.DB) error {
+		return q.Raw("SELECT created_at FROM sync_jobs WHERE merchant_id = ? AND trigger = 'automatic' ORDER BY id DESC LIMIT 1", m).Scan(&last).Error
+	})
 	if len(last) == 1 {
 		h.LastFullSweepAt = &last[0]
 	}
@@ -135,7 +139,9 @@ func (s *Service) openByAccount(ctx context.Context, m models.MerchantID) (map[m
 		AccountID models.ID
 		N         int64
 	}
-	err := s.db.Read(ctx).Raw(`SELECT account_id, count(*) AS n FROM supplier_orders WHERE merchant_id = ? AND state = 'placed' AND stage IN ('unpaid', 'paid', 'shipped') GROUP BY 1`, m).Scan(&rows).Error
+	err := s.db.Of(m).Read(ctx, func(q *gorm.DB) error {
+		return q.Raw(`SELECT account_id, count(*) AS n FROM supplier_orders WHERE merchant_id = ? AND state = 'placed' AND stage IN ('unpaid', 'paid', 'shipped') GROUP BY 1`, m).Scan(&rows).Error
+	})
 	open := map[models.ID]int64{}
 	for _, r := range rows {
 		open[r.AccountID] = r.N
@@ -170,7 +176,8 @@ type Gauges struct {
 
 // Gauges reads them. It reads across merchants, as only the scheduler and the operator do.
 func (s *Service) Gauges(ctx context.Context) (g Gauges, err error) {
-	err = s.db.Read(ctx).Raw(`SELECT
+	err = s.db.Across(ctx, func(q *gorm.DB) error {
+		return q.Raw(`SELECT
 		coalesce((SELECT extract(epoch FROM now() - min(o.next_check_at)) FROM merchants m CROSS JOIN LATERAL (
 			SELECT next_check_at FROM orders WHERE merchant_id = m.id AND next_check_at <= now() ORDER BY next_check_at LIMIT 1) o), 0)::float8 AS oldest_due_seconds,
 		(SELECT count(*) FROM inbox WHERE done_at IS NULL AND died_at IS NULL) AS unread_messages,
@@ -179,11 +186,13 @@ func (s *Service) Gauges(ctx context.Context) (g Gauges, err error) {
 		(SELECT count(*) FROM river_job WHERE state = 'discarded') AS dead_letters,
 		(SELECT count(*) FROM platform_budgets WHERE banned_until > now()) AS banned,
 		coalesce((SELECT max(stretch) FROM check_stretch), 1) AS stretch`).Scan(&g).Error
-	return g, database.Err(err)
+	})
+	return g, err
 }
 
-func (s *Service) queueHealth(ctx context.Context, m models.MerchantID) (q QueueHealth, err error) {
-	err = s.db.Read(ctx).Raw(`SELECT
+func (s *Service) queueHealth(ctx context.Context, m models.MerchantID) (h QueueHealth, err error) {
+	err = s.db.Of(m).Read(ctx, func(q *gorm.DB) error {
+		return q.Raw(`SELECT
 		(SELECT count(*) FROM (SELECT 1 FROM orders WHERE merchant_id = @m AND next_check_at <= now() LIMIT @most) d) AS due_orders,
 		(SELECT min(next_check_at) FROM orders WHERE merchant_id = @m AND next_check_at <= now()) AS oldest_due_at,
 		(SELECT count(*) FROM (SELECT 1 FROM inbox WHERE merchant_id = @m AND done_at IS NULL AND died_at IS NULL LIMIT @most) i) AS messages,
@@ -192,9 +201,10 @@ func (s *Service) queueHealth(ctx context.Context, m models.MerchantID) (q Queue
 		(SELECT min(wanted_since) FROM pushes WHERE merchant_id = @m AND state IN ('waiting', 'sent', 'retrying')) AS oldest_push_at,
 		(SELECT count(*) FROM supplier_orders WHERE merchant_id = @m AND state = 'unknown') AS unknown_placements,
 		(SELECT count(*) FROM river_job WHERE state = 'discarded' AND args->>'merchant_id' = @m) AS dead_letters`,
-		map[string]any{"m": m, "most": countDue}).Scan(&q).Error
+			map[string]any{"m": m, "most": countDue}).Scan(&h).Error
+	})
 	if err != nil {
-		return q, fmt.Errorf("read what waits: %w", database.Err(err))
+		return h, fmt.Errorf("read what waits: %w", err)
 	}
-	return q, nil
+	return h, nil
 }

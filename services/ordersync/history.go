@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"gorm.io/gorm"
+
 	"waybill/models"
 	"waybill/services/database"
 	"waybill/services/health"
@@ -111,11 +113,13 @@ func (s *Service) runs(ctx context.Context, m models.MerchantID, starts []time.T
 		Span int
 		Runs
 	}
-	err := s.db.Read(ctx).Raw(`SELECT width_bucket(created_at, CAST(@starts AS timestamptz[])) AS span, sum(changed + unchanged + refused + unreachable) AS checked, sum(changed) AS changed,
+	err := s.db.Of(m).Read(ctx, func(q *gorm.DB) error {
+		return q.Raw(`SELECT width_bucket(created_at, CAST(@starts AS timestamptz[])) AS span, sum(changed + unchanged + refused + unreachable) AS checked, sum(changed) AS changed,
 		sum(refused + unreachable) AS failed FROM sync_jobs WHERE merchant_id = @m AND id >= @id AND created_at >= @first GROUP BY 1`,
-		map[string]any{"m": m, "starts": database.Times(starts), "first": starts[0], "id": database.IDBefore(starts[0].Add(-clocksDiffer))}).Scan(&rows).Error
+			map[string]any{"m": m, "starts": database.Times(starts), "first": starts[0], "id": database.IDBefore(starts[0].Add(-clocksDiffer))}).Scan(&rows).Error
+	})
 	if err != nil {
-		return fmt.Errorf("read the history of sync runs: %w", database.Err(err))
+		return fmt.Errorf("read the history of sync runs: %w", err)
 	}
 	for i := range points {
 		points[i].Runs = &Runs{}

@@ -34,7 +34,7 @@ func (s *Service) Request(ctx context.Context, m models.MerchantID, r SyncReques
 	if err := s.knownScope(ctx, m, &r.Scope); err != nil {
 		return job, false, err
 	}
-	err = s.db.InTx(ctx, func(tx database.Tx) error {
+	err = s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
 		job, joined, err = s.request(tx, m, r)
 		return err
 	})
@@ -116,8 +116,10 @@ func (s *Service) knownScope(ctx context.Context, m models.MerchantID, scope *mo
 			return models.Errorf(models.NotFound, "order_not_found", "There is no order %s.", id)
 		}
 	}
-	if err := s.db.Read(ctx).Raw("SELECT id FROM orders WHERE merchant_id = ? AND id IN ?", m, scope.IDs).Scan(&known).Error; err != nil {
-		return database.Err(err)
+	if err := s.db.Of(m).Read(ctx, func(q *gorm.DB) error {
+		return q.Raw("SELECT id FROM orders WHERE merchant_id = ? AND id IN ?", m, scope.IDs).Scan(&known).Error
+	}); err != nil {
+		return err
 	}
 	for _, id := range scope.IDs {
 		if !slices.Contains(known, id) {
@@ -164,7 +166,7 @@ func (s *Service) Cancel(ctx context.Context, m models.MerchantID, id models.ID)
 	if _, err := s.Job(ctx, m, id); err != nil {
 		return job, err
 	}
-	err = s.db.InTx(ctx, func(tx database.Tx) error {
+	err = s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
 		err := tx.Exec("UPDATE sync_jobs SET cancel_requested_at = coalesce(cancel_requested_at, ?) WHERE merchant_id = ? AND id = ? AND state IN ('queued', 'running')", tx.Now, m, id).Error
 		if err != nil {
 			return err
@@ -182,8 +184,8 @@ func (s *Service) Job(ctx context.Context, m models.MerchantID, id models.ID) (j
 	if !database.ValidID(string(id)) {
 		return job, noJob()
 	}
-	if err := s.db.Read(ctx).Where("merchant_id = ? AND id = ?", m, id).Limit(1).Find(&job).Error; err != nil {
-		return job, fmt.Errorf("read sync job: %w", database.Err(err))
+	if err := s.db.Of(m).Read(ctx, func(q *gorm.DB) error { return q.Where("merchant_id = ? AND id = ?", m, id).Limit(1).Find(&job).Error }); err != nil {
+		return job, fmt.Errorf("read sync job: %w", err)
 	}
 	if job.ID == "" {
 		return job, noJob()
@@ -208,18 +210,22 @@ const ActiveJobs models.SyncJobState = "active"
 
 // Jobs lists sync jobs, newest first, before the one that the cursor names.
 func (s *Service) Jobs(ctx context.Context, m models.MerchantID, f JobFilter) (jobs []models.SyncJob, next string, err error) {
-	q := s.db.Read(ctx).Where("merchant_id = ?", m)
-	switch f.State {
-	case "":
-	case ActiveJobs:
-		q = q.Where("state IN ('queued', 'running')")
-	default:
-		q = q.Where("state = ?", f.State)
-	}
-	if f.Trigger != "" {
-		q = q.Where("trigger = ?", f.Trigger)
-	}
-	return database.PageByID(q, "id", database.NewestFirst, f.Cursor, f.Limit, func(j models.SyncJob) models.ID { return j.ID })
+	err = s.db.Of(m).Read(ctx, func(q *gorm.DB) (err error) {
+		q = q.Where("merchant_id = ?", m)
+		switch f.State {
+		case "":
+		case ActiveJobs:
+			q = q.Where("state IN ('queued', 'running')")
+		default:
+			q = q.Where("state = ?", f.State)
+		}
+		if f.Trigger != "" {
+			q = q.Where("trigger = ?", f.Trigger)
+		}
+		jobs, next, err = database.PageByID(q, "id", database.NewestFirst, f.Cursor, f.Limit, func(j models.SyncJob) models.ID { return j.ID })
+		return err
+	})
+	return jobs, next, err
 }
 
 // Item is an order of a sync job with what people know it by.
@@ -232,9 +238,13 @@ type Item struct {
 // Items lists what a sync job did per order, in the order of their ids, after the one that the cursor names. Of an automatic
 // job that is over only those orders are kept for which there is something to tell.
 func (s *Service) Items(ctx context.Context, m models.MerchantID, jobID models.ID, cursor string, limit int) (items []Item, next string, err error) {
-	q := s.db.Read(ctx).Table("sync_job_items AS i").Select("i.*, o.number, o.buyer_name").
-		Joins("JOIN orders o ON o.merchant_id = i.merchant_id AND o.id = i.order_id").Where("i.merchant_id = ? AND i.job_id = ?", m, jobID)
-	return database.PageByID(q, "i.order_id", database.OldestFirst, cursor, limit, func(i Item) models.ID { return i.OrderID })
+	err = s.db.Of(m).Read(ctx, func(q *gorm.DB) (err error) {
+		q = q.Table("sync_job_items AS i").Select("i.*, o.number, o.buyer_name").
+			Joins("JOIN orders o ON o.merchant_id = i.merchant_id AND o.id = i.order_id").Where("i.merchant_id = ? AND i.job_id = ?", m, jobID)
+		items, next, err = database.PageByID(q, "i.order_id", database.OldestFirst, cursor, limit, func(i Item) models.ID { return i.OrderID })
+		return err
+	})
+	return items, next, err
 }
 
 const (
@@ -291,7 +301,7 @@ func (s *Service) listScope(ctx context.Context, job models.SyncJob) error {
 			return err
 		}
 	}
-	return s.db.InTx(ctx, func(tx database.Tx) error {
+	return s.db.Of(job.MerchantID).InTx(ctx, func(tx database.Tx) error {
 		q := inScope(tx.Table("orders").Select("id"), job.MerchantID, job.Scope)
 		if after := idCursor(job.ListCursor); after != "" {
 			q = q.Where("id > ?", after)
@@ -397,8 +407,10 @@ func (s *Service) fetched(ctx context.Context, job models.SyncJob, at fetching) 
 	if err != nil {
 		panic(err) // plain text fields
 	}
-	return at, database.Err(s.db.Read(ctx).Exec("UPDATE sync_jobs SET state = 'running', started_at = coalesce(started_at, now()), list_cursor = ? WHERE merchant_id = ? AND id = ? AND state IN ('queued', 'running')",
-		string(raw), job.MerchantID, job.ID).Error)
+	return at, s.db.Of(job.MerchantID).InTx(ctx, func(tx database.Tx) error {
+		return tx.Exec("UPDATE sync_jobs SET state = 'running', started_at = coalesce(started_at, now()), list_cursor = ? WHERE merchant_id = ? AND id = ? AND state IN ('queued', 'running')",
+			string(raw), job.MerchantID, job.ID).Error
+	})
 }
 
 func scopeQuery(sc models.SyncScope) models.StoreQuery {
@@ -442,11 +454,13 @@ type pendingItem struct {
 // syncSome checks the next orders without an outcome. Many orders of one store are read by page.
 func (s *Service) syncSome(ctx context.Context, job models.SyncJob) (more bool, err error) {
 	var items []pendingItem
-	err = s.db.Read(ctx).Raw(`SELECT i.order_id, o.store_id, o.external_id, o.last_checked_at, o.final FROM sync_job_items i
+	err = s.db.Of(job.MerchantID).Read(ctx, func(q *gorm.DB) error {
+		return q.Raw(`SELECT i.order_id, o.store_id, o.external_id, o.last_checked_at, o.final FROM sync_job_items i
 		JOIN orders o ON o.merchant_id = i.merchant_id AND o.id = i.order_id
 		WHERE i.merchant_id = ? AND i.job_id = ? AND i.outcome = '' ORDER BY i.order_id LIMIT ?`, job.MerchantID, job.ID, syncPage).Scan(&items).Error
+	})
 	if err != nil || len(items) == 0 {
-		return false, database.Err(err)
+		return false, err
 	}
 	read, err := s.readPages(ctx, job, items)
 	if err != nil {
@@ -465,7 +479,7 @@ func (s *Service) syncSome(ctx context.Context, job models.SyncJob) (more bool, 
 		if err != nil {
 			return true, err
 		}
-		if err := s.db.InTx(ctx, func(tx database.Tx) error { return tellJob(tx, now) }); err != nil || now.CancelRequestedAt != nil {
+		if err := s.db.Of(job.MerchantID).InTx(ctx, func(tx database.Tx) error { return tellJob(tx, now) }); err != nil || now.CancelRequestedAt != nil {
 			return true, err
 		}
 	}
@@ -546,7 +560,7 @@ func (s *Service) itemDone(ctx context.Context, job models.SyncJob, orderID mode
 	if err != nil {
 		panic(err) // plain texts
 	}
-	return s.db.InTx(ctx, func(tx database.Tx) error {
+	return s.db.Of(job.MerchantID).InTx(ctx, func(tx database.Tx) error {
 		res := tx.Exec(`UPDATE sync_job_items SET outcome = ?, before = ?, after = ?, why = ?, changes = ?, finished_at = ? WHERE merchant_id = ? AND job_id = ? AND order_id = ? AND outcome = ''`,
 			result.Outcome, result.Before, result.After, result.Why, string(changes), tx.Now, job.MerchantID, job.ID, orderID)
 		if res.Error != nil || res.RowsAffected == 0 {
@@ -561,14 +575,17 @@ func (s *Service) itemDone(ctx context.Context, job models.SyncJob, orderID mode
 // what there is something to tell of is kept.
 func (s *Service) finishSync(ctx context.Context, job models.SyncJob, state models.SyncJobState) error {
 	for kept := job.Trigger != "automatic"; !kept; {
-		res := s.db.Read(ctx).Exec(`DELETE FROM sync_job_items WHERE merchant_id = ? AND job_id = ? AND order_id IN (
-			SELECT order_id FROM sync_job_items WHERE merchant_id = ? AND job_id = ? AND outcome IN ('unchanged', '') LIMIT 5000)`, job.MerchantID, job.ID, job.MerchantID, job.ID)
-		if res.Error != nil {
-			return database.Err(res.Error)
+		err := s.db.Of(job.MerchantID).InTx(ctx, func(tx database.Tx) error {
+			res := tx.Exec(`DELETE FROM sync_job_items WHERE merchant_id = ? AND job_id = ? AND order_id IN (
+				SELECT order_id FROM sync_job_items WHERE merchant_id = ? AND job_id = ? AND outcome IN ('unchanged', '') LIMIT 5000)`, job.MerchantID, job.ID, job.MerchantID, job.ID)
+			kept = res.RowsAffected == 0
+			return res.Error
+		})
+		if err != nil {
+			return err
 		}
-		kept = res.RowsAffected == 0
 	}
-	return s.db.InTx(ctx, func(tx database.Tx) error {
+	return s.db.Of(job.MerchantID).InTx(ctx, func(tx database.Tx) error {
 		res := tx.Exec("UPDATE sync_jobs SET state = ?, finished_at = ? WHERE merchant_id = ? AND id = ? AND state IN ('queued', 'running')", state, tx.Now, job.MerchantID, job.ID)
 		if res.Error != nil || res.RowsAffected == 0 {
 			return res.Error

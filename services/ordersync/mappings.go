@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"gorm.io/gorm"
+
 	"waybill/models"
 	"waybill/services/database"
 )
@@ -16,7 +18,7 @@ func (s *Service) Map(ctx context.Context, m models.MerchantID, mp models.Produc
 		return mp, models.Errorf(models.NotFound, "store_not_found", "There is no such store.")
 	}
 	mp.MerchantID = m
-	err = s.db.InTx(ctx, func(tx database.Tx) error {
+	err = s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
 		mp.UpdatedAt = tx.Now
 		if mp.ID == "" {
 			mp.ID, mp.CreatedAt = database.NewID(), tx.Now
@@ -42,8 +44,8 @@ func (s *Service) Map(ctx context.Context, m models.MerchantID, mp models.Produc
 // Mapping reads one product mapping.
 func (s *Service) Mapping(ctx context.Context, m models.MerchantID, id models.ID) (mp models.ProductMapping, err error) {
 	if database.ValidID(string(id)) {
-		if err := s.db.Read(ctx).Where("merchant_id = ? AND id = ?", m, id).Limit(1).Find(&mp).Error; err != nil {
-			return mp, fmt.Errorf("read mapping: %w", database.Err(err))
+		if err := s.db.Of(m).Read(ctx, func(q *gorm.DB) error { return q.Where("merchant_id = ? AND id = ?", m, id).Limit(1).Find(&mp).Error }); err != nil {
+			return mp, fmt.Errorf("read mapping: %w", err)
 		}
 	}
 	if mp.ID == "" {
@@ -58,14 +60,18 @@ func noMapping() error {
 
 // Mappings lists product mappings in the order of their ids, of one store or variant if given.
 func (s *Service) Mappings(ctx context.Context, m models.MerchantID, storeID models.ID, variantKey, cursor string, limit int) (list []models.ProductMapping, next string, err error) {
-	q := s.db.Read(ctx).Where("merchant_id = ?", m)
-	if storeID != "" {
-		q = q.Where("store_id = ?", storeID)
-	}
-	if variantKey != "" {
-		q = q.Where("variant_key = ?", variantKey)
-	}
-	return database.PageByID(q, "id", database.OldestFirst, cursor, limit, func(mp models.ProductMapping) models.ID { return mp.ID })
+	err = s.db.Of(m).Read(ctx, func(q *gorm.DB) (err error) {
+		q = q.Where("merchant_id = ?", m)
+		if storeID != "" {
+			q = q.Where("store_id = ?", storeID)
+		}
+		if variantKey != "" {
+			q = q.Where("variant_key = ?", variantKey)
+		}
+		list, next, err = database.PageByID(q, "id", database.OldestFirst, cursor, limit, func(mp models.ProductMapping) models.ID { return mp.ID })
+		return err
+	})
+	return list, next, err
 }
 
 // SupplierProduct reads a product from AliExpress, for a person who maps it: what it costs the account named, or the only one, and how much of it
@@ -90,7 +96,7 @@ func (s *Service) Unmap(ctx context.Context, m models.MerchantID, id models.ID, 
 	if err != nil {
 		return err
 	}
-	return s.db.InTx(ctx, func(tx database.Tx) error {
+	return s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
 		if err := tx.Exec("DELETE FROM product_mappings WHERE merchant_id = ? AND id = ?", m, id).Error; err != nil {
 			return err
 		}

@@ -47,7 +47,7 @@ func (s *Service) Link(ctx context.Context, m models.MerchantID, orderID models.
 	if err != nil {
 		return models.SupplierOrder{}, nil, err
 	}
-	sup, err := suppliersOf(s.db.Read(ctx), d.Facts)
+	sup, err := s.suppliers(ctx, d.Facts)
 	if err != nil {
 		return models.SupplierOrder{}, nil, err
 	}

@@ -105,7 +105,7 @@ func (s *Service) lag(m models.MerchantID, connection models.ID, hop models.Hop,
 
 // change lets facts into an order in a transaction of its own, together with the jobs that they make necessary.
 func (s *Service) change(ctx context.Context, let func(database.Tx) (orders.Changes, error)) (c orders.Changes, err error) {
-	err = s.db.InTx(ctx, func(tx database.Tx) error {
+	err = s.db.Of(c.MerchantID).InTx(ctx, func(tx database.Tx) error {
 		if c, err = let(tx); err != nil {
 			return err
 		}

@@ -59,7 +59,7 @@ func (s *Service) plan(ctx context.Context, m models.MerchantID, orderID models.
 			return nil, false, models.Errorf(models.Conflict, "nothing_to_buy", "Nothing of this order is left to be bought.")
 		}
 	}
-	sup, err := suppliersOf(s.db.Read(ctx), d.Facts)
+	sup, err := s.suppliers(ctx, d.Facts)
 	if err != nil {
 		return nil, false, err
 	}
@@ -211,7 +211,15 @@ func (sup suppliers) of(line models.Line, rank int) (models.ProductMapping, bool
 	return models.ProductMapping{}, false
 }
 
-// suppliersOf reads where an order's variants are bought.
+// suppliers reads where an order's variants are bought.
+func (s *Service) suppliers(ctx context.Context, f models.Facts) (sup suppliers, err error) {
+	err = s.db.Of(f.Order.MerchantID).Read(ctx, func(q *gorm.DB) error {
+		sup, err = suppliersOf(q, f)
+		return err
+	})
+	return sup, err
+}
+
 func suppliersOf(db *gorm.DB, f models.Facts) (suppliers, error) {
 	keys := make([]string, len(f.Lines))
 	for i, l := range f.Lines {
@@ -271,8 +279,10 @@ func (s *Service) neverExecuted(ctx context.Context, m models.MerchantID, so mod
 		return true, nil
 	}
 	var n int
-	err := s.db.Read(ctx).Raw("SELECT count(*) FROM placement_attempts WHERE merchant_id = ? AND supplier_order_id = ? AND class = ?", m, so.ID, models.ClassNotExecuted).Row().Scan(&n)
-	return n == so.Epoch, database.Err(err)
+	err := s.db.Of(m).Read(ctx, func(q *gorm.DB) error {
+		return q.Raw("SELECT count(*) FROM placement_attempts WHERE merchant_id = ? AND supplier_order_id = ? AND class = ?", m, so.ID, models.ClassNotExecuted).Row().Scan(&n)
+	})
+	return n == so.Epoch, err
 }
 
 // waits reports whether something keeps a placement from being sent. A cancelled order has nothing to wait for.
@@ -462,10 +472,12 @@ func (s *Service) lookFor(ctx context.Context, m models.MerchantID, so models.Su
 
 // rivals counts the other purchases of the account that want some of the same goods and whose order is not known either.
 func (s *Service) rivals(ctx context.Context, m models.MerchantID, so models.SupplierOrder) (n int, err error) {
-	err = s.db.Read(ctx).Raw(`SELECT count(*) FROM supplier_orders o WHERE o.merchant_id = ? AND o.account_id = ? AND o.state IN ('unknown', 'sending') AND o.id <> ?
+	err = s.db.Of(m).Read(ctx, func(q *gorm.DB) error {
+		return q.Raw(`SELECT count(*) FROM supplier_orders o WHERE o.merchant_id = ? AND o.account_id = ? AND o.state IN ('unknown', 'sending') AND o.id <> ?
 		AND EXISTS (SELECT 1 FROM supplier_order_lines a JOIN supplier_order_lines b ON b.merchant_id = a.merchant_id AND b.sku_id = a.sku_id
 			WHERE a.merchant_id = o.merchant_id AND a.supplier_order_id = o.id AND b.supplier_order_id = ?)`, m, so.AccountID, so.ID, so.ID).Row().Scan(&n)
-	return n, database.Err(err)
+	})
+	return n, err
 }
 
 // A push message may come a little before our own note of having sent, and AliExpress' clock may differ from ours.
@@ -474,11 +486,13 @@ const clockSlack = 2 * time.Minute
 // candidates are the numbers of orders that may be an unknown placement.
 func (s *Service) candidates(ctx context.Context, m models.MerchantID, so models.SupplierOrder) ([]string, error) {
 	var numbers, found []string
-	err := s.db.Read(ctx).Raw(`SELECT DISTINCT i.entity_id FROM inbox i WHERE i.merchant_id = ? AND i.connection_id = ? AND i.outcome = 'unmatched' AND i.received_at >= ?
+	err := s.db.Of(m).Read(ctx, func(q *gorm.DB) error {
+		return q.Raw(`SELECT DISTINCT i.entity_id FROM inbox i WHERE i.merchant_id = ? AND i.connection_id = ? AND i.outcome = 'unmatched' AND i.received_at >= ?
 		AND NOT EXISTS (SELECT 1 FROM supplier_orders o WHERE o.merchant_id = i.merchant_id AND o.account_id = i.connection_id AND o.external_id = i.entity_id) LIMIT 20`,
-		m, so.AccountID, so.SentAt.Add(-clockSlack)).Scan(&numbers).Error
+			m, so.AccountID, so.SentAt.Add(-clockSlack)).Scan(&numbers).Error
+	})
 	if err != nil {
-		return nil, database.Err(err)
+		return nil, err
 	}
 	for _, n := range numbers {
 		answer, err := call(ctx, s, m, so.AccountID, models.PurposePlacing, func(a models.Access) (models.SupplierAnswer, error) { return s.supplier.Order(ctx, a, n) })

@@ -86,7 +86,7 @@ func (s *Service) Preflight(ctx context.Context, m models.MerchantID, orderID mo
 			p.Problems = append(p.Problems, Problem{Code: "nothing_to_buy", Detail: "Nothing of this order is left to be bought.", NextAction: "Nothing.", Blocks: true})
 		}
 	}
-	sup, err := suppliersOf(s.db.Read(ctx), d.Facts)
+	sup, err := s.suppliers(ctx, d.Facts)
 	if err != nil {
 		return p, err
 	}
@@ -378,7 +378,7 @@ func (s *Service) purchase(ctx context.Context, m models.MerchantID, d orders.De
 	if err := s.supplier.CheckNote(request.Note); err != nil {
 		return request, nil, err
 	}
-	sup, err := suppliersOf(s.db.Read(ctx), d.Facts)
+	sup, err := s.suppliers(ctx, d.Facts)
 	if err != nil {
 		return request, nil, err
 	}

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"gorm.io/gorm"
+
 	"waybill/models"
 	"waybill/services/database"
 	"waybill/services/orders"
@@ -82,18 +84,21 @@ func (s *Service) keep(ctx context.Context, msg message) error {
 		return err
 	}
 	result := "orphan"
-	err = s.db.InTx(ctx, func(tx database.Tx) error {
-		if !known {
+	if known {
+		err = s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
+			fresh, err := put(tx, m, connection, msg)
+			result = "accepted"
+			if !fresh {
+				result = "duplicate"
+			}
+			return err
+		})
+	} else {
+		err = s.db.InTx(ctx, func(tx database.Tx) error {
 			return tx.Exec(`INSERT INTO orphan_inbox (platform, event_id, external_id, kind, entity_id, body, sent_at, received_at, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 				ON CONFLICT DO NOTHING`, msg.platform, msg.eventID, msg.externalID, msg.kind, msg.entityID, msg.body, msg.at, tx.Now, msg.version).Error
-		}
-		fresh, err := put(tx, m, connection, msg)
-		result = "accepted"
-		if !fresh {
-			result = "duplicate"
-		}
-		return err
-	})
+		})
+	}
 	if err != nil {
 		result = "failed"
 	}
@@ -118,7 +123,7 @@ func put(tx database.Tx, m models.MerchantID, connection models.ID, msg message)
 
 // adopt moves the orphans of a connection into its merchant's inbox.
 func (s *Service) adopt(ctx context.Context, c models.Connection) error {
-	return s.db.InTx(ctx, func(tx database.Tx) error {
+	return s.db.Of(c.MerchantID).InTx(ctx, func(tx database.Tx) error {
 		var rows []struct {
 			EventID, Kind, EntityID string
 			Body                    []byte
@@ -160,15 +165,15 @@ const (
 
 // receive works one message: it is a hint to read, never a fact.
 func (s *Service) receive(ctx context.Context, a ReceiveArgs) error {
-	var row inboxRow
-	res := s.db.Read(ctx).Raw("SELECT connection_id, kind, entity_id, sent_at, received_at, version, done_at FROM inbox WHERE merchant_id = ? AND platform = ? AND event_id = ?",
-		a.MerchantID, a.Platform, a.EventID).Scan(&row)
-	if res.Error != nil {
-		return database.Err(res.Error)
+	var rows []inboxRow
+	err := s.db.Of(a.MerchantID).Read(ctx, func(q *gorm.DB) error {
+		return q.Raw("SELECT connection_id, kind, entity_id, sent_at, received_at, version, done_at FROM inbox WHERE merchant_id = ? AND platform = ? AND event_id = ?",
+			a.MerchantID, a.Platform, a.EventID).Scan(&rows).Error
+	})
+	if err != nil || len(rows) == 0 || rows[0].DoneAt != nil {
+		return err
 	}
-	if res.RowsAffected == 0 || row.DoneAt != nil {
-		return nil
-	}
+	row := rows[0]
 	outcome, err := s.act(ctx, a, row)
 	if err != nil {
 		return err
@@ -177,8 +182,10 @@ func (s *Service) receive(ctx context.Context, a ReceiveArgs) error {
 }
 
 func (s *Service) done(ctx context.Context, a ReceiveArgs, outcome string) error {
-	return database.Err(s.db.Read(ctx).Exec("UPDATE inbox SET done_at = clock_timestamp(), outcome = ? WHERE merchant_id = ? AND platform = ? AND event_id = ?",
-		outcome, a.MerchantID, a.Platform, a.EventID).Error)
+	return s.db.Of(a.MerchantID).InTx(ctx, func(tx database.Tx) error {
+		return tx.Exec("UPDATE inbox SET done_at = clock_timestamp(), outcome = ? WHERE merchant_id = ? AND platform = ? AND event_id = ?",
+			outcome, a.MerchantID, a.Platform, a.EventID).Error
+	})
 }
 
 func (s *Service) act(ctx context.Context, a ReceiveArgs, row inboxRow) (outcome string, err error) {
@@ -186,14 +193,14 @@ func (s *Service) act(ctx context.Context, a ReceiveArgs, row inboxRow) (outcome
 	case a.Platform == models.AliExpress:
 		return s.actOnPush(ctx, a.MerchantID, row)
 	case row.Kind == "AppInstalled":
-		return inboxApplied, s.db.InTx(ctx, func(tx database.Tx) error {
+		return inboxApplied, s.db.Of(a.MerchantID).InTx(ctx, func(tx database.Tx) error {
 			if err := s.accounts.Installed(tx, a.MerchantID, row.ConnectionID); err != nil {
 				return err
 			}
 			return tx.Enqueue(CatchUpArgs{a.MerchantID, row.ConnectionID})
 		})
 	case row.Kind == "AppRemoved":
-		return inboxApplied, s.db.InTx(ctx, func(tx database.Tx) error { return s.accounts.Removed(tx, a.MerchantID, row.ConnectionID, row.SentAt) })
+		return inboxApplied, s.db.Of(a.MerchantID).InTx(ctx, func(tx database.Tx) error { return s.accounts.Removed(tx, a.MerchantID, row.ConnectionID, row.SentAt) })
 	case row.EntityID == "":
 		return inboxIgnored, nil
 	}
@@ -232,9 +239,11 @@ func (s *Service) seen(ctx context.Context, m models.MerchantID, row inboxRow) (
 	if least.Nanosecond() == 0 {
 		least = least.Add(time.Microsecond)
 	}
-	err = s.db.Read(ctx).Raw("SELECT EXISTS (SELECT 1 FROM orders WHERE merchant_id = ? AND store_id = ? AND external_id = ? AND source_updated_at >= ?)",
-		m, row.ConnectionID, row.EntityID, least).Row().Scan(&seen)
-	return seen, database.Err(err)
+	err = s.db.Of(m).Read(ctx, func(q *gorm.DB) error {
+		return q.Raw("SELECT EXISTS (SELECT 1 FROM orders WHERE merchant_id = ? AND store_id = ? AND external_id = ? AND source_updated_at >= ?)",
+			m, row.ConnectionID, row.EntityID, least).Row().Scan(&seen)
+	})
+	return seen, err
 }
 
 // behind is from how many orders with waiting messages on a store is read by page and not order by order.
@@ -246,10 +255,12 @@ const behind = 10
 func (s *Service) readBehind(ctx context.Context, m models.MerchantID, store models.ID) error {
 	lock, _ := s.behind.LoadOrStore(store, &sync.Mutex{})
 	var ids []string
-	err := s.db.Read(ctx).Raw(`SELECT DISTINCT entity_id FROM inbox WHERE merchant_id = ? AND connection_id = ? AND done_at IS NULL AND died_at IS NULL
+	err := s.db.Of(m).Read(ctx, func(q *gorm.DB) error {
+		return q.Raw(`SELECT DISTINCT entity_id FROM inbox WHERE merchant_id = ? AND connection_id = ? AND done_at IS NULL AND died_at IS NULL
 		AND entity_id <> '' AND version IS NOT NULL LIMIT 100`, m, store).Scan(&ids).Error
+	})
 	if err != nil || len(ids) < behind {
-		return database.Err(err)
+		return err
 	}
 	if !lock.(*sync.Mutex).TryLock() {
 		e := models.Errorf(models.Unavailable, "store_being_read", "Many orders of this store are being read together.")
@@ -268,17 +279,21 @@ func (s *Service) readBehind(ctx context.Context, m models.MerchantID, store mod
 	if _, err := s.takePage(ctx, c, page, orders.By{Actor: models.ActorSystem, Source: models.SourceWebhook}); err != nil {
 		return err
 	}
-	return database.Err(s.db.Read(ctx).Exec(`UPDATE inbox i SET done_at = clock_timestamp(), outcome = ? FROM orders o WHERE i.merchant_id = ? AND i.connection_id = ? AND i.entity_id IN ?
+	return s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
+		return tx.Exec(`UPDATE inbox i SET done_at = clock_timestamp(), outcome = ? FROM orders o WHERE i.merchant_id = ? AND i.connection_id = ? AND i.entity_id IN ?
 		AND i.done_at IS NULL AND o.merchant_id = i.merchant_id AND o.store_id = i.connection_id AND o.external_id = i.entity_id
 		AND (o.source_updated_at > i.version OR o.source_updated_at = i.version AND i.version <> date_trunc('second', i.version))`,
-		inboxFolded, m, store, ids).Error)
+			inboxFolded, m, store, ids).Error
+	})
 }
 
 // fold ends the other messages about an order that were here before it was read: the reading answers them too.
 func (s *Service) fold(ctx context.Context, a ReceiveArgs, row inboxRow, began time.Time) error {
-	return database.Err(s.db.Read(ctx).Exec(`UPDATE inbox SET done_at = clock_timestamp(), outcome = ? WHERE merchant_id = ? AND connection_id = ? AND entity_id = ?
+	return s.db.Of(a.MerchantID).InTx(ctx, func(tx database.Tx) error {
+		return tx.Exec(`UPDATE inbox SET done_at = clock_timestamp(), outcome = ? WHERE merchant_id = ? AND connection_id = ? AND entity_id = ?
 		AND platform = ? AND done_at IS NULL AND received_at < ? AND event_id <> ?`,
-		inboxFolded, a.MerchantID, row.ConnectionID, row.EntityID, a.Platform, began.Add(-clockSkew), a.EventID).Error)
+			inboxFolded, a.MerchantID, row.ConnectionID, row.EntityID, a.Platform, began.Add(-clockSkew), a.EventID).Error
+	})
 }
 
 // clockSkew is by how much this process' clock may be ahead of the database's.
@@ -286,8 +301,10 @@ const clockSkew = 2 * time.Second
 
 // messageDied keeps the sweeper from waking a message again that was given up: a person may replay it.
 func (s *Service) messageDied(ctx context.Context, a ReceiveArgs) error {
-	return database.Err(s.db.Read(ctx).Exec("UPDATE inbox SET died_at = clock_timestamp() WHERE merchant_id = ? AND platform = ? AND event_id = ? AND done_at IS NULL",
-		a.MerchantID, a.Platform, a.EventID).Error)
+	return s.db.Of(a.MerchantID).InTx(ctx, func(tx database.Tx) error {
+		return tx.Exec("UPDATE inbox SET died_at = clock_timestamp() WHERE merchant_id = ? AND platform = ? AND event_id = ? AND done_at IS NULL",
+			a.MerchantID, a.Platform, a.EventID).Error
+	})
 }
 
 // unread says what becomes of a message whose reading failed. One that no repetition can help is done with: what it told
@@ -304,9 +321,11 @@ func unread(err error) (outcome string, _ error) {
 // may be looking for it.
 func (s *Service) actOnPush(ctx context.Context, m models.MerchantID, row inboxRow) (string, error) {
 	var found []struct{ ID, OrderID models.ID }
-	err := s.db.Read(ctx).Raw("SELECT id, order_id FROM supplier_orders WHERE merchant_id = ? AND account_id = ? AND external_id = ?", m, row.ConnectionID, row.EntityID).Scan(&found).Error
+	err := s.db.Of(m).Read(ctx, func(q *gorm.DB) error {
+		return q.Raw("SELECT id, order_id FROM supplier_orders WHERE merchant_id = ? AND account_id = ? AND external_id = ?", m, row.ConnectionID, row.EntityID).Scan(&found).Error
+	})
 	if err != nil {
-		return "", database.Err(err)
+		return "", err
 	}
 	if len(found) == 0 {
 		return inboxUnmatched, nil

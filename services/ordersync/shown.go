@@ -5,8 +5,9 @@ import (
 	"errors"
 	"time"
 
+	"gorm.io/gorm"
+
 	"waybill/models"
-	"waybill/services/database"
 	"waybill/services/orders"
 )
 
@@ -22,9 +23,11 @@ func (s *Service) readShown(ctx context.Context, m models.MerchantID, o models.O
 // lookAtShown reads what the store shows as shipped where that may have changed: see models.WantShown.
 func (s *Service) lookAtShown(ctx context.Context, m models.MerchantID, orderID models.ID, by orders.By, why models.Purpose) (changes orders.Changes, err error) {
 	var may bool // most orders have nothing shipped: one look spares the rest
-	row := s.db.Read(ctx).Raw("SELECT coalesce((SELECT shown_at IS NOT NULL OR fulfillment_status NOT IN ('', 'NOT_FULFILLED') FROM orders WHERE merchant_id = ? AND id = ?), false)", m, orderID).Row()
-	if err := row.Scan(&may); err != nil || !may {
-		return changes, database.Err(err)
+	err = s.db.Of(m).Read(ctx, func(q *gorm.DB) error {
+		return q.Raw("SELECT coalesce((SELECT shown_at IS NOT NULL OR fulfillment_status NOT IN ('', 'NOT_FULFILLED') FROM orders WHERE merchant_id = ? AND id = ?), false)", m, orderID).Row().Scan(&may)
+	})
+	if err != nil || !may {
+		return changes, err
 	}
 	d, err := s.orders.Detail(ctx, m, orderID)
 	if err != nil || !models.WantShown(d.Facts, time.Now(), s.pace.Every) {
@@ -57,9 +60,11 @@ func (s *Service) afterRead(ctx context.Context, m models.MerchantID, store mode
 // gone marks a known order as gone from its store, and passes the error on for one that is not known.
 func (s *Service) gone(ctx context.Context, m models.MerchantID, store models.ID, externalID string, by orders.By, cause error) (orders.Changes, error) {
 	var known []models.ID
-	err := s.db.Read(ctx).Raw("SELECT id FROM orders WHERE merchant_id = ? AND store_id = ? AND external_id = ?", m, store, externalID).Scan(&known).Error
+	err := s.db.Of(m).Read(ctx, func(q *gorm.DB) error {
+		return q.Raw("SELECT id FROM orders WHERE merchant_id = ? AND store_id = ? AND external_id = ?", m, store, externalID).Scan(&known).Error
+	})
 	if err != nil || len(known) == 0 {
-		return orders.Changes{}, errors.Join(cause, database.Err(err))
+		return orders.Changes{}, errors.Join(cause, err)
 	}
 	return s.apply(context.WithoutCancel(ctx), m, known[0], by, orders.StoreGone{})
 }

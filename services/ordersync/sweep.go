@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
+	"gorm.io/gorm"
 
 	"waybill/models"
 	"waybill/services/database"
@@ -52,8 +53,10 @@ func (s *Service) sweep(ctx context.Context, m models.MerchantID, connection mod
 		}
 		cursor = page.Next
 	}
-	return database.Err(s.db.Read(ctx).Exec(`UPDATE connections SET next_sweep_at = clock_timestamp() + make_interval(secs => ?), swept_at = greatest(swept_at, ?)
-		WHERE merchant_id = ? AND id = ? AND state = 'active'`, s.pace.Every(sweepEvery).Seconds(), began, m, connection).Error)
+	return s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
+		return tx.Exec(`UPDATE connections SET next_sweep_at = clock_timestamp() + make_interval(secs => ?), swept_at = greatest(swept_at, ?)
+		WHERE merchant_id = ? AND id = ? AND state = 'active'`, s.pace.Every(sweepEvery).Seconds(), began, m, connection).Error
+	})
 }
 
 // searchStore reads one page of a store's orders, and says which of them could not be understood.
@@ -83,7 +86,9 @@ func (s *Service) takePage(ctx context.Context, c models.Connection, page models
 	if newest.IsZero() || by.Source != models.SourceSweep {
 		return taken, nil
 	}
-	return taken, database.Err(s.db.Read(ctx).Exec("UPDATE connections SET watermark = greatest(watermark, ?) WHERE merchant_id = ? AND id = ?", newest, c.MerchantID, c.ID).Error)
+	return taken, s.db.Of(c.MerchantID).InTx(ctx, func(tx database.Tx) error {
+		return tx.Exec("UPDATE connections SET watermark = greatest(watermark, ?) WHERE merchant_id = ? AND id = ?", newest, c.MerchantID, c.ID).Error
+	})
 }
 
 // Sweeper wakes what is due: orders, sweeps of stores, tokens, schedules, and work whose jobs were lost. Every working process
@@ -302,7 +307,7 @@ func (s *Service) fullSweep(ctx context.Context, merchant models.Merchant) error
 	if err != nil {
 		zone = time.UTC
 	}
-	return s.db.InTx(ctx, func(tx database.Tx) error {
+	return s.db.Of(merchant.ID).InTx(ctx, func(tx database.Tx) error {
 		next := models.NextRun(merchant.Settings.OrDefaults().FullSweeps, zone, tx.Now)
 		if next == nil {
 			next = &never
@@ -322,14 +327,16 @@ func (s *Service) fullSweep(ctx context.Context, merchant models.Merchant) error
 // wakeLost adds the jobs again of messages, sync jobs and digests that nobody works on. Adding one that is under way does nothing.
 func (s *Service) wakeLost(ctx context.Context) error {
 	var messages []ReceiveArgs
-	err := s.db.Read(ctx).Raw(`SELECT m.id AS merchant_id, i.platform, i.event_id FROM merchants m CROSS JOIN LATERAL (
+	err := s.db.Across(ctx, func(q *gorm.DB) error {
+		return q.Raw(`SELECT m.id AS merchant_id, i.platform, i.event_id FROM merchants m CROSS JOIN LATERAL (
 		SELECT platform, event_id FROM inbox WHERE merchant_id = m.id AND done_at IS NULL AND died_at IS NULL AND received_at < now() - interval '1 minute' ORDER BY received_at LIMIT ?) i`,
-		wakePerMerchant).Scan(&messages).Error
+			wakePerMerchant).Scan(&messages).Error
+	})
 	if err != nil {
-		return database.Err(err)
+		return err
 	}
 	for _, a := range messages {
-		if err := s.db.InTx(ctx, func(tx database.Tx) error { return tx.Enqueue(a) }); err != nil {
+		if err := s.db.Of(a.MerchantID).InTx(ctx, func(tx database.Tx) error { return tx.Enqueue(a) }); err != nil {
 			return err
 		}
 	}
@@ -358,8 +365,8 @@ func (s *Service) wakeLost(ctx context.Context) error {
 }
 
 func (s *Service) dueRows(ctx context.Context, query string, limit int) (rows []dueRow, err error) {
-	err = s.db.Read(ctx).Raw(query, limit).Scan(&rows).Error
-	return rows, database.Err(err)
+	err = s.db.Across(ctx, func(q *gorm.DB) error { return q.Raw(query, limit).Scan(&rows).Error })
+	return rows, err
 }
 
 func (s *Service) eachMerchant(ctx context.Context, rows []dueRow, do func(database.Tx, models.MerchantID, []models.ID) error) error {
@@ -371,7 +378,7 @@ func (s *Service) eachMerchant(ctx context.Context, rows []dueRow, do func(datab
 			n++
 		}
 		rows = rows[n:]
-		if err := s.db.InTx(ctx, func(tx database.Tx) error { return do(tx, m, ids) }); err != nil {
+		if err := s.db.Of(m).InTx(ctx, func(tx database.Tx) error { return do(tx, m, ids) }); err != nil {
 			return err
 		}
 	}

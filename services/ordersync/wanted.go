@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"gorm.io/gorm"
+
 	"waybill/models"
 	"waybill/services/database"
 )
@@ -53,11 +55,13 @@ func (s *Service) Wanted(ctx context.Context, m models.MerchantID, store models.
 			return nil, "", database.BadCursor()
 		}
 	}
-	err = s.db.Read(ctx).Raw(wantedSQL, map[string]any{
-		"m": m, "store": store, "variant": after.Variant, "after": after.Store, "limit": limit + 1, "dropship": models.RoleDropship, "ended": []models.Tab{models.TabFulfilled, models.TabClosed},
-	}).Scan(&list).Error
+	err = s.db.Of(m).Read(ctx, func(q *gorm.DB) error {
+		return q.Raw(wantedSQL, map[string]any{
+			"m": m, "store": store, "variant": after.Variant, "after": after.Store, "limit": limit + 1, "dropship": models.RoleDropship, "ended": []models.Tab{models.TabFulfilled, models.TabClosed},
+		}).Scan(&list).Error
+	})
 	if err != nil {
-		return nil, "", fmt.Errorf("list what is not mapped: %w", database.Err(err))
+		return nil, "", fmt.Errorf("list what is not mapped: %w", err)
 	}
 	if len(list) > limit {
 		list = list[:limit]
@@ -78,7 +82,9 @@ const mostSuppliers = 1000
 
 // SupplierStores lists the AliExpress stores that a merchant's product mappings name.
 func (s *Service) SupplierStores(ctx context.Context, m models.MerchantID) (list []SupplierStore, err error) {
-	err = s.db.Read(ctx).Raw(`SELECT supplier_store_id AS id, max(supplier_store_name) AS name FROM product_mappings WHERE merchant_id = ? AND supplier_store_id <> ''
+	err = s.db.Of(m).Read(ctx, func(q *gorm.DB) error {
+		return q.Raw(`SELECT supplier_store_id AS id, max(supplier_store_name) AS name FROM product_mappings WHERE merchant_id = ? AND supplier_store_id <> ''
 		GROUP BY 1 ORDER BY lower(max(supplier_store_name)), 1 LIMIT ?`, m, mostSuppliers).Scan(&list).Error
-	return list, database.Err(err)
+	})
+	return list, err
 }
