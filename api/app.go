@@ -26,6 +26,7 @@ import (
 	"waybill/services/feed"
 	"waybill/services/health"
 	"waybill/services/idempotency"
+	"waybill/services/mail"
 	"waybill/services/orders"
 	"waybill/services/ordersync"
 	"waybill/services/wix"
@@ -113,6 +114,7 @@ type app struct {
 	budgets  *budgets.Service
 	health   *health.Recorder
 	feed     *feed.Service
+	mail     *mail.Sender
 	queue    *database.Queue
 	cancel   context.CancelFunc // of what runs for as long as the program
 	running  sync.WaitGroup
@@ -215,6 +217,9 @@ func (a *app) wire(ctx context.Context, terminal io.Writer) (http.Handler, error
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set up AliExpress: %w", err)
+	}
+	if a.mail, err = mail.New(mail.Options{URL: cfg.SMTPURL, From: cfg.MailFrom}); err != nil {
+		return nil, fmt.Errorf("set up mail: %w", err)
 	}
 	sealer, err := cfg.sealer()
 	if err != nil {

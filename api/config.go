@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"waybill/models"
+	"waybill/services/mail"
 )
 
 // Config is everything that can be set, read once from the environment.
@@ -46,6 +47,9 @@ type Config struct {
 	AliExpressAppKey    string
 	AliExpressAppSecret models.Secret
 	AliExpressPerSecond float64
+
+	SMTPURL  models.Secret
+	MailFrom string
 
 	PlaceTimeout  time.Duration
 	PlaceLease    time.Duration
@@ -90,6 +94,8 @@ func (c *Config) settings() []setting {
 		text("WAYBILL_ALIEXPRESS_APP_KEY", "", "app key from the AliExpress app console", &c.AliExpressAppKey),
 		secret("WAYBILL_ALIEXPRESS_APP_SECRET", "", "app secret from there", &c.AliExpressAppSecret),
 		decimal("WAYBILL_ALIEXPRESS_PER_SECOND", "1", "calls a second for each method; 0 for no limit of ours", &c.AliExpressPerSecond, 0, 1000),
+		secret("WAYBILL_SMTP_URL", "", "server through which mail is sent: smtps://user:password@host:465, or smtp://user:password@host:587 with STARTTLS; no mail when empty", &c.SMTPURL),
+		text("WAYBILL_MAIL_FROM", "", "whose name mail is sent in: Waybill <waybill@example.com>", &c.MailFrom),
 		duration("WAYBILL_PLACE_TIMEOUT", "30s", "how long AliExpress may take to answer a purchase", &c.PlaceTimeout, time.Second, 5*time.Minute),
 		duration("WAYBILL_PLACE_LEASE", "90s", "after this a purchase without an answer is unknown", &c.PlaceLease, 2*time.Second, time.Hour),
 		duration("WAYBILL_PLACE_SETTLE", "60s", "how long an unknown purchase is left alone before it is looked for", &c.PlaceSettle, 0, time.Hour),
@@ -134,6 +140,9 @@ func (c *Config) combinations() (mistakes []error) {
 	}
 	if (c.AliExpressAppKey == "") != (c.AliExpressAppSecret == "") {
 		mistakes = append(mistakes, errors.New("WAYBILL_ALIEXPRESS_APP_KEY and WAYBILL_ALIEXPRESS_APP_SECRET belong together: set both or neither"))
+	}
+	if _, err := mail.New(mail.Options{URL: c.SMTPURL, From: c.MailFrom}); err != nil {
+		mistakes = append(mistakes, fmt.Errorf("WAYBILL_SMTP_URL, WAYBILL_MAIL_FROM: %w", err))
 	}
 	return mistakes
 }

@@ -20,12 +20,12 @@ func TestEveryMistakeInTheSettingsIsReportedTogether(t *testing.T) {
 	_, err := readConfig(environment(map[string]string{
 		"WAYBILL_WORKERS": "many", "WAYBILL_LOG_LEVEL": "loud", "WAYBILL_MERCHANT_ZONE": "Mars/Olympus", "WAYBILL_WIX_BASE_URL": "http://example.com",
 		"WAYBILL_PLACE_TIMEOUT": "60s", "WAYBILL_PLACE_LEASE": "50s", "WAYBILL_API_KEY": "short", "WAYBILL_WIX_APP_ID": "x", "WAYBILL_CHECK_SPEED": "NaN",
-		"WAYBILL_TRUSTED_PROXIES": "10.0.0.0/8, everybody",
+		"WAYBILL_TRUSTED_PROXIES": "10.0.0.0/8, everybody", "WAYBILL_SMTP_URL": "mail.example.com",
 	}))
 	if err == nil {
 		t.Fatal("no mistake was found")
 	}
-	for _, name := range []string{"WAYBILL_WORKERS", "WAYBILL_LOG_LEVEL", "WAYBILL_MERCHANT_ZONE", "WAYBILL_WIX_BASE_URL", "WAYBILL_PLACE_LEASE", "WAYBILL_API_KEY", "WAYBILL_WIX_APP_SECRET", "WAYBILL_CHECK_SPEED", "WAYBILL_TRUSTED_PROXIES"} {
+	for _, name := range []string{"WAYBILL_WORKERS", "WAYBILL_LOG_LEVEL", "WAYBILL_MERCHANT_ZONE", "WAYBILL_WIX_BASE_URL", "WAYBILL_PLACE_LEASE", "WAYBILL_API_KEY", "WAYBILL_WIX_APP_SECRET", "WAYBILL_CHECK_SPEED", "WAYBILL_TRUSTED_PROXIES", "WAYBILL_SMTP_URL"} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("%s is not reported:\n%v", name, err)
 		}
@@ -37,6 +37,7 @@ func TestDefaultsAreValidAndSecretsAreNotShown(t *testing.T) {
 	secrets := map[string]string{
 		"DATABASE_URL": "postgres://u:canary-1@h/d", "WAYBILL_SECRET_KEY": "canary-2", "WAYBILL_OLD_SECRET_KEYS": "canary-6,canary-7", "WAYBILL_API_KEY": "canary-3-canary-3-canary-3",
 		"WAYBILL_WIX_APP_ID": "app", "WAYBILL_WIX_APP_SECRET": "canary-4", "WAYBILL_ALIEXPRESS_APP_KEY": "key", "WAYBILL_ALIEXPRESS_APP_SECRET": "canary-5",
+		"WAYBILL_SMTP_URL": "smtps://u:canary-8@mail.example.com", "WAYBILL_MAIL_FROM": "waybill@example.com",
 	}
 	if _, err := readConfig(environment(nil)); err != nil {
 		t.Fatal(err)

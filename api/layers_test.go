@@ -17,6 +17,7 @@ import (
 var mayImport = map[string]string{
 	"models":                            "",
 	"services/platform":                 "models golang.org/x/time",
+	"services/mail":                     "models github.com/wneessen/go-mail",
 	"services/database":                 "models gorm.io github.com/riverqueue github.com/jackc github.com/pressly github.com/google/uuid",
 	"services/database/localpg":         "github.com/jackc",
 	"services/database/databasetest":    "services/database services/database/localpg github.com/jackc",
@@ -35,13 +36,13 @@ var mayImport = map[string]string{
 	"docs":                              "github.com/swaggo/files",
 	"docs/convert":                      "github.com/getkin",
 	"web":                               "",
-	"api":                               "models handlers docs web services/accounts services/aliexpress services/budgets services/database services/database/localpg services/feed services/health services/idempotency services/orders services/ordersync services/wix github.com/prometheus",
+	"api":                               "models handlers docs web services/accounts services/aliexpress services/budgets services/database services/database/localpg services/feed services/health services/idempotency services/mail services/orders services/ordersync services/wix github.com/prometheus",
 }
 
 // Tests may import more: the database and the simulators they run against, and the tools of testing.
 const testsMayImport = "services/database services/database/localpg services/database/databasetest services/orders services/ordersync services/accounts services/budgets services/health models docs handlers " +
 	"services/wix services/wix/wixsim services/aliexpress services/aliexpress/aliexpresssim services/platform " +
-	"github.com/google/go-cmp pgregory.net/rapid github.com/getkin github.com/golang-jwt github.com/jackc github.com/riverqueue gorm.io github.com/go-chi"
+	"github.com/google/go-cmp pgregory.net/rapid github.com/getkin github.com/golang-jwt github.com/jackc github.com/riverqueue gorm.io github.com/go-chi github.com/emersion"
 
 // Only these files may import the simulators outside tests.
 var simulatorUsers = []string{"api/demo.go", "api/demo_shop.go", "api/simulators.go"}
