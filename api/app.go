@@ -23,12 +23,14 @@ import (
 	"waybill/services/budgets"
 	"waybill/services/database"
 	"waybill/services/database/localpg"
+	"waybill/services/desk"
 	"waybill/services/feed"
 	"waybill/services/health"
 	"waybill/services/idempotency"
 	"waybill/services/mail"
 	"waybill/services/orders"
 	"waybill/services/ordersync"
+	"waybill/services/people"
 	"waybill/services/wix"
 	"waybill/web"
 )
@@ -110,6 +112,7 @@ type app struct {
 	postgres *localpg.Server
 	db       *database.DB
 	accounts *accounts.Service
+	people   *people.Service
 	sync     *ordersync.Service
 	budgets  *budgets.Service
 	health   *health.Recorder
@@ -146,13 +149,15 @@ func (a *app) up(ctx context.Context, terminal io.Writer) error {
 	if err != nil {
 		return err
 	}
-	a.queue, err = a.db.Work(ctx, database.WorkOptions{Workers: a.sync.Workers(), Queues: ordersync.Queues(a.cfg.Workers), Observe: a.metrics.job, Log: a.log})
+	workers := a.sync.Workers()
+	a.people.AddWorkers(workers)
+	a.queue, err = a.db.Work(ctx, database.WorkOptions{Workers: workers, Queues: ordersync.Queues(a.cfg.Workers), Observe: a.metrics.job, Log: a.log})
 	if err != nil {
 		return err
 	}
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	a.cancel = cancel
-	for _, run := range []func(context.Context){a.sync.Sweeper, a.budgets.Run, a.health.Run, a.feed.Run} {
+	for _, run := range []func(context.Context){a.sync.Sweeper, a.budgets.Run, a.health.Run, a.feed.Run, a.tidy} {
 		a.running.Go(func() { run(life) })
 	}
 	if a.cfg.MetricsListen != "off" {
@@ -166,6 +171,22 @@ func (a *app) up(ctx context.Context, terminal io.Writer) error {
 	}
 	a.url = "http://" + address
 	return nil
+}
+
+// tidy deletes what is over, once an hour.
+func (a *app) tidy(ctx context.Context) {
+	clock := time.NewTicker(time.Hour)
+	defer clock.Stop()
+	for {
+		if err := a.people.Tidy(ctx); err != nil && ctx.Err() == nil {
+			a.log.Warn("tidy up sessions and links", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-clock.C:
+		}
+	}
 }
 
 // openDatabase starts the private server where there is no other, waits for the database and migrates it.
@@ -230,6 +251,9 @@ func (a *app) wire(ctx context.Context, terminal io.Writer) (http.Handler, error
 	if err := checkKeys(ctx, a.accounts); err != nil {
 		return nil, err
 	}
+	if a.people, err = people.New(people.Options{DB: a.db, Accounts: a.accounts, Sealer: sealer, Mail: a.mail, PublicURL: cfg.PublicURL, SignUp: cfg.SignUp}); err != nil {
+		return nil, fmt.Errorf("WAYBILL_PUBLIC_URL: %w", err)
+	}
 	if err := a.firstMerchant(ctx, terminal); err != nil {
 		return nil, err
 	}
@@ -247,13 +271,13 @@ func (a *app) wire(ctx context.Context, terminal io.Writer) (http.Handler, error
 		return nil, err
 	}
 	return handlers.New(handlers.Deps{
-		Orders: truth, Sync: a.sync, Accounts: a.accounts, Feed: a.feed, Idempotency: idempotency.New(a.db), PublicURL: cfg.PublicURL, TrustedProxies: cfg.Proxies, About: a.about(), Ready: a.db.Ready, Docs: docs.Handler(), Pages: pages, Log: a.log,
+		Orders: truth, Sync: a.sync, Accounts: a.accounts, People: a.people, Desk: desk.New(a.db), Feed: a.feed, Idempotency: idempotency.New(a.db), PublicURL: cfg.PublicURL, TrustedProxies: cfg.Proxies, About: a.about(), Ready: a.db.Ready, Docs: docs.Handler(), Pages: pages, Log: a.log,
 		Observe: a.metrics.request,
 	}), nil
 }
 
 func (a *app) about() handlers.About {
-	return handlers.About{Version: strings.TrimPrefix(version(), "waybill "), Wix: a.cfg.WixAppID != "", AliExpress: a.cfg.AliExpressAppKey != "", Demo: a.demo}
+	return handlers.About{Version: strings.TrimPrefix(version(), "waybill "), Wix: a.cfg.WixAppID != "", AliExpress: a.cfg.AliExpressAppKey != "", Demo: a.demo, SignUp: a.cfg.SignUp && a.mail.On(), Mail: a.mail.On()}
 }
 
 // noLimit turns the settings' "0 for no limit" into the adapters' negative number.

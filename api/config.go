@@ -35,6 +35,7 @@ type Config struct {
 	MerchantName  string
 	MerchantZone  string
 	APIKey        models.Secret
+	SignUp        bool
 
 	WixBaseURL   string
 	WixSiteURL   string
@@ -84,6 +85,7 @@ func (c *Config) settings() []setting {
 		text("WAYBILL_MERCHANT_NAME", "My shop", "name of the first merchant, made on an empty database", &c.MerchantName),
 		zone("WAYBILL_MERCHANT_ZONE", "UTC", "its time zone (IANA)", &c.MerchantZone),
 		secret("WAYBILL_API_KEY", "", "its API key, at least 24 characters; made up and printed once when empty", &c.APIKey),
+		onOff("WAYBILL_SIGN_UP", "off", "on: merchants sign up by themselves, with a link that is mailed to them", &c.SignUp),
 		link("WAYBILL_WIX_BASE_URL", "https://www.wixapis.com", "Wix's API", &c.WixBaseURL),
 		link("WAYBILL_WIX_SITE_URL", "https://www.wix.com", "where people install the app on their site", &c.WixSiteURL),
 		text("WAYBILL_WIX_APP_ID", "", "app id from the Wix app dashboard", &c.WixAppID),
@@ -186,6 +188,18 @@ func text(name, fallback, help string, to *string) setting {
 
 func secret(name, fallback, help string, to *models.Secret) setting {
 	return setting{name, fallback, help, func(v string) error { *to = models.Secret(strings.TrimSpace(v)); return nil }, func() string { return to.String() }}
+}
+
+func onOff(name, fallback, help string, to *bool) setting {
+	var said string
+	s := word(name, fallback, help, &said, "on", "off")
+	set := s.set
+	s.set = func(v string) error {
+		err := set(v)
+		*to = said == "on"
+		return err
+	}
+	return s
 }
 
 func word(name, fallback, help string, to *string, words ...string) setting {

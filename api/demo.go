@@ -49,16 +49,21 @@ func demo(ctx context.Context, args []string, env func(string) (string, bool), o
 	}
 	useSimulators(&cfg, sims)
 	cfg.APIKey = "demo-key-of-the-sample-shop"
-	a, err := start(ctx, cfg, &handlers.Demo{APIKey: cfg.APIKey, WixURL: sims.wixURL, AliExpressURL: sims.aliURL}, log, errOut)
+	cast := &demoCast{}
+	a, err := start(ctx, cfg, &handlers.Demo{APIKey: cfg.APIKey, Accounts: cast.accounts, WixURL: sims.wixURL, AliExpressURL: sims.aliURL}, log, errOut)
 	if err != nil {
 		return err
+	}
+	if err := cast.enter(ctx, a); err != nil {
+		a.stop()
+		return fmt.Errorf("make the demo's accounts: %w", err)
 	}
 	sims.wix.SetWebhookURL(a.url + "/api/v1/webhooks/wix")
 	sims.aliexpress.SetPushURL(a.url + "/api/v1/webhooks/aliexpress")
 	life, endLife := context.WithCancel(ctx)
 	defer endLife()
 	if *empty {
-		announce(out, cfg.PublicURL, "Waybill runs with nothing connected.", cfg.APIKey.Reveal(), sims, "Nothing happens by itself.")
+		announce(out, cfg.PublicURL, "Waybill runs with nothing connected.", cfg.APIKey.Reveal(), cast, sims, "Nothing happens by itself.")
 		return a.untilDone(ctx)
 	}
 	shop := &sampleShop{sims: sims, past: &past, api: a.url + "/api/v1", key: cfg.APIKey.Reveal(), speed: *speed, log: log}
@@ -66,7 +71,7 @@ func demo(ctx context.Context, args []string, env func(string) (string, bool), o
 		a.stop()
 		return fmt.Errorf("open the sample shop: %w", err)
 	}
-	announce(out, cfg.PublicURL, "Waybill runs with a sample shop.", shop.key, sims, fmt.Sprintf("A new buyer comes about every %s.", shop.every(newBuyer).Round(time.Second)))
+	announce(out, cfg.PublicURL, "Waybill runs with a sample shop.", shop.key, cast, sims, fmt.Sprintf("A new buyer comes about every %s.", shop.every(newBuyer).Round(time.Second)))
 	go shop.live(life)
 	return a.untilDone(ctx)
 }
@@ -128,7 +133,7 @@ func useSimulators(cfg *Config, s *simulators) {
 	cfg.CheckSpeed = max(cfg.CheckSpeed, 20)
 }
 
-func announce(out io.Writer, url, what, key string, s *simulators, more string) {
+func announce(out io.Writer, url, what, key string, cast *demoCast, s *simulators, more string) {
 	_, _ = fmt.Fprintf(out, `%[1]s
 
 %[2]s Wix and AliExpress are simulated; nothing is bought.
@@ -146,7 +151,10 @@ Try:
   curl -s -H 'Authorization: Bearer %[3]s' -H 'Content-Type: application/json' -d '{"scope":{"kind":"all"},"reason":"curious"}' %[1]s/api/v1/sync-jobs
   curl -sN -H 'Authorization: Bearer %[3]s' %[1]s/api/v1/events
 
+Accounts (the dashboard signs in as the owner by itself, and offers the others when you sign out):
+
+%[7]s
 %[6]s Stop with Ctrl-C.
 
-`, url, what, key, s.wixURL, s.aliURL, more)
+`, url, what, key, s.wixURL, s.aliURL, more, cast.list())
 }

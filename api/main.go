@@ -21,6 +21,7 @@ Usage: waybill <command>
   demo             run Waybill with both platforms simulated and a sample shop
   simulate         run both simulators alone          (waybill simulate --help)
   migrate          bring the database up to date and end
+  admin            accounts, links to new passwords   (waybill admin --help)
   rotate-secrets   seal anew what another key sealed  (waybill rotate-secrets --help)
   healthy          ask a running Waybill whether it is ready; for container health checks
   version          print the version
@@ -57,6 +58,8 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), ou
 		return simulate(ctx, rest, out, errOut)
 	case "migrate":
 		return migrate(ctx, env, errOut)
+	case "admin":
+		return admin(ctx, rest, env, out, errOut)
 	case "rotate-secrets":
 		return rotateSecrets(ctx, rest, env, out, errOut)
 	case "healthy":

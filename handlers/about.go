@@ -2,10 +2,8 @@ package handlers
 
 import (
 	"net/http"
-	"time"
 
 	"waybill/models"
-	"waybill/services/accounts"
 )
 
 // About is what Waybill tells of itself to anybody.
@@ -14,12 +12,21 @@ type About struct {
 	// Which platforms the operator has set up.
 	Wix, AliExpress bool
 	Demo            *Demo // nil outside the demo
+	SignUp, Mail    bool  // merchants may sign up by themselves; mail is sent
 }
 
 // Demo is what a demo gives away: nothing in it is worth keeping.
 type Demo struct {
-	APIKey                models.Secret
+	APIKey models.Secret
+	// Accounts are one for each role; Code, where there is one, works now.
+	Accounts              func() []DemoAccount
 	WixURL, AliExpressURL string // the simulators
+}
+
+// DemoAccount is an account that anybody may use.
+type DemoAccount struct {
+	Role                  models.PersonRole
+	Email, Password, Code string
 }
 
 type about struct {
@@ -27,8 +34,14 @@ type about struct {
 	Version string `json:"version" validate:"required"`
 	// Which platforms are set up here; the other cannot be connected.
 	Platforms aboutPlatforms `json:"platforms" validate:"required"`
+	// Merchants may sign up by themselves.
+	SignUp bool `json:"sign_up" validate:"required"`
+	// Mail is sent from here: links to new passwords, invitations.
+	Mail bool `json:"mail" validate:"required"`
 	// Only in the demo: the key of its sample shop.
 	DemoAPIKey string `json:"demo_api_key,omitempty"`
+	// Only in the demo: an account for each role.
+	DemoAccounts []aboutAccount `json:"demo_accounts,omitempty"`
 	// Only in the demo: where the simulated platforms are.
 	Simulators *aboutSimulators `json:"simulators,omitempty"`
 } //	@name	About
@@ -37,6 +50,14 @@ type aboutPlatforms struct {
 	Wix        bool `json:"wix" validate:"required"`
 	AliExpress bool `json:"aliexpress" validate:"required"`
 } //	@name	AboutPlatforms
+
+type aboutAccount struct {
+	Role     models.PersonRole `json:"role" validate:"required" enums:"owner,member,read_only,support,operator"`
+	Email    string            `json:"email" validate:"required" example:"owner@demo.example"`
+	Password string            `json:"password" validate:"required"`
+	// What its authenticator app would show now; absent where it has none.
+	Code string `json:"code,omitempty" example:"287082"`
+} //	@name	AboutAccount
 
 type aboutSimulators struct {
 	Wix        string `json:"wix" validate:"required" example:"http://127.0.0.1:8091"`
@@ -57,48 +78,12 @@ func (s *server) getAbout(w http.ResponseWriter, r *http.Request) error {
 	if err := readQuery(r).done(); err != nil {
 		return err
 	}
-	out := about{Name: "Waybill", Version: s.About.Version, Platforms: aboutPlatforms{s.About.Wix, s.About.AliExpress}}
+	out := about{Name: "Waybill", Version: s.About.Version, Platforms: aboutPlatforms{s.About.Wix, s.About.AliExpress}, SignUp: s.About.SignUp, Mail: s.About.Mail}
 	if d := s.About.Demo; d != nil {
+		for _, a := range d.Accounts() {
+			out.DemoAccounts = append(out.DemoAccounts, aboutAccount(a))
+		}
 		out.DemoAPIKey, out.Simulators = d.APIKey.Reveal(), &aboutSimulators{d.WixURL, d.AliExpressURL}
 	}
 	return respond(w, http.StatusOK, out)
-}
-
-// me is who a key speaks for.
-type me struct {
-	Merchant meMerchant `json:"merchant" validate:"required"`
-	Actor    string     `json:"actor" validate:"required" example:"api:first"`
-	KeyName  string     `json:"key_name" validate:"required" example:"first"`
-	// What the key is allowed.
-	Scopes []models.KeyScope `json:"scopes" validate:"required"`
-	// When the key stops working; absent: it does not.
-	KeyExpiresAt *time.Time `json:"key_expires_at,omitempty"`
-} //	@name	Me
-
-type meMerchant struct {
-	ID   models.MerchantID `json:"id" validate:"required"`
-	Name string            `json:"name" validate:"required" example:"My shop"`
-	Zone string            `json:"zone" validate:"required" example:"Europe/Berlin"`
-} //	@name	MeMerchant
-
-// getMe says who the key speaks for.
-//
-//	@Summary	Get who the key speaks for
-//	@Tags		settings
-//	@ID			getMe
-//	@Produce	json
-//	@Success	200		{object}	me
-//	@Failure	401		{object}	problem
-//	@Failure	default	{object}	problem
-//	@Security	BearerAuth
-//	@Router		/me [get]
-func (s *server) getMe(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
-	if err := readQuery(r).done(); err != nil {
-		return err
-	}
-	m, err := s.Accounts.Merchant(r.Context(), caller.MerchantID)
-	if err != nil {
-		return err
-	}
-	return respond(w, http.StatusOK, me{Merchant: meMerchant{m.ID, m.Name, m.Zone}, Actor: string(caller.Actor), KeyName: caller.Key.Name, Scopes: caller.Key.Scopes, KeyExpiresAt: utc(caller.Key.ExpiresAt)})
 }

@@ -164,11 +164,13 @@ type authorization struct {
 // consentCookie keeps a consent to the browser that began it.
 const consentCookie = "waybill-consent"
 
-func (s *server) cookieName() string {
+// cookie is a cookie's name. Where Waybill is reached by https it is bound to this very host: browsers take such a cookie from
+// nowhere else.
+func (s *server) cookie(name string) string {
 	if s.secure() {
-		return "__Host-" + consentCookie
+		return "__Host-" + name
 	}
-	return consentCookie
+	return name
 }
 
 // secure reports whether browsers reach Waybill by https. Without, it is tried out on somebody's own machine.
@@ -176,7 +178,7 @@ func (s *server) secure() bool { return strings.HasPrefix(s.PublicURL, "https://
 
 func (s *server) setConsent(w http.ResponseWriter, value string, life time.Duration) {
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure wherever there is https
-		Name: s.cookieName(), Value: value, Path: "/", MaxAge: int(life.Seconds()), HttpOnly: true, Secure: s.secure(), SameSite: http.SameSiteLaxMode,
+		Name: s.cookie(consentCookie), Value: value, Path: "/", MaxAge: int(life.Seconds()), HttpOnly: true, Secure: s.secure(), SameSite: http.SameSiteLaxMode,
 	})
 }
 
@@ -234,7 +236,7 @@ func (s *server) finishAuthorization(w http.ResponseWriter, r *http.Request) err
 		State: values.Get("state"), Code: values.Get("code"), Instance: values.Get("instanceId"), Signed: cmp.Or(values.Get("signedInstance"), values.Get("instance")),
 		Error: values.Get("error"),
 	}
-	if cookie, err := r.Cookie(s.cookieName()); err == nil {
+	if cookie, err := r.Cookie(s.cookie(consentCookie)); err == nil {
 		returned.Browser = cookie.Value
 	}
 	c, err := s.Accounts.FinishInBrowser(r.Context(), p, returned)

@@ -148,7 +148,7 @@ func (st *stream) follow(changed <-chan struct{}) {
 			}
 		case <-look.C:
 		case <-beat.C:
-			if good, err := st.s.Accounts.Holds(st.r.Context(), st.caller); err == nil && !good {
+			if good, err := st.s.People.Holds(st.r.Context(), st.caller); err == nil && !good {
 				return // the key was revoked or has expired
 			}
 			st.write(": \n\n")

@@ -84,6 +84,9 @@ func (s *server) exportOrders(w http.ResponseWriter, r *http.Request, caller acc
 	for {
 		_ = control.SetWriteDeadline(time.Now().Add(exportWrite))
 		for _, o := range page.Orders {
+			if caller.OfStaff() {
+				o.BuyerEmail = maskEmail(o.BuyerEmail)
+			}
 			_ = table.Write(exportRow(o, stores[o.StoreID]))
 		}
 		table.Flush()

@@ -14,7 +14,10 @@ import (
 const idempotencyKey = "Idempotency-Key"
 
 // shownOnce are the routes whose answers hold a secret that is kept nowhere else, either.
-var shownOnce = map[string]bool{"POST /api-keys": true, "POST /connections/authorizations": true}
+var shownOnce = map[string]bool{
+	"POST /api-keys": true, "POST /connections/authorizations": true, "POST /people/invitations": true, "POST /support/staff/invitations": true,
+	"POST /me/authenticator-app": true, "POST /me/passkeys/question": true, "POST /orders/{id}/show-address": true,
+}
 
 // once lets a POST that names itself with an Idempotency-Key be done once: a repeat is told what the first was answered. Kept are
 // final answers only, so that what could not be done now can be tried again under the same name.
@@ -33,7 +36,7 @@ func (s *server) once(route string, h authedHandler) authedHandler {
 		if err != nil {
 			return bodyError(err, nil)
 		}
-		claim, told, err := s.Idempotency.Begin(r.Context(), caller.MerchantID, idempotency.Request{Key: names[0], Method: r.Method, Target: r.URL.RequestURI(), Body: body})
+		claim, told, err := s.Idempotency.Begin(r.Context(), namespace(caller), idempotency.Request{Key: names[0], Method: r.Method, Target: r.URL.RequestURI(), Body: body})
 		if err != nil {
 			return err
 		}
@@ -48,6 +51,14 @@ func (s *server) once(route string, h authedHandler) authedHandler {
 		_, _ = w.Write(told.Body) // a client that has left asks again
 		return nil
 	}
+}
+
+// namespace is whose names a caller's requests have: the merchant's or, of somebody who acts at none, the person's own.
+func namespace(caller accounts.Caller) models.MerchantID {
+	if caller.MerchantID == "" {
+		return models.MerchantID(caller.Person)
+	}
+	return caller.MerchantID
 }
 
 // claimed does a request and keeps its answer before it is given: a client that has heard it can rely on it. A request that

@@ -355,7 +355,9 @@ type push struct {
 type orderDetail struct {
 	orderSummary
 	// What the store has captured so far.
-	Paid       money   `json:"paid" validate:"required"`
+	Paid money `json:"paid" validate:"required"`
+	// The buyer is masked, because support looks: showAddress shows it.
+	Masked     bool    `json:"masked" validate:"required"`
 	BuyerEmail string  `json:"buyer_email" validate:"required" example:"janedoe@example.com"`
 	BuyerNote  string  `json:"buyer_note" validate:"required"`
 	Recipient  address `json:"recipient" validate:"required"`
@@ -415,7 +417,8 @@ func (out *orderDetail) decided(d orders.Detail) {
 	}
 }
 
-func toDetail(d orders.Detail) orderDetail {
+// toDetail is an order as the caller may see it.
+func toDetail(d orders.Detail, caller accounts.Caller) orderDetail {
 	out := orderDetail{
 		orderSummary: toSummary(d.Order), Paid: money{d.Order.PaidMinor, d.Order.Currency}, BuyerEmail: d.Order.BuyerEmail, BuyerNote: d.Order.BuyerNote, Recipient: address(d.Recipient),
 		Lines: make([]orderLine, len(d.Lines)), SupplierOrders: make([]supplierOrder, len(d.SupplierOrders)), Parcels: make([]parcel, len(d.Parcels)),
@@ -445,6 +448,7 @@ func toDetail(d orders.Detail) orderDetail {
 	}
 	out.Overrides, out.StoreFulfillments = toOverrides(d.Overrides), toStoreFulfillments(d.Shown)
 	out.StoreShownAt = utc(d.Order.ShownAt)
+	out.maskedFor(caller)
 	return out
 }
 
@@ -490,7 +494,7 @@ func (s *server) getOrder(w http.ResponseWriter, r *http.Request, caller account
 	if err != nil {
 		return err
 	}
-	return respond(w, http.StatusOK, toDetail(d))
+	return respond(w, http.StatusOK, toDetail(d, caller))
 }
 
 func pathID(r *http.Request) models.ID { return models.ID(chi.URLParam(r, "id")) }
@@ -578,6 +582,9 @@ type syncOrderRequest struct {
 func (s *server) syncOrder(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
 	in, err := decode[syncOrderRequest](s, w, r, true)
 	if err != nil {
+		return err
+	}
+	if in.Reason, err = reasonOf(caller, in.Reason); err != nil {
 		return err
 	}
 	return s.startSync(w, r, caller, ordersync.SyncRequest{

@@ -14,11 +14,13 @@ import (
 const apiRoot = "/api/v1"
 
 const (
-	noKey  models.KeyScope = "no key"  // open to anybody, or proved by something else
-	anyKey models.KeyScope = "any key" // whatever it is allowed
+	noKey  models.KeyScope = "no key"   // open to anybody, or proved by something else
+	anyKey models.KeyScope = "any key"  // whoever is known, whatever is allowed
+	aSelf  models.KeyScope = "a person" // people, about their own account
 )
 
-// permissions is what a key must be allowed for each route. A route without a line is not served.
+// permissions is what a key or a person must be allowed for each route. A route without a line is not served. What each role is
+// allowed is in models/person.go.
 var permissions = map[string]models.KeyScope{
 	"GET /openapi.json":                    noKey,
 	"GET /about":                           noKey,
@@ -28,20 +30,61 @@ var permissions = map[string]models.KeyScope{
 	"GET /connections/{platform}/callback": noKey, // proved by state and cookie
 	"GET /me":                              anyKey,
 
-	"GET /orders":               models.MayReadOrders,
-	"GET /orders/counts":        models.MayReadOrders,
-	"GET /orders/export":        models.MayReadOrders,
-	"GET /orders/{id}":          models.MayReadOrders,
-	"GET /orders/{id}/timeline": models.MayReadOrders,
-	"GET /pay-list":             models.MayReadOrders,
-	"GET /suppliers":            models.MayReadOrders,
-	"GET /flags":                models.MayReadOrders,
-	"GET /mismatches":           models.MayReadOrders,
-	"GET /events":               models.MayReadOrders,
-	"GET /sync-jobs":            models.MayReadOrders,
-	"GET /sync-jobs/{id}":       models.MayReadOrders,
-	"GET /sync-jobs/{id}/items": models.MayReadOrders,
-	"GET /dead-letters":         models.MayReadOrders,
+	"POST /session":                  noKey,
+	"DELETE /session":                noKey,
+	"POST /session/passkey/question": noKey,
+	"POST /session/passkey":          noKey,
+	"POST /password-resets":          noKey,
+	"POST /password-resets/use":      noKey, // proved by the link
+	"POST /sign-ups":                 noKey,
+	"POST /sign-ups/use":             noKey, // proved by the link
+	"POST /invitations/read":         noKey, // proved by the link
+	"POST /invitations/accept":       noKey, // proved by the link
+
+	"PUT /me/password":                  aSelf,
+	"GET /me/sessions":                  aSelf,
+	"DELETE /me/sessions":               aSelf,
+	"DELETE /me/sessions/{id}":          aSelf,
+	"POST /me/authenticator-app":        aSelf,
+	"PUT /me/authenticator-app":         aSelf,
+	"POST /me/authenticator-app/remove": aSelf,
+	"GET /me/passkeys":                  aSelf,
+	"POST /me/passkeys":                 aSelf,
+	"POST /me/passkeys/question":        aSelf,
+	"DELETE /me/passkeys/{key}":         aSelf,
+
+	"GET /people":                     models.MayReadSettings,
+	"POST /people/invitations":        models.MayManagePeople,
+	"DELETE /people/invitations/{id}": models.MayManagePeople,
+	"PUT /people/{id}":                models.MayManagePeople,
+	"DELETE /people/{id}":             models.MayManagePeople,
+
+	"GET /support/orders":                    models.MayUseDesk,
+	"GET /support/merchants":                 models.MayUseDesk,
+	"POST /support/views":                    models.MayUseDesk,
+	"DELETE /support/views/{merchant}":       models.MayUseDesk,
+	"GET /support/staff":                     models.MayOperate,
+	"POST /support/staff/invitations":        models.MayOperate,
+	"DELETE /support/staff/invitations/{id}": models.MayOperate,
+	"PUT /support/staff/{id}":                models.MayOperate,
+
+	"GET /orders":                    models.MayReadOrders,
+	"GET /orders/counts":             models.MayReadOrders,
+	"GET /orders/export":             models.MayReadOrders,
+	"GET /orders/{id}":               models.MayReadOrders,
+	"GET /orders/{id}/timeline":      models.MayReadOrders,
+	"GET /orders/{id}/explanation":   models.MayReadOrders,
+	"POST /orders/{id}/show-address": models.MayReadOrders, // changes nothing, and is entered
+	"POST /orders/{id}/notes":        models.MayNote,
+	"GET /pay-list":                  models.MayReadOrders,
+	"GET /suppliers":                 models.MayReadOrders,
+	"GET /flags":                     models.MayReadOrders,
+	"GET /mismatches":                models.MayReadOrders,
+	"GET /events":                    models.MayReadOrders,
+	"GET /sync-jobs":                 models.MayReadOrders,
+	"GET /sync-jobs/{id}":            models.MayReadOrders,
+	"GET /sync-jobs/{id}/items":      models.MayReadOrders,
+	"GET /dead-letters":              models.MayReadOrders,
 
 	"POST /orders/{id}/supplier-orders/link":  models.MayWriteOrders,
 	"POST /orders/{id}/hold":                  models.MayWriteOrders,
@@ -63,7 +106,7 @@ var permissions = map[string]models.KeyScope{
 	"POST /supplier-orders/{id}/place-now":    models.MayPlace,
 	"POST /supplier-orders/{id}/resolve":      models.MayPlace,
 	"POST /settings/resume-placing":           models.MayPlace, // what waits is bought then
-	"POST /pushes/{id}/retry":                 models.MayPlace,
+	"POST /pushes/{id}/retry":                 models.MayRetryPushes,
 	"POST /pushes/{id}/fix":                   models.MayPlace,
 	"POST /pushes/{id}/overwrite":             models.MayPlace,
 	"POST /pushes/{id}/accept":                models.MayPlace,
@@ -110,25 +153,42 @@ var permissions = map[string]models.KeyScope{
 // authedHandler answers a request of a caller.
 type authedHandler func(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error
 
-// authed gives a handler its caller, or answers 401, or 403 when the key may not do what the route does.
+// authed gives a handler its caller, or answers 401, or 403 when the caller may not do what the route does.
 func (s *server) authed(h authedHandler) http.HandlerFunc {
 	return s.wrap(func(w http.ResponseWriter, r *http.Request) error {
-		scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		if !strings.EqualFold(scheme, "Bearer") || key == "" {
-			return models.Errorf(models.Unauthenticated, "key_missing", "Send your API key as Authorization: Bearer <key>.")
-		}
-		caller, err := s.Accounts.Authenticate(r.Context(), strings.TrimSpace(key))
+		caller, err := s.caller(r)
 		if err != nil {
 			return err
 		}
 		route := r.Method + " " + strings.TrimPrefix(chi.RouteContext(r.Context()).RoutePattern(), apiRoot)
-		if scope := permissions[route]; scope != anyKey {
-			if err := caller.Wants(scope); err != nil {
-				return err
-			}
+		if err := permit(caller, permissions[route]); err != nil {
+			return err
 		}
 		return s.once(route, h)(w, r, caller)
 	})
+}
+
+// permit says whether a caller may do what wants a scope. Whatever is not about the caller himself or the installation is about a
+// merchant.
+func permit(caller accounts.Caller, scope models.KeyScope) error {
+	switch scope {
+	case anyKey:
+		return nil
+	case aSelf:
+		if caller.Person == "" {
+			return models.Errorf(models.Forbidden, "person_needed", "Only people have an account of their own. An API key may not do this.")
+		}
+		return nil
+	case models.MayUseDesk, models.MayOperate:
+		return caller.Wants(scope)
+	}
+	if err := caller.Wants(scope); err != nil {
+		return err
+	}
+	if caller.MerchantID == "" {
+		return models.Errorf(models.Forbidden, "merchant_not_chosen", "Say at which merchant (%s), after you have begun to look at it.", merchantHeader)
+	}
+	return nil
 }
 
 // unpermitted compares a router with the table: the API's routes that have no line, and lines that have no route.

@@ -13,10 +13,12 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"waybill/services/accounts"
+	"waybill/services/desk"
 	"waybill/services/feed"
 	"waybill/services/idempotency"
 	"waybill/services/orders"
 	"waybill/services/ordersync"
+	"waybill/services/people"
 )
 
 // Deps are what the handlers need. Only Observe may be nil.
@@ -24,6 +26,8 @@ type Deps struct {
 	Orders   *orders.Service
 	Sync     *ordersync.Service
 	Accounts *accounts.Service
+	People   *people.Service
+	Desk     *desk.Service
 	Feed     *feed.Service
 	// Idempotency keeps what named requests were answered.
 	Idempotency *idempotency.Service
@@ -79,6 +83,12 @@ type server struct {
 //	@tag.description			What the merchant has decided, in general and about a store.
 //	@tag.name					views
 //	@tag.description			Queries of the dashboard under names.
+//	@tag.name					session
+//	@tag.description			Signing in, one's own account, passwords and second factors. Browsers hold a session as a cookie.
+//	@tag.name					people
+//	@tag.description			The merchant's people and their roles. A role that lacks what a route wants is answered 403 (role_missing).
+//	@tag.name					support
+//	@tag.description			The desk of the installation's staff. They need a second factor (second_factor_needed), look at a merchant only after they have said why (view_not_begun), and see buyers masked.
 //	@tag.name					api keys
 //	@tag.description			Keys of the merchant and what each is allowed. A key without the scope that a route wants is answered 403 (scope_missing).
 //	@tag.name					webhooks
@@ -87,7 +97,7 @@ type server struct {
 //	@in							header
 //	@name						Authorization
 func New(d Deps) http.Handler {
-	if d.Orders == nil || d.Sync == nil || d.Accounts == nil || d.Feed == nil || d.Idempotency == nil || d.Ready == nil || d.Docs == nil || d.Pages == nil || d.Log == nil {
+	if d.Orders == nil || d.Sync == nil || d.Accounts == nil || d.People == nil || d.Desk == nil || d.Feed == nil || d.Idempotency == nil || d.Ready == nil || d.Docs == nil || d.Pages == nil || d.Log == nil {
 		panic("handlers: a dependency is missing")
 	}
 	s := &server{Deps: d, validate: newValidation()}
@@ -111,7 +121,45 @@ func (s *server) routes() chi.Router {
 		r.MethodNotAllowed(s.wrap(s.noMethod))
 
 		r.Get("/about", s.wrap(s.getAbout))
+
+		r.Post("/session", s.wrap(s.signIn))
+		r.Delete("/session", s.wrap(s.signOut))
+		r.Post("/session/passkey/question", s.wrap(s.beginPasskeySignIn))
+		r.Post("/session/passkey", s.wrap(s.finishPasskeySignIn))
+		r.Post("/password-resets", s.wrap(s.askForReset))
+		r.Post("/password-resets/use", s.wrap(s.resetPassword))
+		r.Post("/sign-ups", s.wrap(s.askToSignUp))
+		r.Post("/sign-ups/use", s.wrap(s.signUp))
+		r.Post("/invitations/read", s.wrap(s.readInvitation))
+		r.Post("/invitations/accept", s.wrap(s.acceptInvitation))
+
 		r.Get("/me", s.authed(s.getMe))
+		r.Put("/me/password", s.authed(s.personal(s.changePassword)))
+		r.Get("/me/sessions", s.authed(s.personal(s.listMySessions)))
+		r.Delete("/me/sessions", s.authed(s.personal(s.endMyOtherSessions)))
+		r.Delete("/me/sessions/{id}", s.authed(s.personal(s.endMySession)))
+		r.Post("/me/authenticator-app", s.authed(s.personal(s.beginApp)))
+		r.Put("/me/authenticator-app", s.authed(s.personal(s.finishApp)))
+		r.Post("/me/authenticator-app/remove", s.authed(s.personal(s.removeApp)))
+		r.Get("/me/passkeys", s.authed(s.personal(s.listMyPasskeys)))
+		r.Post("/me/passkeys", s.authed(s.personal(s.finishPasskey)))
+		r.Post("/me/passkeys/question", s.authed(s.personal(s.beginPasskey)))
+		r.Delete("/me/passkeys/{key}", s.authed(s.personal(s.removePasskey)))
+
+		r.Get("/people", s.authed(s.listPeople))
+		r.Post("/people/invitations", s.authed(s.invite))
+		r.Delete("/people/invitations/{id}", s.authed(s.uninvite))
+		r.Put("/people/{id}", s.authed(s.changeRole))
+		r.Delete("/people/{id}", s.authed(s.removePerson))
+
+		r.Get("/support/orders", s.authed(s.searchAll))
+		r.Get("/support/merchants", s.authed(s.listMerchants))
+		r.Post("/support/views", s.authed(s.beginView))
+		r.Delete("/support/views/{merchant}", s.authed(s.endView))
+		r.Get("/support/staff", s.authed(s.listStaff))
+		r.Post("/support/staff/invitations", s.authed(s.inviteStaff))
+		r.Delete("/support/staff/invitations/{id}", s.authed(s.uninviteStaff))
+		r.Put("/support/staff/{id}", s.authed(s.changeStaff))
 
 		// Signed by the platforms: the signature over the raw bytes is their authentication.
 		r.Post("/webhooks/wix", s.wrap(s.wixWebhook))
@@ -123,6 +171,9 @@ func (s *server) routes() chi.Router {
 		r.Get("/orders/export", s.authed(s.exportOrders))
 		r.Get("/orders/{id}", s.authed(s.getOrder))
 		r.Get("/orders/{id}/timeline", s.authed(s.getTimeline))
+		r.Get("/orders/{id}/explanation", s.authed(s.explainOrder))
+		r.Post("/orders/{id}/show-address", s.authed(s.showAddress))
+		r.Post("/orders/{id}/notes", s.authed(s.addNote))
 		r.Post("/orders/{id}/sync", s.authed(s.syncOrder))
 		r.Post("/orders/{id}/supplier-orders", s.authed(s.placeOrder))
 		r.Post("/orders/{id}/supplier-orders/link", s.authed(s.linkSupplierOrder))

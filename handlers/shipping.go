@@ -162,7 +162,7 @@ func (s *server) respondOrder(w http.ResponseWriter, r *http.Request, caller acc
 	if err != nil {
 		return err
 	}
-	return respond(w, status, toDetail(d))
+	return respond(w, status, toDetail(d, caller))
 }
 
 // acceptPush lets stand what the store shows.

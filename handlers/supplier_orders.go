@@ -282,6 +282,9 @@ func (s *server) retryPush(w http.ResponseWriter, r *http.Request, caller accoun
 	if err != nil {
 		return err
 	}
+	if in.Reason, err = reasonOf(caller, in.Reason); err != nil {
+		return err
+	}
 	orderID, err := s.Sync.RetryPush(r.Context(), caller.MerchantID, pathID(r), byPerson(caller, in.Reason))
 	if err != nil {
 		return err
@@ -290,5 +293,5 @@ func (s *server) retryPush(w http.ResponseWriter, r *http.Request, caller accoun
 	if err != nil {
 		return err
 	}
-	return respond(w, http.StatusAccepted, toDetail(d))
+	return respond(w, http.StatusAccepted, toDetail(d, caller))
 }

@@ -117,6 +117,9 @@ func (s *server) createSyncJob(w http.ResponseWriter, r *http.Request, caller ac
 	if err != nil {
 		return err
 	}
+	if in.Reason, err = reasonOf(caller, in.Reason); err != nil {
+		return err
+	}
 	return s.startSync(w, r, caller, ordersync.SyncRequest{
 		Scope:     in.Scope.into(),
 		Direction: direction(in.Direction), Actor: caller.Actor, Reason: in.Reason,

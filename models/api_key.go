@@ -13,17 +13,20 @@ const (
 	MayReadOrders       KeyScope = "orders:read"
 	MayWriteOrders      KeyScope = "orders:write" // holds, flags, overrides, addresses, links
 	MayPlace            KeyScope = "orders:place" // what spends money or tells a store
+	MayRetryPushes      KeyScope = "pushes:retry" // tell a store again what it should know
+	MayNote             KeyScope = "orders:note"  // write into a timeline
 	MaySync             KeyScope = "sync:write"
 	MayReadConnections  KeyScope = "connections:read"
 	MayWriteConnections KeyScope = "connections:write"
 	MayReadSettings     KeyScope = "settings:read"
 	MayWriteSettings    KeyScope = "settings:write" // settings, carriers, mappings, views
 	MayManageKeys       KeyScope = "keys:write"
+	MayManagePeople     KeyScope = "people:write"
 )
 
 // KeyScopes are all scopes, in the order in which they are shown.
 func KeyScopes() []KeyScope {
-	return []KeyScope{MayReadOrders, MayWriteOrders, MayPlace, MaySync, MayReadConnections, MayWriteConnections, MayReadSettings, MayWriteSettings, MayManageKeys}
+	return []KeyScope{MayReadOrders, MayWriteOrders, MayPlace, MayRetryPushes, MayNote, MaySync, MayReadConnections, MayWriteConnections, MayReadSettings, MayWriteSettings, MayManageKeys, MayManagePeople}
 }
 
 // APIKey is a key of a merchant. The key itself is not kept, only its hash.

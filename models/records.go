@@ -142,6 +142,8 @@ const (
 	EventWithoutNumber       = "fulfilled_without_number"
 	EventStoreFulfilled      = "store_fulfilled"
 	EventGoneFromStore       = "gone_from_store"
+	EventNote                = "note"
+	EventAddressShown        = "address_shown"
 )
 
 // Flag is something that needs a person.

@@ -47,14 +47,35 @@ func (s *Service) CreateMerchant(ctx context.Context, name, zone string, key mod
 	if key == "" {
 		key = models.Secret(keyPrefix + rand.Text())
 	}
-	id := models.MerchantID(database.NewID())
-	err := s.db.InTx(ctx, func(tx database.Tx) error {
-		if err := tx.Create(&models.Merchant{ID: id, Name: name, Zone: zone, CreatedAt: tx.Now}).Error; err != nil {
-			return fmt.Errorf("add merchant: %w", err)
+	var id models.MerchantID
+	err := s.db.InTx(ctx, func(tx database.Tx) (err error) {
+		if id, err = s.AddMerchant(tx, name, zone); err != nil {
+			return err
 		}
 		return addKey(tx, key, models.APIKey{MerchantID: id, ID: database.NewID(), Name: "first", Scopes: models.KeyScopes(), CreatedAt: tx.Now, CreatedBy: models.ActorSystem})
 	})
 	return id, key, err
+}
+
+// AddMerchant adds a merchant without a key: its people come by invitation.
+func (s *Service) AddMerchant(tx database.Tx, name, zone string) (models.MerchantID, error) {
+	if err := checkZone(zone); err != nil {
+		return "", err
+	}
+	id := models.MerchantID(database.NewID())
+	if err := tx.Create(&models.Merchant{ID: id, Name: name, Zone: zone, CreatedAt: tx.Now}).Error; err != nil {
+		return "", fmt.Errorf("add merchant: %w", err)
+	}
+	return id, nil
+}
+
+func checkZone(zone string) error {
+	if _, err := time.LoadLocation(zone); err == nil && zone != "" && zone != "Local" {
+		return nil
+	}
+	e := models.Errorf(models.Invalid, "validation_failed", "The zone is not known.")
+	e.Fields = []models.FieldError{{Pointer: "/zone", Reason: "must be a time zone such as Europe/Berlin"}}
+	return e
 }
 
 // HasMerchants reports whether there is any merchant yet.
@@ -62,6 +83,13 @@ func (s *Service) HasMerchants(ctx context.Context) (bool, error) {
 	var any bool
 	err := s.db.Read(ctx).Raw("SELECT EXISTS (SELECT 1 FROM merchants)").Row().Scan(&any)
 	return any, database.Err(err)
+}
+
+// Merchants are all merchants by name, without their settings.
+func (s *Service) Merchants(ctx context.Context) ([]models.Merchant, error) {
+	var list []models.Merchant
+	err := s.db.Read(ctx).Raw("SELECT id, name FROM merchants ORDER BY name, id").Scan(&list).Error
+	return list, database.Err(err)
 }
 
 // Merchant reads a merchant with its settings, defaults filled in.
@@ -76,10 +104,8 @@ func (s *Service) Merchant(ctx context.Context, m models.MerchantID) (models.Mer
 
 // Decide replaces a merchant's zone and settings.
 func (s *Service) Decide(tx database.Tx, m models.MerchantID, zone string, settings models.Settings) error {
-	if _, err := time.LoadLocation(zone); err != nil || zone == "" || zone == "Local" {
-		e := models.Errorf(models.Invalid, "validation_failed", "The zone is not known.")
-		e.Fields = []models.FieldError{{Pointer: "/zone", Reason: "must be a time zone such as Europe/Berlin"}}
-		return e
+	if err := checkZone(zone); err != nil {
+		return err
 	}
 	var old models.Merchant
 	if err := tx.Clauses(clause.Locking{Strength: "NO KEY UPDATE"}).Where("id = ?", m).Take(&old).Error; err != nil {

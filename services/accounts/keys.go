@@ -22,17 +22,41 @@ const (
 	keyPrefix  = "wbk_"
 )
 
-// Caller is who a request comes from.
+// Caller is who a request comes from: an API key, or a person in a role.
 type Caller struct {
+	// MerchantID is empty for staff who look at no merchant.
 	MerchantID models.MerchantID
 	Actor      models.Actor
-	Key        models.APIKey
+	Key        models.APIKey // zero for a person
+	// Of a person.
+	Person      models.ID
+	Email, Name string
+	Role        models.PersonRole // at the merchant, or on the installation
+	Reason      string            // why staff look at the merchant
+	WantsFactor bool              // may nothing before a second factor is set up
+	Session     models.ID         // empty for a key that was sent
 }
 
-// Wants answers Forbidden unless the caller's key has a scope.
+// OfStaff reports whether the caller works for the installation: what it does at a merchant is told there, and it sees buyers masked.
+func (c Caller) OfStaff() bool { return c.Role.OfStaff() }
+
+// Scopes are what the caller may do.
+func (c Caller) Scopes() []models.KeyScope {
+	if c.Person != "" {
+		return c.Role.Scopes()
+	}
+	return c.Key.Scopes
+}
+
+// Wants answers Forbidden unless the caller has a scope.
 func (c Caller) Wants(scope models.KeyScope) error {
-	if c.Key.May(scope) {
+	switch {
+	case slices.Contains(c.Scopes(), scope):
 		return nil
+	case c.WantsFactor:
+		return models.Errorf(models.Forbidden, "second_factor_needed", "Staff need a second factor. Set up an authenticator app or a passkey first.")
+	case c.Person != "":
+		return models.Errorf(models.Forbidden, "role_missing", "Your role (%s) may not do this: it lacks %s.", c.Role, scope)
 	}
 	return models.Errorf(models.Forbidden, "scope_missing", "The API key %q may not do this: it lacks the scope %s.", c.Key.Name, scope)
 }
@@ -40,13 +64,21 @@ func (c Caller) Wants(scope models.KeyScope) error {
 // Authenticate finds the caller behind a bearer key. It answers Unauthenticated for a key that is not known, has expired or was
 // revoked. The key's last use is noted, once a minute at most.
 func (s *Service) Authenticate(ctx context.Context, key string) (Caller, error) {
+	return s.caller(ctx, "key_sha256 = ?", hashKey(key))
+}
+
+// CallerOf finds the caller of a key by the key's id, as Authenticate does.
+func (s *Service) CallerOf(ctx context.Context, m models.MerchantID, key models.ID) (Caller, error) {
+	return s.caller(ctx, "merchant_id = ? AND id = ?", m, key)
+}
+
+func (s *Service) caller(ctx context.Context, where string, args ...any) (Caller, error) {
 	var found []struct {
 		models.APIKey
 		Noted bool
 	}
-	hash := hashKey(key)
 	err := s.db.Read(ctx).Raw(`SELECT merchant_id, id, name, scopes, expires_at, revoked_at, coalesce(expires_at <= clock_timestamp(), false) AS expired,
-		coalesce(last_used_at > clock_timestamp() - interval '1 minute', false) AS noted FROM api_keys WHERE key_sha256 = ?`, hash).Scan(&found).Error
+		coalesce(last_used_at > clock_timestamp() - interval '1 minute', false) AS noted FROM api_keys WHERE `+where, args...).Scan(&found).Error
 	if err != nil {
 		return Caller{}, database.Err(err)
 	}
@@ -62,7 +94,7 @@ func (s *Service) Authenticate(ctx context.Context, key string) (Caller, error) 
 	}
 	if !k.Noted { // whoever finds the row locked leaves it to the other
 		err := s.db.Read(ctx).Exec(`UPDATE api_keys SET last_used_at = clock_timestamp() WHERE key_sha256 = (SELECT key_sha256 FROM api_keys
-			WHERE key_sha256 = ? AND (last_used_at IS NULL OR last_used_at <= clock_timestamp() - interval '1 minute') FOR NO KEY UPDATE SKIP LOCKED)`, hash).Error
+			WHERE merchant_id = ? AND id = ? AND (last_used_at IS NULL OR last_used_at <= clock_timestamp() - interval '1 minute') FOR NO KEY UPDATE SKIP LOCKED)`, k.MerchantID, k.ID).Error
 		if err != nil {
 			return Caller{}, database.Err(err)
 		}

@@ -115,5 +115,16 @@ func (s *Sealer) open(id string, sealed, where []byte) ([]byte, error) {
 	return k.open(sealed, where)
 }
 
+// Seal seals what belongs to no merchant with the current key, bound to the place where it is stored. It gives the key's name, which
+// is stored beside it.
+func (s *Sealer) Seal(plain []byte, table, column string, row models.ID) (sealed []byte, keyID string) {
+	return s.current.seal(plain, place("", table, column, row)), s.current.id
+}
+
+// Open opens what Seal has sealed for the same place.
+func (s *Sealer) Open(keyID string, sealed []byte, table, column string, row models.ID) ([]byte, error) {
+	return s.open(keyID, sealed, place("", table, column, row))
+}
+
 // ids are the names of all keys.
 func (s *Sealer) ids() []string { return slices.Sorted(maps.Keys(s.known)) }

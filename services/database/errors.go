@@ -24,6 +24,8 @@ var constraints = map[string]models.Error{
 	"connections_external_key":      {Kind: models.Conflict, Code: "connection_exists", Detail: "This account is connected already."},
 	"directory_pkey":                {Kind: models.Conflict, Code: "connected_elsewhere", Detail: "This account is connected to another merchant."},
 	"api_keys_name_key":             {Kind: models.Conflict, Code: "key_name_taken", Detail: "There is an API key of this name already. Choose another, or revoke that one first."},
+	"people_email_key":              {Kind: models.Conflict, Code: "email_taken", Detail: "There is an account with this e-mail address already."},
+	"memberships_pkey":              {Kind: models.Conflict, Code: "person_is_there", Detail: "This person has a role already. Change it instead."},
 	"saved_views_name_key":          {Kind: models.Conflict, Code: "view_name_taken", Detail: "There is a saved view of this name already. Choose another."},
 	"sync_jobs_active_key":          {Kind: models.Conflict, Code: "sync_running", Detail: "An equal sync is running already."},
 }

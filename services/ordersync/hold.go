@@ -108,3 +108,16 @@ func differs(a, b models.Address) []string {
 	}
 	return names
 }
+
+// Note writes into an order's timeline.
+func (s *Service) Note(ctx context.Context, m models.MerchantID, orderID models.ID, text string, by orders.By) error {
+	return s.known(ctx, m, orderID, by, orders.Noted{Text: text})
+}
+
+// ShowAddress gives an order with what is masked for staff, and writes into its timeline who was shown it and why.
+func (s *Service) ShowAddress(ctx context.Context, m models.MerchantID, orderID models.ID, by orders.By) (orders.Detail, error) {
+	if err := s.known(ctx, m, orderID, by, orders.AddressShown{}); err != nil {
+		return orders.Detail{}, err
+	}
+	return s.orders.Detail(ctx, m, orderID)
+}
