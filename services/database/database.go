@@ -39,6 +39,7 @@ var errBadURL = errors.New("the database URL cannot be read") // the error of pg
 type DB struct {
 	pool    *pgxpool.Pool
 	gorm    *gorm.DB
+	shared  *sharedPool           // GORM's
 	insert  *river.Client[pgx.Tx] // inserts only; never started
 	log     *slog.Logger
 	signals *signals
@@ -70,7 +71,8 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	}
 	// QueryFields: Find would be SELECT * otherwise. PrepareStmt stays off: it hides the transaction from withPgx, and pgx
 	// prepares already.
-	g, err := gorm.Open(postgres.New(postgres.Config{Conn: &sharedPool{stdlib.OpenDBFromPool(pool)}}), &gorm.Config{
+	shared := &sharedPool{stdlib.OpenDBFromPool(pool)}
+	g, err := gorm.Open(postgres.New(postgres.Config{Conn: shared}), &gorm.Config{
 		SkipDefaultTransaction: true, QueryFields: true, DisableAutomaticPing: true, Logger: logger.Discard,
 		NowFunc: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) },
 	})
@@ -84,7 +86,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		pool.Close()
 		return nil, fmt.Errorf("open the job queue: %w", err)
 	}
-	return &DB{pool: pool, gorm: g, insert: insert, log: o.Log, signals: &signals{pool: pool}}, nil
+	return &DB{pool: pool, gorm: g, shared: shared, insert: insert, log: o.Log, signals: &signals{pool: pool}}, nil
 }
 
 // Close gives all connections back.
