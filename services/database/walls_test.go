@@ -295,7 +295,7 @@ func TestAnOwnerAndALoginThatOwnsNothing(t *testing.T) {
 	}
 	defer func() { _ = admin.Close(t.Context()) }()
 	for _, statement := range []string{
-		"CREATE ROLE operator_owner LOGIN CREATEROLE", "CREATE ROLE operator_serve LOGIN IN ROLE waybill_app", "CREATE ROLE operator_stranger LOGIN", "GRANT CREATE, USAGE ON SCHEMA public TO operator_owner",
+		"CREATE ROLE operator_owner LOGIN IN ROLE waybill_app", "CREATE ROLE operator_serve LOGIN IN ROLE waybill_app", "CREATE ROLE operator_stranger LOGIN", "GRANT CREATE, USAGE ON SCHEMA public TO operator_owner",
 	} {
 		if _, err := admin.Exec(t.Context(), statement); err != nil {
 			t.Fatal(err)
@@ -351,6 +351,22 @@ func TestARoleAboveTheWallIsRefused(t *testing.T) {
 	if err := early.Ready(t.Context()); err == nil || !strings.Contains(err.Error(), "waybill migrate") { // there is no role to work as yet
 		t.Errorf("ready says %v", err)
 	}
+	admin, err := pgx.Connect(t.Context(), s.URL("waybill"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = admin.Close(t.Context()) }()
+	do := func(statement string) {
+		t.Helper()
+		if _, err := admin.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do("CREATE ROLE plain LOGIN")
+	do("CREATE DATABASE plain OWNER plain")
+	if err := database.Migrate(t.Context(), as(s.URL("plain"), "plain"), quiet); err == nil || !strings.Contains(err.Error(), "CREATE ROLE waybill_app") {
+		t.Errorf("an owner who may make no roles: %v", err)
+	}
 	url := ""
 	for range 2 { // as it is at every start
 		if url, err = s.Login(t.Context(), "waybill_serve", database.Role, "waybill"); err != nil {
@@ -360,15 +376,8 @@ func TestARoleAboveTheWallIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	admin, err := pgx.Connect(t.Context(), s.URL("waybill"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = admin.Close(t.Context()) }()
 	for _, c := range []struct{ attributes, said string }{{"LOGIN", ""}, {"BYPASSRLS", "NOBYPASSRLS"}, {"NOBYPASSRLS SUPERUSER", "NOSUPERUSER"}} {
-		if _, err := admin.Exec(t.Context(), "ALTER ROLE waybill_app "+c.attributes); err != nil {
-			t.Fatal(err)
-		}
+		do("ALTER ROLE waybill_app " + c.attributes)
 		db, err := database.Open(t.Context(), database.Options{URL: url, Log: quiet})
 		if err != nil {
 			t.Fatal(err)

@@ -294,7 +294,7 @@ func (w *world) take(o wixsim.Order) models.ID {
 	snapshot, err := w.storefront().Order(w.t.Context(), access, o.ID)
 	w.must(err)
 	var c orders.Changes
-	w.must(w.db.InTx(w.t.Context(), func(tx database.Tx) error {
+	w.must(w.db.Of(w.m).InTx(w.t.Context(), func(tx database.Tx) error {
 		c, err = w.orders.Receive(tx, w.m, w.store.ID, orders.By{Actor: models.ActorSystem, Source: models.SourceSweep}, snapshot)
 		return err
 	}))

@@ -5,8 +5,13 @@
 -- +goose StatementBegin
 DO $$
 BEGIN
-    CREATE ROLE waybill_app NOLOGIN;
-EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+    IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'waybill_app') THEN
+        CREATE ROLE waybill_app NOLOGIN;
+    END IF;
+EXCEPTION
+    WHEN duplicate_object OR unique_violation THEN NULL;
+    WHEN insufficient_privilege THEN
+        RAISE EXCEPTION 'there is no role waybill_app, and this login may not make one: let an administrator run CREATE ROLE waybill_app; GRANT waybill_app TO %;', current_user;
 END $$;
 -- +goose StatementEnd
 -- Whoever migrates may work as waybill_app too, so that one login is enough. Where it may not give that right, the operator has to.
