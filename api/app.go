@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -191,24 +192,21 @@ func (a *app) tidy(ctx context.Context) {
 
 // openDatabase starts the private server where there is no other, waits for the database and migrates it.
 func (a *app) openDatabase(ctx context.Context) (err error) {
-	url := a.cfg.DatabaseURL.Reveal()
-	if url == "" {
-		a.postgres, err = localpg.Start(ctx, localpg.Options{Dir: filepath.Join(a.cfg.DataDir, "postgres"), Bin: a.cfg.PostgresBin})
-		if err != nil {
+	if a.cfg.DatabaseURL == "" {
+		if a.postgres, err = privateDatabase(ctx, &a.cfg, "postgres", "waybill", false); err != nil {
 			return err
 		}
-		if err := a.postgres.CreateDatabase(ctx, "waybill", false); err != nil {
-			return err
-		}
-		url = a.postgres.URL("waybill")
 	}
-	if a.db, err = database.Open(ctx, database.Options{URL: url, MaxConns: int32(a.cfg.DatabaseConns), Log: a.log}); err != nil {
+	if a.db, err = database.Open(ctx, database.Options{URL: a.cfg.DatabaseURL.Reveal(), MaxConns: int32(a.cfg.DatabaseConns), Log: a.log}); err != nil {
 		return fmt.Errorf("DATABASE_URL: %w", err)
 	}
 	wait, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for {
-		err := a.db.Migrate(wait)
+		err := database.Migrate(wait, cmp.Or(a.cfg.OwnerURL, a.cfg.DatabaseURL).Reveal(), a.log)
+		if err == nil {
+			err = a.db.CheckWalls(wait)
+		}
 		if err == nil || !errors.Is(err, models.Unavailable) {
 			return err
 		}
@@ -219,6 +217,21 @@ func (a *app) openDatabase(ctx context.Context) (err error) {
 		case <-time.After(time.Second):
 		}
 	}
+}
+
+// privateDatabase starts the private server with a database that is there, or a fresh one, and sets both ways to it: the owner's, and that of a
+// login which owns nothing. The server is to be stopped even when there is an error, unless it is nil.
+func privateDatabase(ctx context.Context, cfg *Config, folder, name string, fresh bool) (*localpg.Server, error) {
+	pg, err := localpg.Start(ctx, localpg.Options{Dir: filepath.Join(cfg.DataDir, folder), Bin: cfg.PostgresBin})
+	if err != nil {
+		return nil, err
+	}
+	if err := pg.CreateDatabase(ctx, name, fresh); err != nil {
+		return pg, err
+	}
+	url, err := pg.Login(ctx, "waybill_serve", database.Role, name)
+	cfg.DatabaseURL, cfg.OwnerURL = models.Secret(url), models.Secret(pg.URL(name))
+	return pg, err
 }
 
 // wire makes adapters and services and hands them to the handlers.

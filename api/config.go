@@ -21,6 +21,7 @@ import (
 // Config is everything that can be set, read once from the environment.
 type Config struct {
 	DatabaseURL   models.Secret
+	OwnerURL      models.Secret
 	DatabaseConns int
 	PostgresBin   string
 	DataDir       string
@@ -71,6 +72,7 @@ type setting struct {
 func (c *Config) settings() []setting {
 	return []setting{
 		secret("DATABASE_URL", "", "PostgreSQL 15 or later; a private server is started when it is empty", &c.DatabaseURL),
+		secret("WAYBILL_OWNER_DATABASE_URL", "", "the same database with the login of its owner, with which it is migrated; DATABASE_URL may then be a login that owns nothing and belongs to waybill_app", &c.OwnerURL),
 		number("WAYBILL_DATABASE_CONNS", "20", "connections to the database", &c.DatabaseConns, 4, 1000),
 		text("WAYBILL_POSTGRES_BIN", "", "folder of postgres and initdb for the private server; searched when empty", &c.PostgresBin),
 		text("WAYBILL_DATA_DIR", defaultDataDir(), "where the private server and the secret key live", &c.DataDir),
@@ -133,6 +135,9 @@ func readConfig(env func(string) (string, bool)) (Config, error) {
 func (c *Config) combinations() (mistakes []error) {
 	if c.PlaceLease < c.PlaceTimeout+5*time.Second && c.PlaceTimeout > 0 && c.PlaceLease > 0 {
 		mistakes = append(mistakes, errors.New("WAYBILL_PLACE_LEASE must be at least 5 s longer than WAYBILL_PLACE_TIMEOUT, or a purchase is called unknown while its answer is still awaited"))
+	}
+	if c.OwnerURL != "" && c.DatabaseURL == "" {
+		mistakes = append(mistakes, errors.New("WAYBILL_OWNER_DATABASE_URL is the owner's way to the database that DATABASE_URL names: set that too"))
 	}
 	if n := len(c.APIKey); n > 0 && n < 24 {
 		mistakes = append(mistakes, errors.New("WAYBILL_API_KEY must have at least 24 characters (openssl rand -hex 24)"))

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"path/filepath"
 	"time"
 
 	"waybill/handlers"
@@ -113,16 +112,11 @@ func freshDatabase(ctx context.Context, cfg *Config) (*localpg.Server, error) {
 	if cfg.DatabaseURL != "" {
 		return nil, nil
 	}
-	pg, err := localpg.Start(ctx, localpg.Options{Dir: filepath.Join(cfg.DataDir, "demo"), Bin: cfg.PostgresBin})
-	if err != nil {
-		return nil, err
-	}
-	if err := pg.CreateDatabase(ctx, "waybill_demo", true); err != nil {
+	pg, err := privateDatabase(ctx, cfg, "demo", "waybill_demo", true)
+	if err != nil && pg != nil {
 		_ = pg.Stop()
-		return nil, err
 	}
-	cfg.DatabaseURL = models.Secret(pg.URL("waybill_demo"))
-	return pg, nil
+	return pg, err
 }
 
 func useSimulators(cfg *Config, s *simulators) {

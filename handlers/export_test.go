@@ -66,14 +66,14 @@ func (d *door) serve(deps Deps) {
 
 func (d *door) exec(sql string, args ...any) {
 	d.Helper()
-	if err := d.db.Read(d.Context()).Exec(sql, args...).Error; err != nil {
+	if err := databasetest.Owner(d, d.db).Exec(sql, args...).Error; err != nil {
 		d.Fatal(err)
 	}
 }
 
 func (d *door) receive(o models.StoreOrder) (id models.ID) {
 	d.Helper()
-	err := d.db.InTx(d.Context(), func(tx database.Tx) error {
+	err := d.db.Of(d.m).InTx(d.Context(), func(tx database.Tx) error {
 		c, err := d.orders.Receive(tx, d.m, d.store, orders.By{Actor: models.ActorSystem, Source: models.SourceSweep}, o)
 		id = c.OrderID
 		return err

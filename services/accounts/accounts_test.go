@@ -88,7 +88,7 @@ func (o *office) connectSupplier(m models.MerchantID, user string) models.Connec
 
 func (o *office) exec(sql string, args ...any) {
 	o.t.Helper()
-	o.must(o.db.Read(o.t.Context()).Exec(sql, args...).Error)
+	o.must(databasetest.Owner(o.t, o.db).Exec(sql, args...).Error)
 }
 
 func (o *office) issued() (n int) {
@@ -102,7 +102,7 @@ func (o *office) issued() (n int) {
 
 func (o *office) openFlags(c models.Connection) (n int) {
 	o.t.Helper()
-	o.must(o.db.Read(o.t.Context()).Raw("SELECT count(*) FROM flags WHERE connection_id = ? AND closed_at IS NULL", c.ID).Row().Scan(&n))
+	o.must(databasetest.Owner(o.t, o.db).Raw("SELECT count(*) FROM flags WHERE connection_id = ? AND closed_at IS NULL", c.ID).Row().Scan(&n))
 	return n
 }
 
@@ -115,12 +115,12 @@ func TestTokensAreSealedToTheirRow(t *testing.T) {
 	access, err := o.Access(t.Context(), o.m, first.ID)
 	o.must(err)
 	var row string
-	o.must(o.db.Read(t.Context()).Raw("SELECT connections::text || encode(credentials, 'escape') FROM connections WHERE id = ?", first.ID).Row().Scan(&row))
+	o.must(databasetest.Owner(t, o.db).Raw("SELECT connections::text || encode(credentials, 'escape') FROM connections WHERE id = ?", first.ID).Row().Scan(&row))
 	if access.Token.Reveal() == "" || bytes.Contains([]byte(row), []byte(access.Token.Reveal())) {
 		t.Error("the token can be read in its row")
 	}
 	var secrets string
-	o.must(o.db.Read(t.Context()).Raw("SELECT credentials FROM connections WHERE id = ?", first.ID).Row().Scan(&secrets))
+	o.must(databasetest.Owner(t, o.db).Raw("SELECT credentials FROM connections WHERE id = ?", first.ID).Row().Scan(&secrets))
 	if bytes.Contains([]byte(secrets), []byte("refresh")) {
 		t.Error("the sealed value is not sealed")
 	}
@@ -309,12 +309,12 @@ func TestANewPairIsKeptAlthoughTheDatabaseGoesAway(t *testing.T) {
 	old, err := o.Access(t.Context(), o.m, c.ID)
 	o.must(err)
 	got := o.renewing(c, aliexpresssim.BarrierAfter)
-	locked := o.db.Read(t.Context()).Begin()
+	locked := databasetest.Owner(t, o.db).Begin()
 	o.must(locked.Exec("SELECT 1 FROM connections WHERE id = ? FOR UPDATE", c.ID).Error)
 	o.ae.ReleaseBarriers()
 	o.eventually("the connection that stores the pair is lost", func() bool {
 		var lost int
-		o.must(o.db.Read(t.Context()).Raw("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").Row().Scan(&lost))
+		o.must(databasetest.Owner(t, o.db).Raw("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").Row().Scan(&lost))
 		return lost > 0
 	})
 	o.must(locked.Rollback().Error)
@@ -365,7 +365,7 @@ func TestAPausedRenewalDoesNotEndTheLeaseOfAnother(t *testing.T) {
 	o.ae.CutBarriers()
 	<-got
 	var held bool
-	o.must(o.db.Read(t.Context()).Raw("SELECT refresh_lease > clock_timestamp() FROM connections WHERE id = ?", c.ID).Row().Scan(&held))
+	o.must(databasetest.Owner(t, o.db).Raw("SELECT refresh_lease > clock_timestamp() FROM connections WHERE id = ?", c.ID).Row().Scan(&held))
 	if !held {
 		t.Error("two may renew at once now, with a token that works once")
 	}
@@ -438,7 +438,7 @@ func TestAKeyNamesItsMerchant(t *testing.T) {
 		}
 	}
 	var stored int
-	o.must(o.db.Read(t.Context()).Raw("SELECT count(*) FROM api_keys WHERE api_keys::text LIKE ?", "%"+key.Reveal()+"%").Row().Scan(&stored))
+	o.must(databasetest.Owner(t, o.db).Raw("SELECT count(*) FROM api_keys WHERE api_keys::text LIKE ?", "%"+key.Reveal()+"%").Row().Scan(&stored))
 	if any, err := o.HasMerchants(t.Context()); err != nil || !any || stored != 0 {
 		t.Errorf("%t, stored %d times, %v", any, stored, err)
 	}
@@ -471,7 +471,7 @@ func (o *office) anOrder(s *orders.Service) models.ID {
 	store, err := o.ConnectStore(o.t.Context(), o.m, signed, false)
 	o.must(err)
 	var c orders.Changes
-	o.must(o.db.InTx(o.t.Context(), func(tx database.Tx) error {
+	o.must(o.db.Of(o.m).InTx(o.t.Context(), func(tx database.Tx) error {
 		c, err = s.Receive(tx, o.m, store.ID, orders.By{Actor: models.ActorSystem, Source: models.SourceSweep}, models.StoreOrder{
 			ExternalID: "e1", Number: "1", Status: "APPROVED", PaymentStatus: "PAID", Payload: []byte("{}"),
 			Lines: []models.StoreLine{{ID: "l1", Name: "Cup", Quantity: 1, Shippable: true}, {ID: "l2", Name: "Pot", Quantity: 1, Shippable: true}},
@@ -523,7 +523,7 @@ func TestAPersonIsWarnedBeforeTheAccessEndsForGood(t *testing.T) {
 		o.exec("UPDATE connections SET refresh_expires_at = now() + make_interval(secs => ?), next_warning_at = now() WHERE id = ?", step.left.Seconds()-60, c.ID)
 		o.must(o.Warn(t.Context(), o.m, c.ID))
 		var flags []models.Flag
-		o.must(o.db.Read(t.Context()).Where("connection_id = ? AND closed_at IS NULL", c.ID).Find(&flags).Error)
+		o.must(databasetest.Owner(t, o.db).Where("connection_id = ? AND closed_at IS NULL", c.ID).Find(&flags).Error)
 		if len(flags) != 1 || flags[0].Code != models.FlagAccessEnding || !strings.Contains(flags[0].Detail, step.days) || flags[0].SnoozedUntil != nil || flags[0].Deadline == nil {
 			t.Errorf("with %s left: %+v", step.left, flags)
 		}

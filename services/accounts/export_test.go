@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"waybill/models"
+	"waybill/services/database"
 )
 
 // SealDirectly seals a connection's tokens as it was done before merchants had keys of their own.
@@ -13,5 +14,7 @@ func (s *Service) SealDirectly(ctx context.Context, c models.Connection) error {
 		return err
 	}
 	sealed := s.sealer.current.seal(plain, place(c.MerchantID, "connections", "credentials", c.ID))
-	return s.db.Read(ctx).Exec("UPDATE connections SET credentials = ?, key_id = ? WHERE merchant_id = ? AND id = ?", sealed, s.sealer.current.id, c.MerchantID, c.ID).Error
+	return s.db.Of(c.MerchantID).InTx(ctx, func(tx database.Tx) error {
+		return tx.Exec("UPDATE connections SET credentials = ?, key_id = ? WHERE merchant_id = ? AND id = ?", sealed, s.sealer.current.id, c.MerchantID, c.ID).Error
+	})
 }

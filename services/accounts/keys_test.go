@@ -10,6 +10,7 @@ import (
 
 	"waybill/models"
 	"waybill/services/accounts"
+	"waybill/services/database/databasetest"
 )
 
 func newSecret() models.Secret {
@@ -31,8 +32,8 @@ func (o *office) with(current models.Secret, old ...models.Secret) *accounts.Ser
 
 func (o *office) sealedWith(c models.Connection) (tokens string, keys int) {
 	o.t.Helper()
-	o.must(o.db.Read(o.t.Context()).Raw("SELECT key_id FROM connections WHERE id = ?", c.ID).Row().Scan(&tokens))
-	o.must(o.db.Read(o.t.Context()).Raw("SELECT count(DISTINCT key_id) FROM merchant_keys").Row().Scan(&keys))
+	o.must(databasetest.Owner(o.t, o.db).Raw("SELECT key_id FROM connections WHERE id = ?", c.ID).Row().Scan(&tokens))
+	o.must(databasetest.Owner(o.t, o.db).Raw("SELECT count(DISTINCT key_id) FROM merchant_keys").Row().Scan(&keys))
 	return tokens, keys
 }
 
@@ -117,13 +118,13 @@ func TestAMissingKeyIsToldBeforeAnythingIsChanged(t *testing.T) {
 	kept := o.connectSupplier(other, o.ae.AddAccount().UserID)
 
 	contents := func() (sum string) {
-		o.must(o.db.Read(t.Context()).Raw(`SELECT string_agg(line, '' ORDER BY line) FROM (SELECT merchant_keys::text AS line FROM merchant_keys UNION ALL SELECT connections::text FROM connections) a`).Row().Scan(&sum))
+		o.must(databasetest.Owner(t, o.db).Raw(`SELECT string_agg(line, '' ORDER BY line) FROM (SELECT merchant_keys::text AS line FROM merchant_keys UNION ALL SELECT connections::text FROM connections) a`).Row().Scan(&sum))
 		return sum
 	}
 	before := contents()
 	rotating := o.with(third, second)
 	var missing string
-	o.must(o.db.Read(t.Context()).Raw("SELECT key_id FROM merchant_keys WHERE merchant_id = ?", o.m).Row().Scan(&missing))
+	o.must(databasetest.Owner(t, o.db).Raw("SELECT key_id FROM merchant_keys WHERE merchant_id = ?", o.m).Row().Scan(&missing))
 	if _, err := rotating.Rotate(t.Context(), func(accounts.Rotated) {}); err == nil || !strings.Contains(err.Error(), missing) {
 		t.Errorf("it does not name %s: %v", missing, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -15,7 +16,8 @@ import (
 // GORM and River share one pgxpool and, where it matters, one transaction: GORM's transaction keeps hold of its *sql.Conn,
 // so that River can be handed the pgx connection below it. A row and the job it makes necessary commit or vanish together.
 
-// sharedPool is GORM's connection pool. It hides *sql.DB's own BeginTx, which would let the connection go.
+// sharedPool is GORM's connection pool. It hides *sql.DB's own BeginTx, which would let the connection go: begin is the only way into a
+// transaction.
 type sharedPool struct{ db *sql.DB }
 
 func (p *sharedPool) PrepareContext(ctx context.Context, q string) (*sql.Stmt, error) {
@@ -37,30 +39,70 @@ func (p *sharedPool) QueryRowContext(ctx context.Context, q string, args ...any)
 // GetDBConn is how GORM reaches the *sql.DB.
 func (p *sharedPool) GetDBConn() (*sql.DB, error) { return p.db, nil }
 
-// BeginTx makes sharedPool a gorm.ConnPoolBeginner.
-func (p *sharedPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.ConnPool, error) {
+// begin opens a transaction with statements that go to the server together, and returns the answer to the last of them.
+func (p *sharedPool) begin(ctx context.Context, statements string) (*sharedTx, [][]byte, error) {
 	conn, err := p.db.Conn(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	tx, err := conn.BeginTx(ctx, opts)
+	t := &sharedTx{conn, conn, ctx}
+	var answer [][]byte
+	err = t.raw(func(c *pgx.Conn) error {
+		results, err := c.PgConn().Exec(ctx, statements).ReadAll()
+		if err == nil {
+			answer = results[len(results)-1].Rows[0]
+		}
+		return err
+	})
 	if err != nil {
-		return nil, errors.Join(err, conn.Close())
+		return nil, nil, errors.Join(err, conn.Close()) // the pool gives up a connection whose transaction is open
 	}
-	return &sharedTx{Tx: tx, conn: conn}, nil
+	return t, answer, nil
 }
 
 // sharedTx is what GORM holds inside a transaction.
 type sharedTx struct {
-	*sql.Tx
-	conn *sql.Conn
+	gorm.ConnPool
+	conn *sql.Conn       // the same
+	ctx  context.Context //nolint:containedctx // GORM's Commit and Rollback have none; that of *sql.Tx is kept in the same way
 }
 
 // Commit ends the transaction and gives the connection back.
-func (t *sharedTx) Commit() error { return errors.Join(t.Tx.Commit(), t.conn.Close()) }
+func (t *sharedTx) Commit() error {
+	if err := t.ctx.Err(); err != nil {
+		return errors.Join(err, t.Rollback())
+	}
+	err := t.raw(func(c *pgx.Conn) error {
+		tag, err := c.Exec(t.ctx, "commit")
+		if err == nil && tag.String() == "ROLLBACK" { // a statement had failed, and its error was passed over
+			return pgx.ErrTxCommitRollback
+		}
+		return err
+	})
+	return errors.Join(err, t.conn.Close())
+}
 
-// Rollback ends the transaction and gives the connection back.
-func (t *sharedTx) Rollback() error { return errors.Join(t.Tx.Rollback(), t.conn.Close()) }
+// Rollback ends the transaction, also of a caller who has gone, and gives the connection back.
+func (t *sharedTx) Rollback() error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), 5*time.Second)
+	defer cancel()
+	err := t.raw(func(c *pgx.Conn) error {
+		_, err := c.Exec(ctx, "rollback")
+		return err
+	})
+	return errors.Join(err, t.conn.Close())
+}
+
+// raw runs fn with the connection below.
+func (t *sharedTx) raw(fn func(*pgx.Conn) error) error {
+	return t.conn.Raw(func(driverConn any) error {
+		c, ok := driverConn.(*stdlib.Conn)
+		if !ok {
+			return fmt.Errorf("unexpected driver connection %T", driverConn)
+		}
+		return fn(c.Conn())
+	})
+}
 
 // withPgx runs fn with a pgx.Tx on the connection and inside the transaction of tx. No query of tx may be open meanwhile.
 func withPgx(tx *gorm.DB, fn func(pgx.Tx) error) error {
@@ -68,13 +110,7 @@ func withPgx(tx *gorm.DB, fn func(pgx.Tx) error) error {
 	if !ok {
 		return fmt.Errorf("not inside a transaction (%T)", tx.Statement.ConnPool)
 	}
-	return t.conn.Raw(func(driverConn any) error {
-		c, ok := driverConn.(*stdlib.Conn)
-		if !ok {
-			return fmt.Errorf("unexpected driver connection %T", driverConn)
-		}
-		return fn(&borrowedTx{conn: c.Conn()})
-	})
+	return t.raw(func(c *pgx.Conn) error { return fn(&borrowedTx{conn: c}) })
 }
 
 var errBorrowed = errors.New("the transaction belongs to GORM")

@@ -23,17 +23,23 @@ import (
 	"waybill/models"
 )
 
+// Role is whom the program works as. It owns nothing and is nobody's superuser, so that row-level security holds for it. Migrate makes it.
+const Role = "waybill_app"
+
 // Options say which database to open.
 type Options struct {
-	URL      string
-	MaxConns int32 // 0: 20; River's listener and reaper hold two for good
+	URL      string // of a login that may work as Role
+	MaxConns int32  // 0: 20; River's listener and reaper hold two for good
 	Log      *slog.Logger
 }
+
+var errBadURL = errors.New("the database URL cannot be read") // the error of pgx may show the password
 
 // DB is an open database.
 type DB struct {
 	pool    *pgxpool.Pool
 	gorm    *gorm.DB
+	shared  *sharedPool           // GORM's
 	insert  *river.Client[pgx.Tx] // inserts only; never started
 	log     *slog.Logger
 	signals *signals
@@ -43,7 +49,7 @@ type DB struct {
 func Open(ctx context.Context, o Options) (*DB, error) {
 	cfg, err := pgxpool.ParseConfig(o.URL)
 	if err != nil {
-		return nil, errors.New("the database URL cannot be read") // the error of pgx may show the password
+		return nil, errBadURL
 	}
 	cfg.MaxConns = o.MaxConns
 	if cfg.MaxConns == 0 {
@@ -58,13 +64,15 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 			cfg.ConnConfig.RuntimeParams[name] = value
 		}
 	}
+	cfg.ConnConfig.RuntimeParams["role"] = Role
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
 	// QueryFields: Find would be SELECT * otherwise. PrepareStmt stays off: it hides the transaction from withPgx, and pgx
 	// prepares already.
-	g, err := gorm.Open(postgres.New(postgres.Config{Conn: &sharedPool{stdlib.OpenDBFromPool(pool)}}), &gorm.Config{
+	shared := &sharedPool{stdlib.OpenDBFromPool(pool)}
+	g, err := gorm.Open(postgres.New(postgres.Config{Conn: shared}), &gorm.Config{
 		SkipDefaultTransaction: true, QueryFields: true, DisableAutomaticPing: true, Logger: logger.Discard,
 		NowFunc: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) },
 	})
@@ -78,7 +86,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		pool.Close()
 		return nil, fmt.Errorf("open the job queue: %w", err)
 	}
-	return &DB{pool: pool, gorm: g, insert: insert, log: o.Log, signals: &signals{pool: pool}}, nil
+	return &DB{pool: pool, gorm: g, shared: shared, insert: insert, log: o.Log, signals: &signals{pool: pool}}, nil
 }
 
 // Close gives all connections back.

@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
@@ -20,35 +23,57 @@ var migrations embed.FS
 // migrationLock keeps two replicas from migrating at once.
 const migrationLock = 7241306655
 
-// Migrate brings the schema up to date: River's tables first, then ours. It does nothing when there is nothing to do and
-// waits for another process that is migrating.
-func (db *DB) Migrate(ctx context.Context) error {
-	conn, err := db.pool.Acquire(ctx)
+// Migrate brings the schema of a database up to date as its owner, whose login the URL holds: River's tables first, then ours. It does
+// nothing when there is nothing to do, which any login may find out, and waits for another process that is migrating.
+func Migrate(ctx context.Context, url string, log *slog.Logger) error {
+	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
-		return Err(err)
+		return errBadURL
+	}
+	cfg.ConnConfig.ConnectTimeout = 5 * time.Second
+	cfg.ConnConfig.RuntimeParams["application_name"] = "waybill migrate"
+	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	defer pool.Close()
+	err = migrate(ctx, pool, log)
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == insufficientPrivilege {
+		return fmt.Errorf("the login of the database may not change its schema: run waybill migrate with the owner's (WAYBILL_OWNER_DATABASE_URL): %w", err)
+	}
+	return Err(err)
+}
+
+const insufficientPrivilege = "42501"
+
+func migrate(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {
+	conn, err := pool.Acquire(ctx)
+	if err != nil {
+		return err
 	}
 	defer conn.Release()
-	if _, err := conn.Exec(ctx, "SET statement_timeout = 0; SET lock_timeout = 0"); err != nil {
-		return Err(err)
-	}
 	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock($1)", migrationLock); err != nil {
-		return Err(err)
+		return err
 	}
 	defer func() {
 		unlock, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
 		_, _ = conn.Exec(unlock, "SELECT pg_advisory_unlock($1)", migrationLock)
-		_, _ = conn.Exec(unlock, "RESET statement_timeout; RESET lock_timeout")
 	}()
-	jobs, err := rivermigrate.New(riverpgxv5.New(db.pool), &rivermigrate.Config{Logger: db.log})
+	jobs, err := rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{Logger: log})
 	if err != nil {
 		return fmt.Errorf("migrate the job queue: %w", err)
 	}
 	if _, err := jobs.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
 		return fmt.Errorf("migrate the job queue: %w", err)
 	}
-	ours, err := db.goose()
+	ours, err := gooseOn(pool)
 	if err != nil {
+		return err
+	}
+	if pending, err := ours.HasPending(ctx); err != nil || !pending {
 		return err
 	}
 	if _, err := ours.Up(ctx); err != nil {
@@ -57,26 +82,34 @@ func (db *DB) Migrate(ctx context.Context) error {
 	return nil
 }
 
-func (db *DB) goose() (*goose.Provider, error) {
+func gooseOn(pool *pgxpool.Pool) (*goose.Provider, error) {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return nil, fmt.Errorf("read migrations: %w", err)
 	}
-	p, err := goose.NewProvider(goose.DialectPostgres, stdlib.OpenDBFromPool(db.pool), files)
+	p, err := goose.NewProvider(goose.DialectPostgres, stdlib.OpenDBFromPool(pool), files)
 	if err != nil {
 		return nil, fmt.Errorf("read migrations: %w", err)
 	}
 	return p, nil
 }
 
+var errPending = errors.New("migrations are pending: run waybill migrate")
+
 // Ready reports whether the database answers and is migrated, and the job queue's tables are there.
 func (db *DB) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	if err := db.pool.Ping(ctx); err != nil {
+	var migrated bool
+	err := db.pool.QueryRow(ctx, "SELECT to_regclass('goose_db_version') IS NOT NULL").Scan(&migrated)
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == invalidParameter || err == nil && !migrated { // there is no role to work as yet
+		return errPending
+	}
+	if err != nil {
 		return Err(err)
 	}
-	p, err := db.goose()
+	p, err := gooseOn(db.pool)
 	if err != nil {
 		return err
 	}
@@ -85,8 +118,31 @@ func (db *DB) Ready(ctx context.Context) error {
 		return Err(err)
 	}
 	if pending {
-		return errors.New("migrations are pending: run waybill migrate")
+		return errPending
 	}
 	var one int
 	return Err(db.pool.QueryRow(ctx, "SELECT 1 FROM (SELECT 1 FROM river_job LIMIT 1) j UNION ALL SELECT 1 LIMIT 1").Scan(&one))
+}
+
+const invalidParameter = "22023"
+
+// CheckWalls makes sure that row-level security holds for the program. The error tells the operator what to do.
+func (db *DB) CheckWalls(ctx context.Context) error {
+	var role string
+	var super, bypass, owner bool
+	err := db.pool.QueryRow(ctx, `SELECT rolname, rolsuper, rolbypassrls, EXISTS (SELECT 1 FROM pg_class
+			WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND pg_has_role(current_user, relowner, 'MEMBER'))
+		FROM pg_roles WHERE rolname = current_user`).Scan(&role, &super, &bypass, &owner)
+	var pg *pgconn.PgError
+	switch {
+	case errors.As(err, &pg) && pg.Code == insufficientPrivilege:
+		return fmt.Errorf("the login of the database may not work as %s: let its administrator run GRANT %s TO <the login>: %w", Role, Role, err)
+	case err != nil:
+		return Err(err)
+	case super || bypass:
+		return fmt.Errorf("the database role %s stands above row-level security, so nothing would keep merchants apart: run ALTER ROLE %s NOSUPERUSER NOBYPASSRLS", role, role)
+	case owner:
+		return fmt.Errorf("the database role %s owns Waybill's tables or belongs to their owner, so nothing would keep merchants apart: give the tables to another role (REASSIGN OWNED) and take %s out of it (REVOKE)", role, role)
+	}
+	return nil
 }

@@ -46,6 +46,7 @@ func (db *DB) Work(ctx context.Context, o WorkOptions) (*Queue, error) {
 		JobTimeout:           2 * time.Minute,
 		RescueStuckJobsAfter: 5 * time.Minute, // the reaper is faster; this is the floor
 		MaxAttempts:          8,
+		ReindexerIndexNames:  []string{}, // only its owner may rebuild an index
 		// A job that was given up is a dead letter until a person has looked at it.
 		DiscardedJobRetentionPeriod: 60 * 24 * time.Hour,
 		Logger:                      o.Log,

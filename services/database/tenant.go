@@ -2,8 +2,9 @@ package database
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
+	"strconv"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -16,6 +17,12 @@ import (
 // everybody is what a transaction sets that reads the rows of all merchants. Nobody writes by it.
 const everybody = "*"
 
+// How a transaction that reads begins.
+const (
+	readOnly = "BEGIN READ ONLY"
+	snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+)
+
 // Tenant is one merchant's part of the database: the only way to its tables.
 type Tenant struct {
 	db       *DB
@@ -27,20 +34,20 @@ func (db *DB) Of(m models.MerchantID) Tenant { return Tenant{db, m} }
 
 // Read runs reads in one short transaction. Errors of the database come back with their kind.
 func (t Tenant) Read(ctx context.Context, fn func(q *gorm.DB) error) error {
-	return t.read(ctx, sql.LevelDefault, fn)
+	return t.read(ctx, readOnly, fn)
 }
 
 // InSnapshot runs reads that must agree with each other: all of them see the database as it was at the first. Errors of the
 // database come back with their kind.
 func (t Tenant) InSnapshot(ctx context.Context, fn func(q *gorm.DB) error) error {
-	return t.read(ctx, sql.LevelRepeatableRead, fn)
+	return t.read(ctx, snapshot, fn)
 }
 
-func (t Tenant) read(ctx context.Context, isolation sql.IsolationLevel, fn func(*gorm.DB) error) error {
+func (t Tenant) read(ctx context.Context, mode string, fn func(*gorm.DB) error) error {
 	if err := t.check(); err != nil {
 		return err
 	}
-	return t.db.read(ctx, string(t.merchant), isolation, fn)
+	return t.db.read(ctx, mode, string(t.merchant), fn)
 }
 
 // InTx runs fn in a transaction and commits unless fn fails. No network call, no sleep inside. Errors of the database come
@@ -63,33 +70,56 @@ func (t Tenant) check() error {
 // Across reads the rows of all merchants, for the scheduler ("who has work due?"), the operator's figures and support's search. It
 // can write nothing.
 func (db *DB) Across(ctx context.Context, fn func(q *gorm.DB) error) error {
-	return db.read(ctx, everybody, sql.LevelDefault, fn)
+	return db.read(ctx, readOnly, everybody, fn)
 }
 
-func (db *DB) read(ctx context.Context, merchant string, isolation sql.IsolationLevel, fn func(*gorm.DB) error) error {
-	return Err(db.gorm.WithContext(ctx).Transaction(func(q *gorm.DB) error {
-		if err := q.Exec("SELECT set_config('waybill.merchant', ?, true)", merchant).Error; err != nil {
-			return err
-		}
-		return fn(q)
-	}, &sql.TxOptions{Isolation: isolation, ReadOnly: true}))
+func (db *DB) read(ctx context.Context, mode, merchant string, fn func(*gorm.DB) error) error {
+	tx, _, err := db.shared.begin(ctx, mode+"; "+setMerchant(merchant))
+	if err != nil {
+		return Err(err)
+	}
+	return Err(db.run(ctx, tx, fn))
 }
 
-// write sets the merchant with the statement that reads the time; nobody is "".
+// write learns the time with the statement that sets the merchant; nobody is "".
 func (db *DB) write(ctx context.Context, merchant string, fn func(Tx) error) error {
-	var after []string
-	err := db.gorm.WithContext(ctx).Transaction(func(g *gorm.DB) error {
-		after = nil
-		tx := Tx{DB: g, insert: db.insert, after: &after}
-		var set string
-		if err := g.Raw("SELECT clock_timestamp(), set_config('waybill.merchant', ?, true)", merchant).Row().Scan(&tx.Now, &set); err != nil {
-			return err
+	shared, answer, err := db.shared.begin(ctx, "BEGIN; "+setMerchant(merchant)+", (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+	if err != nil {
+		return Err(err)
+	}
+	tx := Tx{insert: db.insert, after: new([]string)}
+	err = db.run(ctx, shared, func(g *gorm.DB) error {
+		micros, err := strconv.ParseInt(string(answer[1]), 10, 64)
+		if err != nil {
+			return fmt.Errorf("read the time: %w", err)
 		}
-		tx.Now = tx.Now.UTC()
+		tx.DB, tx.Now = g, time.UnixMicro(micros).UTC()
 		return fn(tx)
 	})
 	if err == nil {
-		db.signals.give(after)
+		db.signals.give(*tx.after)
 	}
 	return Err(err)
+}
+
+// setMerchant sets the merchant for the rest of the transaction. An id has been checked: it is digits, letters and dashes.
+func setMerchant(merchant string) string {
+	return "SELECT set_config('waybill.merchant', '" + merchant + "', true)"
+}
+
+// run runs fn in a transaction, and ends it however fn ends.
+func (db *DB) run(ctx context.Context, tx *sharedTx, fn func(*gorm.DB) error) error {
+	open := true
+	defer func() {
+		if open {
+			_ = tx.Rollback() // why it came to that tells more
+		}
+	}()
+	g := db.gorm.Session(&gorm.Session{Context: ctx, NewDB: true})
+	g.Statement.ConnPool = tx
+	if err := fn(g); err != nil {
+		return err
+	}
+	open = false
+	return tx.Commit()
 }

@@ -182,26 +182,22 @@ func (s *Service) Since(ctx context.Context, m models.MerchantID, after Cursor, 
 	}
 	var rows []struct {
 		ID        models.ID
-		XID       string `gorm:"column:xid"`
+		XID       uint64 `gorm:"column:xid"`
 		At        time.Time
 		Kind      Kind
 		SubjectID models.ID
 		Data      string
 	}
 	err = s.db.Of(m).Read(ctx, func(q *gorm.DB) error {
-		return q.Raw(`SELECT id, xid::text AS xid, at, kind, subject_id, data::text AS data FROM feed
-		WHERE merchant_id = ? AND (xid, id) > (?::text::xid8, ?::uuid) AND xid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY xid, id LIMIT ?`,
-			m, strconv.FormatUint(after.xid, 10), after.id, limit).Scan(&rows).Error
+		return q.Raw(`SELECT id, xid, at, kind, subject_id, data::text AS data FROM feed
+		WHERE merchant_id = ? AND (xid, id) > (?, ?::uuid) AND xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint ORDER BY xid, id LIMIT ?`,
+			m, after.xid, after.id, limit).Scan(&rows).Error
 	})
 	if err != nil {
 		return nil, false, fmt.Errorf("read changes: %w", err)
 	}
 	for _, r := range rows {
-		xid, err := strconv.ParseUint(r.XID, 10, 64)
-		if err != nil {
-			return nil, false, fmt.Errorf("read changes: %w", err)
-		}
-		changes = append(changes, Change{r.Kind, r.SubjectID, r.At, json.RawMessage(r.Data), Cursor{xid, r.At, r.ID}})
+		changes = append(changes, Change{r.Kind, r.SubjectID, r.At, json.RawMessage(r.Data), Cursor{r.XID, r.At, r.ID}})
 	}
 	return changes, true, nil
 }

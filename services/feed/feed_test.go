@@ -18,7 +18,7 @@ const merchant = models.MerchantID("0198a7f2-7c1e-7b5e-9d53-0b8f0f3c2f11")
 
 func tell(t *testing.T, db *database.DB, id models.ID) {
 	t.Helper()
-	err := db.InTx(t.Context(), func(tx database.Tx) error {
+	err := db.Of(merchant).InTx(t.Context(), func(tx database.Tx) error {
 		return feed.Tell(tx, merchant, feed.Order, id, map[string]any{"n": id})
 	})
 	if err != nil {
@@ -38,7 +38,7 @@ func TestALateCommitIsNotPassedOver(t *testing.T) {
 	slow, early := make(chan struct{}), database.NewID()
 	begun, ended := make(chan struct{}), make(chan error)
 	go func() {
-		ended <- db.InTx(context.Background(), func(tx database.Tx) error {
+		ended <- db.Of(merchant).InTx(context.Background(), func(tx database.Tx) error {
 			if err := feed.Tell(tx, merchant, feed.Order, early, nil); err != nil {
 				return err
 			}
@@ -91,10 +91,9 @@ func TestAReaderMissesNothingAndSeesNothingTwice(t *testing.T) {
 	for range writers {
 		done.Go(func() {
 			for range each {
-				_ = db.InTx(context.Background(), func(tx database.Tx) error {
-					return errors.Join(feed.Tell(tx, merchant, feed.Order, database.NewID(), nil),
-						feed.Tell(tx, "0198a7f2-7c1e-7b5e-9d53-0b8f0f3c2f99", feed.Order, database.NewID(), nil))
-				})
+				for _, m := range []models.MerchantID{merchant, "0198a7f2-7c1e-7b5e-9d53-0b8f0f3c2f99"} {
+					_ = db.Of(m).InTx(context.Background(), func(tx database.Tx) error { return feed.Tell(tx, m, feed.Order, database.NewID(), nil) })
+				}
 			}
 		})
 	}

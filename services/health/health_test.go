@@ -55,7 +55,7 @@ func TestMeasurementsAreAddedUp(t *testing.T) {
 		"INSERT INTO merchants (id, name, created_at) VALUES ('" + string(m) + "', 'm', now())",
 		"INSERT INTO connections (merchant_id, id, platform, external_id, name, state, created_at, updated_at) VALUES ('" + string(m) + "', '" + string(c) + "', 'wix', 'e', 'n', 'active', now(), now())",
 	} {
-		if err := db.Read(t.Context()).Exec(statement).Error; err != nil {
+		if err := databasetest.Owner(t, db).Exec(statement).Error; err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"gorm.io/gorm"
 
@@ -194,18 +195,18 @@ func Narrow(q *gorm.DB, m models.MerchantID, f Filter) *gorm.DB {
 func Searched(text string) string { return strings.TrimPrefix(strings.TrimSpace(text), "#") }
 
 // search narrows to the orders that a text names: exactly by any number or e-mail, else by how a name, a last name or an e-mail begins.
-// Each branch reads its own index.
+// Each branch reads its own index: what begins with a text lies between it and it with the last of all characters behind.
 func search(q *gorm.DB, m models.MerchantID, text string) *gorm.DB {
-	prefix := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(text)) + "%"
+	first := strings.ToLower(text)
 	return q.Where(`orders.id IN (
 		SELECT id FROM orders WHERE merchant_id = @m AND number = @text
 		UNION SELECT id FROM orders WHERE merchant_id = @m AND external_id = @text
 		UNION SELECT order_id FROM supplier_orders WHERE merchant_id = @m AND external_id = @text AND external_id <> ''
 		UNION SELECT order_id FROM parcels WHERE merchant_id = @m AND tracking_number = @text
-		UNION SELECT id FROM orders WHERE merchant_id = @m AND lower(buyer_email) LIKE @prefix
-		UNION SELECT id FROM orders WHERE merchant_id = @m AND lower(buyer_name) LIKE @prefix
-		UNION SELECT id FROM orders WHERE merchant_id = @m AND lower(split_part(buyer_name, ' ', -1)) LIKE @prefix)`,
-		map[string]any{"m": m, "text": text, "prefix": prefix})
+		UNION SELECT id FROM orders WHERE merchant_id = @m AND email_key ~>=~ @first AND email_key ~<~ @last
+		UNION SELECT id FROM orders WHERE merchant_id = @m AND name_key ~>=~ @first AND name_key ~<~ @last
+		UNION SELECT id FROM orders WHERE merchant_id = @m AND last_name_key ~>=~ @first AND last_name_key ~<~ @last)`,
+		map[string]any{"m": m, "text": text, "first": first, "last": first + string(unicode.MaxRune)})
 }
 
 // Counts are how many orders each view holds: the five tabs, closed, and attention.

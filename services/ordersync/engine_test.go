@@ -10,6 +10,7 @@ import (
 	"waybill/models"
 	"waybill/services/aliexpress/aliexpresssim"
 	"waybill/services/database"
+	"waybill/services/database/databasetest"
 	"waybill/services/ordersync"
 	"waybill/services/wix/wixsim"
 )
@@ -73,8 +74,8 @@ func TestCase07_AMissedFullSweepIsCaughtUpOnce(t *testing.T) {
 		return one[bool](w, "SELECT next_full_sweep_at > now() AND next_full_sweep_at <= now() + interval '13 hours' FROM merchants")
 	})
 	w.work2() // a second sweeper, as of a second process
-	w.must(w.db.Read(t.Context()).Exec("UPDATE orders SET last_checked_at = now() - interval '1 day'").Error)
-	w.must(w.db.Read(t.Context()).Exec("UPDATE merchants SET next_full_sweep_at = now() - interval '3 days'").Error)
+	w.must(databasetest.Owner(t, w.db).Exec("UPDATE orders SET last_checked_at = now() - interval '1 day'").Error)
+	w.must(databasetest.Owner(t, w.db).Exec("UPDATE merchants SET next_full_sweep_at = now() - interval '3 days'").Error)
 	var jobs []models.SyncJob
 	waitFor(t, "the sweep has run", func() bool {
 		jobs, _, err = w.sync.Jobs(t.Context(), w.m, ordersync.JobFilter{Limit: 10})
@@ -136,7 +137,7 @@ func TestCase61_ABanIsToldAndChangesNothing(t *testing.T) {
 	waitFor(t, "the ban is known", func() bool {
 		return one[int](w, "SELECT count(*) FROM platform_budgets WHERE banned_until > now()") == 1
 	})
-	w.must(w.db.Read(t.Context()).Exec("UPDATE platform_budgets SET banned_until = now() + interval '1 hour' WHERE banned_until IS NOT NULL").Error)
+	w.must(databasetest.Owner(t, w.db).Exec("UPDATE platform_budgets SET banned_until = now() + interval '1 hour' WHERE banned_until IS NOT NULL").Error)
 	waitFor(t, "all have heard of it", func() bool {
 		calls := w.called(readOrder)
 		_, err := w.sync.Check(t.Context(), w.m, id, ordersync.CheckOptions{Direction: models.FromSupplier, By: person, Force: true})
@@ -161,7 +162,7 @@ func TestCase61_ABanIsToldAndChangesNothing(t *testing.T) {
 		t.Errorf("%s, %s, flags %v", after.Order.Tab, w.supplierOrder(id, so.ID).Status, after.Flags)
 	}
 	w.must(w.ae.Pay(so.ExternalID, aliexpresssim.PayOptions{}))
-	w.must(w.db.Read(t.Context()).Exec("UPDATE platform_budgets SET banned_until = now()").Error)
+	w.must(databasetest.Owner(t, w.db).Exec("UPDATE platform_budgets SET banned_until = now()").Error)
 	waitFor(t, "calls are made again", func() bool {
 		_, err := w.sync.Check(t.Context(), w.m, id, ordersync.CheckOptions{Direction: models.FromSupplier, By: person, Force: true})
 		return err == nil
@@ -174,8 +175,8 @@ func TestCase65_SyncNowJoinsTheSweepThatIsUnderWay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, idle, slow)
 	id := w.take(w.sold(wixsim.NewOrder{}))
-	w.must(w.db.Read(t.Context()).Exec("UPDATE merchants SET next_full_sweep_at = now() - interval '1 minute'").Error)
-	w.must(w.db.Read(t.Context()).Exec("UPDATE orders SET last_checked_at = now() - interval '1 day'").Error)
+	w.must(databasetest.Owner(t, w.db).Exec("UPDATE merchants SET next_full_sweep_at = now() - interval '1 minute'").Error)
+	w.must(databasetest.Owner(t, w.db).Exec("UPDATE orders SET last_checked_at = now() - interval '1 day'").Error)
 	w.must(w.wix.Fail(wixsim.Fault{Op: "search", How: "hang", Times: 1}))
 	w.work()
 	var automatic []models.SyncJob
@@ -284,9 +285,9 @@ func (w *world) openOrders(m models.MerchantID, store, account models.ID, n int,
 			SELECT @m, id, 'l', 0, id, 'p', 's', '', 1, true, '' FROM orders WHERE merchant_id = @m AND number LIKE 'B%'`,
 	} {
 		args := map[string]any{"m": m, "store": store, "account": account, "n": n, "stage": stage}
-		w.must(w.db.Read(context.Background()).Exec(statement, args).Error)
+		w.must(databasetest.Owner(w.t, w.db).Exec(statement, args).Error)
 	}
-	w.must(w.db.Read(context.Background()).Exec("ANALYZE").Error)
+	w.must(databasetest.Owner(w.t, w.db).Exec("ANALYZE").Error)
 }
 
 // A merchant with hundreds of due orders does not keep another's few waiting.
@@ -330,7 +331,7 @@ func TestTheBudgetStretchesChecksAndHealthSaysSo(t *testing.T) {
 	var next time.Time
 	waitFor(t, "a check has set the next one", func() bool {
 		var rows []time.Time
-		w.must(w.db.Read(t.Context()).Raw("SELECT next_check_at FROM supplier_orders WHERE last_checked_at > now() - interval '1 minute' OR check_failures > 0 LIMIT 1").Scan(&rows).Error)
+		w.must(databasetest.Owner(t, w.db).Raw("SELECT next_check_at FROM supplier_orders WHERE last_checked_at > now() - interval '1 minute' OR check_failures > 0 LIMIT 1").Scan(&rows).Error)
 		if len(rows) == 1 {
 			next = rows[0]
 		}
@@ -351,9 +352,9 @@ func TestADeadLetterIsListedAndReplayed(t *testing.T) {
 		return w.wix.WebhookStats().InFlight == 0 && one[int](w, "SELECT count(*) FROM inbox") == 3
 	})
 	// A trigger stands for a mistake of ours: the order cannot be written.
-	w.must(w.db.Read(t.Context()).Exec(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'on purpose'; END $$`).Error)
-	w.must(w.db.Read(t.Context()).Exec("CREATE TRIGGER refuse BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION refuse()").Error)
-	w.must(w.db.Read(t.Context()).Exec("UPDATE river_job SET max_attempts = 1 WHERE kind = 'receive'").Error)
+	w.must(databasetest.Owner(t, w.db).Exec(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'on purpose'; END $$`).Error)
+	w.must(databasetest.Owner(t, w.db).Exec("CREATE TRIGGER refuse BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION refuse()").Error)
+	w.must(databasetest.Owner(t, w.db).Exec("UPDATE river_job SET max_attempts = 1 WHERE kind = 'receive'").Error)
 	w.work()
 	waitFor(t, "they are given up", func() bool { return one[int](w, "SELECT count(*) FROM inbox WHERE died_at IS NOT NULL") == 3 })
 	var letters []models.DeadLetter
@@ -377,7 +378,7 @@ func TestADeadLetterIsListedAndReplayed(t *testing.T) {
 	if revived, err := w.sync.Replay(t.Context(), other, ids); err != nil || len(revived) != 0 {
 		t.Errorf("another merchant replays %d letters, %v", len(revived), err)
 	}
-	w.must(w.db.Read(t.Context()).Exec("DROP TRIGGER refuse ON orders").Error)
+	w.must(databasetest.Owner(t, w.db).Exec("DROP TRIGGER refuse ON orders").Error)
 	revived, err := w.sync.Replay(t.Context(), w.m, ids)
 	w.must(err)
 	if len(revived) != 3 {
@@ -400,7 +401,7 @@ func TestASuppliersUsualTimeIsLearnt(t *testing.T) {
 		s := w.supplierOrder(id, so.ID)
 		return s.PaidAt != nil && s.LastCheckedAt != nil && s.LastCheckedAt.After(*s.PaidAt)
 	})
-	w.must(w.db.Read(t.Context()).Exec("UPDATE supplier_orders SET paid_at = paid_at - interval '50 hours' WHERE id = ?", so.ID).Error)
+	w.must(databasetest.Owner(t, w.db).Exec("UPDATE supplier_orders SET paid_at = paid_at - interval '50 hours' WHERE id = ?", so.ID).Error)
 	_, err := w.ae.Ship(so.ExternalID, aliexpresssim.ShipOptions{})
 	w.must(err)
 	w.inTab(id, models.TabFulfilled)

@@ -6,6 +6,7 @@ import (
 
 	"waybill/models"
 	"waybill/services/database"
+	"waybill/services/database/databasetest"
 	"waybill/services/ordersync"
 )
 
@@ -28,9 +29,9 @@ func TestTheHistoryHasEveryPoint(t *testing.T) {
 		`INSERT INTO sync_jobs (merchant_id, id, scope, scope_key, direction, trigger, actor, reason, state, total, listed, list_cursor, changed, unchanged, refused, unreachable, created_at)
 			VALUES (@m, '0198a7f2-7c1e-7b5e-9d53-0b8f0f3c2f11', '{}', 'old', 'all', 'manual', '', '', 'done', 9, true, '', 9, 0, 0, 0, now() - interval '90 days')`,
 	} {
-		w.must(w.db.Read(t.Context()).Exec(statement, map[string]any{"m": w.m, "store": w.store.ID, "account": w.account.ID}).Error)
+		w.must(databasetest.Owner(t, w.db).Exec(statement, map[string]any{"m": w.m, "store": w.store.ID, "account": w.account.ID}).Error)
 	}
-	w.must(w.db.Read(t.Context()).Exec(`INSERT INTO sync_jobs (merchant_id, id, scope, scope_key, direction, trigger, actor, reason, state, total, listed, list_cursor, changed, unchanged, refused, unreachable, created_at)
+	w.must(databasetest.Owner(t, w.db).Exec(`INSERT INTO sync_jobs (merchant_id, id, scope, scope_key, direction, trigger, actor, reason, state, total, listed, list_cursor, changed, unchanged, refused, unreachable, created_at)
 		VALUES (?, ?, '{}', 'new', 'all', 'manual', '', '', 'done', 10, true, '', 3, 4, 1, 2, now())`, w.m, database.NewID()).Error)
 
 	points, err := w.sync.History(t.Context(), w.m, ordersync.LastDay, "")

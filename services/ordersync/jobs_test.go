@@ -8,6 +8,7 @@ import (
 	"waybill/models"
 	"waybill/services/aliexpress/aliexpresssim"
 	"waybill/services/database"
+	"waybill/services/database/databasetest"
 	"waybill/services/ordersync"
 	"waybill/services/wix/wixsim"
 )
@@ -82,7 +83,7 @@ func TestASyncJobOfEachScope(t *testing.T) {
 	if len(jobs) != 3 || len(rest) != 2 || end != "" {
 		t.Errorf("%d and %d jobs", len(jobs), len(rest))
 	}
-	w.must(w.db.Read(t.Context()).Exec("UPDATE sync_jobs SET state = 'cancelled', trigger = 'automatic' WHERE id = ?", jobs[1].ID).Error)
+	w.must(databasetest.Owner(t, w.db).Exec("UPDATE sync_jobs SET state = 'cancelled', trigger = 'automatic' WHERE id = ?", jobs[1].ID).Error)
 	for name, c := range map[string]struct {
 		f ordersync.JobFilter
 		n int
@@ -95,7 +96,7 @@ func TestASyncJobOfEachScope(t *testing.T) {
 			t.Errorf("%s: %d jobs, %v", name, len(found), err)
 		}
 	}
-	w.must(w.db.Read(t.Context()).Exec("UPDATE sync_jobs SET state = 'running', scope_key = 'x' WHERE id = ?", jobs[2].ID).Error)
+	w.must(databasetest.Owner(t, w.db).Exec("UPDATE sync_jobs SET state = 'running', scope_key = 'x' WHERE id = ?", jobs[2].ID).Error)
 	if found, _, err := w.sync.Jobs(t.Context(), w.m, ordersync.JobFilter{State: ordersync.ActiveJobs, Limit: 10}); err != nil || len(found) != 1 || found[0].ID != jobs[2].ID {
 		t.Errorf("active: %+v, %v", found, err)
 	}
@@ -118,7 +119,7 @@ func TestASyncOfAFilterIsOfWhatItsListShows(t *testing.T) {
 	waitFor(t, "the back-fill is through", func() bool {
 		return one[int](w, "SELECT count(*) FROM connections WHERE swept_at IS NOT NULL") == 1 && one[int](w, "SELECT count(*) FROM orders") == 6
 	})
-	w.must(w.db.Read(t.Context()).Exec("UPDATE orders SET country = 'IS' WHERE id IN ?", []models.ID{open[0], closed}).Error)
+	w.must(databasetest.Owner(t, w.db).Exec("UPDATE orders SET country = 'IS' WHERE id IN ?", []models.ID{open[0], closed}).Error)
 	number := w.detail(closed).Order.Number
 	from, long := time.Now().Add(-1e4*time.Hour).UTC(), time.Now().Add(-1e3*time.Hour).UTC()
 	for name, c := range map[string]struct {
@@ -193,7 +194,7 @@ func TestASyncJobTellsWhatChangedAndWhyNot(t *testing.T) {
 	}
 	w.wix.ClearFaults()
 	w.must(w.wix.Remove(w.store.ExternalID))
-	w.must(w.db.InTx(t.Context(), func(tx database.Tx) error { return w.accounts.Removed(tx, w.m, w.store.ID, tx.Now) }))
+	w.must(w.db.Of(w.m).InTx(t.Context(), func(tx database.Tx) error { return w.accounts.Removed(tx, w.m, w.store.ID, tx.Now) }))
 	job, _ = w.request(models.SyncScope{Kind: models.ScopeOrders, IDs: []models.ID{id}}, models.FromStore)
 	if job = w.finished(job.ID); job.Refused != 1 || w.items(job.ID)[0].Why == "" {
 		t.Errorf("%+v", w.items(job.ID))
@@ -312,8 +313,8 @@ func TestOrdersWithoutADigestGetOne(t *testing.T) {
 	_, err := w.wix.CancelOrder(gone.ID)
 	w.must(err)
 	id := w.take(gone)
-	w.must(w.db.Read(t.Context()).Exec("UPDATE orders SET digest = NULL WHERE id = ?", id).Error)
-	w.must(w.db.Read(t.Context()).Exec("UPDATE connections SET next_sweep_at = NULL").Error) // nothing but the sweeper looks at it
+	w.must(databasetest.Owner(t, w.db).Exec("UPDATE orders SET digest = NULL WHERE id = ?", id).Error)
+	w.must(databasetest.Owner(t, w.db).Exec("UPDATE connections SET next_sweep_at = NULL").Error) // nothing but the sweeper looks at it
 	w.work()
 	waitFor(t, "it has a digest", func() bool {
 		o := w.detail(id).Order

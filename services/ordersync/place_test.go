@@ -291,7 +291,7 @@ func TestPlanRefusesWhatMustNotBeBought(t *testing.T) {
 	snapshot, err := w.storefront().Order(t.Context(), models.Access{ExternalID: w.store.ExternalID}, pickup.ID)
 	w.must(err)
 	snapshot.Pickup, snapshot.UpdatedAt = true, snapshot.UpdatedAt.Add(time.Second)
-	w.must(w.db.InTx(t.Context(), func(tx database.Tx) error {
+	w.must(w.db.Of(w.m).InTx(t.Context(), func(tx database.Tx) error {
 		_, err := w.orders.Receive(tx, w.m, w.store.ID, person, snapshot)
 		return err
 	}))
@@ -400,7 +400,7 @@ func (w *world) apply(id models.ID, facts ...orders.Fact) orders.Changes {
 }
 
 func (w *world) tryApply(id models.ID, facts ...orders.Fact) (c orders.Changes, err error) {
-	err = w.db.InTx(context.Background(), func(tx database.Tx) error {
+	err = w.db.Of(w.m).InTx(context.Background(), func(tx database.Tx) error {
 		c, err = w.orders.Apply(tx, w.m, id, orders.By{Actor: models.ActorSystem, Source: models.SourceEngine}, facts...)
 		return err
 	})

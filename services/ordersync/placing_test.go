@@ -12,6 +12,7 @@ import (
 
 	"waybill/models"
 	"waybill/services/aliexpress/aliexpresssim"
+	"waybill/services/database/databasetest"
 	"waybill/services/orders"
 	"waybill/services/ordersync"
 	"waybill/services/wix/wixsim"
@@ -879,7 +880,7 @@ func TestCase37_AmountsStayInTheirOwnCurrencies(t *testing.T) {
 	so := w.plan(id, ordersync.PlanRequest{})
 	w.inTab(id, models.TabAwaitingPayment)
 	waitFor(t, "the amount is known", func() bool { return w.supplierOrder(id, so.ID).AmountCurrency != "" })
-	w.must(w.db.Read(t.Context()).Exec(`INSERT INTO supplier_orders (merchant_id, id, order_id, account_id, state, origin, epoch, out_order_id, request_sha256, note, error_code, error_detail,
+	w.must(databasetest.Owner(t, w.db).Exec(`INSERT INTO supplier_orders (merchant_id, id, order_id, account_id, state, origin, epoch, out_order_id, request_sha256, note, error_code, error_detail,
 		external_id, supplier_store_id, supplier_store_name, status, logistics_status, end_reason, stage_status, stage_logistics, stage_seq, shipped_seen, stage, amount_minor, amount_currency,
 		fetch_seq, applied_seq, check_failures, created_at, updated_at)
 		SELECT merchant_id, gen_random_uuid(), order_id, account_id, 'placed', 'linked', 0, '', '', '', '', '', '8190000000000099', '', '', '', '', '', '', '', 0, false, 'unpaid', 700, 'CNY', 0, 0, 0, now(), now()
@@ -933,7 +934,7 @@ func TestThreeUnknownOfAHundredAreTooMany(t *testing.T) {
 			_, id := w.ready(earbudsLine)
 			until := time.Now().Add(time.Hour)
 			so := w.plan(id, ordersync.PlanRequest{NotBefore: &until})
-			w.must(w.db.Read(t.Context()).Exec(`INSERT INTO placement_attempts SELECT merchant_id, id, 100 + i, '', CASE WHEN i % 20 = 0 AND i <= 20 * @unknown THEN 'unknown' ELSE 'placed' END, '[]', NULL, '', now() - i * interval '1 minute'
+			w.must(databasetest.Owner(t, w.db).Exec(`INSERT INTO placement_attempts SELECT merchant_id, id, 100 + i, '', CASE WHEN i % 20 = 0 AND i <= 20 * @unknown THEN 'unknown' ELSE 'placed' END, '[]', NULL, '', now() - i * interval '1 minute'
 				FROM supplier_orders, generate_series(1, @attempts) i WHERE id = @id`, map[string]any{"id": so.ID, "attempts": c.attempts, "unknown": c.unknown}).Error)
 			w.must(w.ae.Fail(aliexpresssim.Fault{Method: create, How: "business:REPEATED_ORDER_ERROR"}))
 			_, _, err := w.sync.PlaceNow(t.Context(), w.m, so.ID, person)
@@ -994,7 +995,7 @@ func TestAnOldApprovalIsCheckedAnewBeforeItIsSent(t *testing.T) {
 	until := time.Now().Add(time.Hour)
 	so := w.plan(id, ordersync.PlanRequest{NotBefore: &until})
 	w.apply(id, orders.PlacementApproved{SupplierOrderID: so.ID, Request: []byte("{}"), SHA256: "aa"})
-	w.must(w.db.Read(t.Context()).Exec("UPDATE supplier_orders SET approved_at = now() - interval '1 hour' WHERE id = ?", so.ID).Error)
+	w.must(databasetest.Owner(t, w.db).Exec("UPDATE supplier_orders SET approved_at = now() - interval '1 hour' WHERE id = ?", so.ID).Error)
 	_, _, err := w.sync.PlaceNow(t.Context(), w.m, so.ID, person)
 	w.must(err)
 	so = w.placementIs(id, so.ID, models.PlacementPlaced)
@@ -1027,7 +1028,7 @@ func TestAfterAnOutagePriceAndStockAreCheckedAnew(t *testing.T) {
 			if before.State != models.PlacementApproved || before.Epoch != 1 {
 				t.Fatalf("%s, epoch %d", before.State, before.Epoch)
 			}
-			w.must(w.db.Read(t.Context()).Exec("UPDATE supplier_orders SET approved_at = now() - interval '1 hour' WHERE id = ?", so.ID).Error)
+			w.must(databasetest.Owner(t, w.db).Exec("UPDATE supplier_orders SET approved_at = now() - interval '1 hour' WHERE id = ?", so.ID).Error)
 			check()
 			if got := w.has(id, models.EventPlacementRemade); got != c.remade {
 				t.Errorf("made anew: %t", got)

@@ -7,6 +7,7 @@ import (
 
 	"waybill/models"
 	"waybill/services/aliexpress/aliexpresssim"
+	"waybill/services/database/databasetest"
 	"waybill/services/orders"
 	"waybill/services/ordersync"
 	"waybill/services/wix/wixsim"
@@ -183,12 +184,12 @@ func TestCase46_AnOrderOfAnotherAccountIsFlaggedAndHealsByItself(t *testing.T) {
 	if r, _ := w.sync.Check(t.Context(), w.m, id, ordersync.CheckOptions{Direction: models.FromSupplier, By: person, Force: true}); r.Outcome != models.OutcomeUnreachable {
 		t.Errorf("%+v", r)
 	}
-	w.must(w.db.Read(t.Context()).Exec("UPDATE supplier_orders SET placed_at = placed_at - interval '1 hour', external_id = '8190000000000001' WHERE id = ?", so.ID).Error)
+	w.must(databasetest.Owner(t, w.db).Exec("UPDATE supplier_orders SET placed_at = placed_at - interval '1 hour', external_id = '8190000000000001' WHERE id = ?", so.ID).Error)
 	r, err := w.sync.Check(t.Context(), w.m, id, ordersync.CheckOptions{Direction: models.FromSupplier, By: person, Force: true})
 	if r.Outcome != models.OutcomeRefused || models.KindOf(err) != models.NotFound || !w.flagged(id, models.FlagSupplierOrderNoData) {
 		t.Errorf("%+v, %v, flags %v", r, err, w.flags(id))
 	}
-	w.must(w.db.Read(t.Context()).Exec("UPDATE supplier_orders SET external_id = ? WHERE id = ?", so.ExternalID, so.ID).Error)
+	w.must(databasetest.Owner(t, w.db).Exec("UPDATE supplier_orders SET external_id = ? WHERE id = ?", so.ExternalID, so.ID).Error)
 	w.check(id)
 	if flags := w.flags(id); len(flags) != 0 {
 		t.Errorf("flags are %v", flags)

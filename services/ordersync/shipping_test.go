@@ -12,6 +12,7 @@ import (
 	"waybill/models"
 	"waybill/services/aliexpress/aliexpresssim"
 	"waybill/services/database"
+	"waybill/services/database/databasetest"
 	"waybill/services/orders"
 	"waybill/services/ordersync"
 	"waybill/services/wix/wixsim"
@@ -473,7 +474,7 @@ func TestAnUnreachableStoreIsToldFor72HoursAndThenAPersonDecides(t *testing.T) {
 	w.ship(number, "LP1")
 	p := w.pushIs(id, models.PushRetrying)
 	at := func(ago string) { // under the order's lock, or a try that is under way would write the old time again
-		w.must(w.db.InTx(t.Context(), func(tx database.Tx) error {
+		w.must(w.db.Of(w.m).InTx(t.Context(), func(tx database.Tx) error {
 			return errors.Join(tx.Exec("SELECT 1 FROM orders WHERE id = ? FOR UPDATE", id).Error,
 				tx.Exec("UPDATE pushes SET wanted_since = now() - ?::interval WHERE id = ?", ago, p.ID).Error)
 		}))
@@ -876,7 +877,7 @@ func TestAFlagOfTimeOpensWithoutOtherNews(t *testing.T) {
 	t.Parallel()
 	w, _, id, so := unpaid(t, slow)
 	soon := time.Now().Add(24*time.Hour + 2*time.Second)
-	w.must(w.db.Read(t.Context()).Exec("UPDATE supplier_orders SET pay_by = ?, placed_at = now() - interval '20 days', next_check_at = now() + interval '1 day' WHERE id = ?", soon, so.ID).Error)
+	w.must(databasetest.Owner(t, w.db).Exec("UPDATE supplier_orders SET pay_by = ?, placed_at = now() - interval '20 days', next_check_at = now() + interval '1 day' WHERE id = ?", soon, so.ID).Error)
 	w.apply(id)
 	if w.flagged(id, models.FlagPaySoon) {
 		t.Fatal("flagged too soon")
@@ -889,7 +890,7 @@ func TestAFlagOfTimeOpensWithoutOtherNews(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 	later := soon.Add(-time.Hour)
-	w.must(w.db.Read(t.Context()).Exec("UPDATE supplier_orders SET pay_by = ? WHERE id = ?", later, so.ID).Error)
+	w.must(databasetest.Owner(t, w.db).Exec("UPDATE supplier_orders SET pay_by = ? WHERE id = ?", later, so.ID).Error)
 	w.apply(id)
 	if f := w.flagOf(id, models.FlagPaySoon); f.Deadline.Sub(later).Abs() > time.Millisecond {
 		t.Errorf("an old deadline: %v", f.Deadline)

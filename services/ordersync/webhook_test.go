@@ -60,7 +60,7 @@ func TestAnOlderSnapshotNeverOverwritesANewerOne(t *testing.T) {
 	_, err = w.wix.PayOrder(o.ID)
 	w.must(err)
 	w.take(o)
-	w.must(w.db.InTx(t.Context(), func(tx database.Tx) error {
+	w.must(w.db.Of(w.m).InTx(t.Context(), func(tx database.Tx) error {
 		_, err := w.orders.Receive(tx, w.m, w.store.ID, person, old)
 		return err
 	}))
@@ -130,7 +130,7 @@ func TestAnOldRemovalDoesNotStopAStoreThatIsBack(t *testing.T) {
 		return c.State
 	}
 	remove := func(sent time.Duration) {
-		w.must(w.db.InTx(t.Context(), func(tx database.Tx) error { return w.accounts.Removed(tx, w.m, w.store.ID, tx.Now.Add(sent)) }))
+		w.must(w.db.Of(w.m).InTx(t.Context(), func(tx database.Tx) error { return w.accounts.Removed(tx, w.m, w.store.ID, tx.Now.Add(sent)) }))
 	}
 	if remove(-time.Hour); state() != models.ConnectionActive {
 		t.Errorf("an old removal: %s", state())

@@ -227,7 +227,7 @@ func waitFor(t *testing.T, what string, holds func() bool) {
 // one reads a single value.
 func one[T any](w *world, query string, args ...any) (v T) {
 	w.t.Helper()
-	if err := w.db.Read(context.Background()).Raw(query, args...).Row().Scan(&v); err != nil {
+	if err := databasetest.Owner(w.t, w.db).Raw(query, args...).Row().Scan(&v); err != nil {
 		w.t.Fatalf("%s: %v", query, err)
 	}
 	return v
@@ -294,7 +294,7 @@ func (w *world) take(o wixsim.Order) models.ID {
 	snapshot, err := w.storefront().Order(w.t.Context(), access, o.ID)
 	w.must(err)
 	var c orders.Changes
-	w.must(w.db.InTx(w.t.Context(), func(tx database.Tx) error {
+	w.must(w.db.Of(w.m).InTx(w.t.Context(), func(tx database.Tx) error {
 		c, err = w.orders.Receive(tx, w.m, w.store.ID, orders.By{Actor: models.ActorSystem, Source: models.SourceSweep}, snapshot)
 		return err
 	}))
@@ -333,7 +333,7 @@ func (w *world) inTab(id models.ID, tab models.Tab) {
 // tell logs what a person would want to know about a failed test.
 func (w *world) tell() {
 	var rows []struct{ ID, Tab, Why string }
-	_ = w.db.Read(context.Background()).Raw("SELECT id, tab, why FROM orders WHERE merchant_id = ? ORDER BY created_at DESC LIMIT 3", w.m).Scan(&rows)
+	_ = databasetest.Owner(w.t, w.db).Raw("SELECT id, tab, why FROM orders WHERE merchant_id = ? ORDER BY created_at DESC LIMIT 3", w.m).Scan(&rows)
 	for _, r := range rows {
 		w.t.Logf("%s %s: %s", r.ID, r.Tab, r.Why)
 		w.story(models.ID(r.ID))
@@ -342,12 +342,12 @@ func (w *world) tell() {
 		}
 	}
 	var cs []models.Connection
-	_ = w.db.Read(context.Background()).Find(&cs)
+	_ = databasetest.Owner(w.t, w.db).Find(&cs)
 	for _, c := range cs {
 		w.t.Logf("  %s %s, %s, sweep at %v, watermark %v: %s %s", c.Platform, c.ExternalID, c.State, c.NextSweepAt, c.Watermark, c.LastErrorCode, c.LastErrorDetail)
 	}
 	var jobs []struct{ Kind, State, Errors string }
-	_ = w.db.Read(context.Background()).Raw("SELECT kind, state, coalesce(errors[array_upper(errors, 1)]->>'error', '') AS errors FROM river_job WHERE errors IS NOT NULL ORDER BY id DESC LIMIT 12").Scan(&jobs)
+	_ = databasetest.Owner(w.t, w.db).Raw("SELECT kind, state, coalesce(errors[array_upper(errors, 1)]->>'error', '') AS errors FROM river_job WHERE errors IS NOT NULL ORDER BY id DESC LIMIT 12").Scan(&jobs)
 	for _, j := range jobs {
 		w.t.Logf("  job %s %s: %s", j.Kind, j.State, j.Errors)
 	}

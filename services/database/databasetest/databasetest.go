@@ -12,6 +12,9 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
 
 	"waybill/services/database"
 	"waybill/services/database/localpg"
@@ -38,15 +41,10 @@ func start() (*localpg.Server, error) {
 	if err := s.CreateDatabase(ctx, template, false); err != nil {
 		return nil, err
 	}
-	db, err := database.Open(ctx, database.Options{URL: s.URL(template), Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		return nil, err
-	}
-	defer db.Close()
-	return s, db.Migrate(ctx)
+	return s, database.Migrate(ctx, s.URL(template), slog.New(slog.DiscardHandler))
 }
 
-// URL makes a fresh migrated database and returns its URL.
+// URL makes a fresh migrated database and returns its owner's URL, who is a superuser. What opens it works as the program's role.
 func URL(t testing.TB) string {
 	t.Helper()
 	return clone(t, template)
@@ -77,13 +75,51 @@ func clone(t testing.TB, from string) string {
 	return s.URL(name)
 }
 
+// owners are the ways around the walls of the databases that New has opened.
+var owners sync.Map
+
 // New opens a fresh migrated database that is closed with the test.
 func New(t testing.TB) *database.DB {
 	t.Helper()
-	db, err := database.Open(context.Background(), database.Options{URL: URL(t), MaxConns: 10, Log: slog.New(slog.DiscardHandler)})
+	url := URL(t)
+	db, err := database.Open(context.Background(), database.Options{URL: url, MaxConns: 10, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatalf("open the test database: %v", err)
 	}
 	t.Cleanup(db.Close)
+	owners.Store(db, sync.OnceValues(func() (*gorm.DB, error) {
+		owner, err := gorm.Open(postgres.Open(url), &gorm.Config{SkipDefaultTransaction: true, QueryFields: true, Logger: logger.Discard})
+		if err != nil {
+			return nil, err
+		}
+		pool, err := owner.DB()
+		t.Cleanup(func() {
+			owners.Delete(db)
+			_ = pool.Close()
+		})
+		return owner, err
+	}))
 	return db
+}
+
+// fataler is a test, or one of the many runs of a property test.
+type fataler interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
+// Owner is the way around the walls of a database that New has opened: it sees and writes the rows of all merchants, and may change the
+// schema. It arranges facts and looks at them; what is tested goes through the database itself.
+func Owner(t fataler, db *database.DB) *gorm.DB {
+	t.Helper()
+	open, ok := owners.Load(db)
+	if !ok {
+		t.Fatal("this database was not opened by New")
+	}
+	owner, err := open.(func() (*gorm.DB, error))()
+	if err != nil {
+		t.Fatalf("open the test database as its owner: %v", err)
+	}
+	return owner
 }

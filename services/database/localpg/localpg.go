@@ -265,9 +265,34 @@ func (s *Server) whyDead() error {
 	return fmt.Errorf("postgres ended: %w\n%s", s.waitErr, bytes.TrimSpace(log))
 }
 
-// URL names a database of the server in the form that DATABASE_URL has.
-func (s *Server) URL(database string) string {
-	return fmt.Sprintf("host=%s user=waybill dbname=%s sslmode=disable", s.sock, database)
+// URL names a database of the server, as its owner, in the form that DATABASE_URL has.
+func (s *Server) URL(database string) string { return s.url("waybill", database) }
+
+func (s *Server) url(login, database string) string {
+	return fmt.Sprintf("host=%s user=%s dbname=%s sslmode=disable", s.sock, login, database)
+}
+
+// Login makes a login that may work as a role, and is nothing else, unless it is there. It returns the URL with which it reaches a database.
+func (s *Server) Login(ctx context.Context, login, role, database string) (string, error) {
+	conn, err := pgx.Connect(ctx, s.URL("postgres"))
+	if err != nil {
+		return "", fmt.Errorf("connect to the private database: %w", err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	for name, attributes := range map[string]string{role: "NOLOGIN", login: "LOGIN"} {
+		var there bool
+		err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = $1)", name).Scan(&there)
+		if err == nil && !there {
+			_, err = conn.Exec(ctx, "CREATE ROLE "+pgx.Identifier{name}.Sanitize()+" "+attributes)
+		}
+		if err != nil {
+			return "", fmt.Errorf("make the role %s: %w", name, err)
+		}
+	}
+	if _, err := conn.Exec(ctx, "GRANT "+pgx.Identifier{role}.Sanitize()+" TO "+pgx.Identifier{login}.Sanitize()); err != nil {
+		return "", fmt.Errorf("let %s work as %s: %w", login, role, err)
+	}
+	return s.url(login, database), nil
 }
 
 // CreateDatabase makes the database unless it is there. With fresh, one that is there is dropped first.
