@@ -14,6 +14,7 @@ import (
 
 	"waybill/models"
 	"waybill/services/accounts"
+	"waybill/services/audit"
 	"waybill/services/database"
 	"waybill/services/database/databasetest"
 	"waybill/services/feed"
@@ -52,7 +53,7 @@ func newDoor(t testing.TB) *door {
 	d.accounts, d.m, d.key = people, m, key.Reveal()
 	d.exec("INSERT INTO connections (merchant_id, id, platform, external_id, name, state, created_at, updated_at) VALUES (?, ?, 'wix', 'w', '-Shop', 'active', now(), now())", m, d.store)
 	d.serve(Deps{
-		Orders: d.orders, Sync: &ordersync.Service{}, Accounts: people, Feed: feed.New(db), Idempotency: idempotency.New(db), Ready: db.Ready, Docs: http.NotFoundHandler(), Pages: noPages{}, Log: slog.New(slog.DiscardHandler),
+		Orders: d.orders, Sync: &ordersync.Service{}, Accounts: people, Audit: audit.New(db), Feed: feed.New(db), Idempotency: idempotency.New(db), Ready: db.Ready, Docs: http.NotFoundHandler(), Pages: noPages{}, Log: slog.New(slog.DiscardHandler),
 	})
 	return d
 }

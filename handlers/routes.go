@@ -13,6 +13,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"waybill/services/accounts"
+	"waybill/services/audit"
 	"waybill/services/feed"
 	"waybill/services/idempotency"
 	"waybill/services/orders"
@@ -24,6 +25,7 @@ type Deps struct {
 	Orders   *orders.Service
 	Sync     *ordersync.Service
 	Accounts *accounts.Service
+	Audit    *audit.Service
 	Feed     *feed.Service
 	// Idempotency keeps what named requests were answered.
 	Idempotency *idempotency.Service
@@ -81,13 +83,15 @@ type server struct {
 //	@tag.description			Queries of the dashboard under names.
 //	@tag.name					api keys
 //	@tag.description			Keys of the merchant and what each is allowed. A key without the scope that a route wants is answered 403 (scope_missing).
+//	@tag.name					audit
+//	@tag.description			What people, keys and the operator did. Entries are only ever added, and each holds the hash of itself and of the one before it, so that what was changed later is found.
 //	@tag.name					webhooks
 //	@tag.description			What the platforms call. Authenticated by signature, not by key.
 //	@securityDefinitions.apikey	BearerAuth
 //	@in							header
 //	@name						Authorization
 func New(d Deps) http.Handler {
-	if d.Orders == nil || d.Sync == nil || d.Accounts == nil || d.Feed == nil || d.Idempotency == nil || d.Ready == nil || d.Docs == nil || d.Pages == nil || d.Log == nil {
+	if d.Orders == nil || d.Sync == nil || d.Accounts == nil || d.Audit == nil || d.Feed == nil || d.Idempotency == nil || d.Ready == nil || d.Docs == nil || d.Pages == nil || d.Log == nil {
 		panic("handlers: a dependency is missing")
 	}
 	s := &server{Deps: d, validate: newValidation()}
@@ -200,6 +204,10 @@ func (s *server) routes() chi.Router {
 		r.Get("/api-keys", s.authed(s.listAPIKeys))
 		r.Post("/api-keys", s.authed(s.createAPIKey))
 		r.Delete("/api-keys/{id}", s.authed(s.revokeAPIKey))
+
+		r.Get("/audit", s.authed(s.listAudit))
+		r.Get("/audit/export", s.authed(s.exportAudit))
+		r.Get("/audit/verify", s.authed(s.verifyAudit))
 	})
 
 	r.Get("/docs", s.Docs.ServeHTTP)

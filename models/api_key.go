@@ -19,11 +19,12 @@ const (
 	MayReadSettings     KeyScope = "settings:read"
 	MayWriteSettings    KeyScope = "settings:write" // settings, carriers, mappings, views
 	MayManageKeys       KeyScope = "keys:write"
+	MayReadAudit        KeyScope = "audit:read"
 )
 
 // KeyScopes are all scopes, in the order in which they are shown.
 func KeyScopes() []KeyScope {
-	return []KeyScope{MayReadOrders, MayWriteOrders, MayPlace, MaySync, MayReadConnections, MayWriteConnections, MayReadSettings, MayWriteSettings, MayManageKeys}
+	return []KeyScope{MayReadOrders, MayWriteOrders, MayPlace, MaySync, MayReadConnections, MayWriteConnections, MayReadSettings, MayWriteSettings, MayManageKeys, MayReadAudit}
 }
 
 // APIKey is a key of a merchant. The key itself is not kept, only its hash.
