@@ -22,6 +22,7 @@ Usage: waybill <command>
   simulate         run both simulators alone          (waybill simulate --help)
   migrate          bring the database up to date and end
   rotate-secrets   seal anew what another key sealed  (waybill rotate-secrets --help)
+  audit            check or export what was done      (waybill audit --help)
   healthy          ask a running Waybill whether it is ready; for container health checks
   version          print the version
 `
@@ -59,6 +60,8 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), ou
 		return migrate(ctx, env, errOut)
 	case "rotate-secrets":
 		return rotateSecrets(ctx, rest, env, out, errOut)
+	case "audit":
+		return auditCommand(ctx, rest, env, out, errOut)
 	case "healthy":
 		return healthy(ctx, env)
 	case "version":

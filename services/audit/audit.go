@@ -164,6 +164,15 @@ func (s *Service) Each(ctx context.Context, m models.MerchantID, f Filter, take 
 	}
 }
 
+// Merchants lists whose audits there are: those of all merchants, and the installation's own.
+func (s *Service) Merchants(ctx context.Context) ([]models.MerchantID, error) {
+	all := []models.MerchantID{}
+	if err := s.db.Read(ctx).Raw("SELECT id FROM merchants ORDER BY id").Scan(&all).Error; err != nil {
+		return nil, fmt.Errorf("list merchants: %w", database.Err(err))
+	}
+	return append([]models.MerchantID{models.NoMerchant}, all...), nil
+}
+
 // Report is what a look at a whole chain found.
 type Report struct {
 	Entries int64  // how many fit

@@ -34,7 +34,6 @@ CREATE TABLE audit_heads (
 
 -- Who consents in a browser is known by the state alone when he comes back.
 ALTER TABLE connect_states ADD COLUMN actor text NOT NULL DEFAULT '';
-ALTER TABLE connect_states ALTER COLUMN actor DROP DEFAULT;
 
 -- Whoever manages keys may read what was done. Keys cannot give more than they have, so nobody could otherwise.
 ALTER TABLE api_keys DROP CONSTRAINT api_keys_scopes_check;
