@@ -5,7 +5,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -129,6 +131,9 @@ func (s *server) exportAudit(w http.ResponseWriter, r *http.Request, caller acco
 	if err := q.done(); err != nil {
 		return err
 	}
+	if err := s.enterExport(r, caller, models.SubjectAudit); err != nil {
+		return err
+	}
 	write, media := WriteAudit, "application/x-ndjson"
 	if format == "csv" || format == "" && strings.Contains(r.Header.Get("Accept"), "text/csv") {
 		write, media, format = writeAuditTable, "text/csv; charset=utf-8", "csv"
@@ -158,6 +163,13 @@ func (s *server) exportAudit(w http.ResponseWriter, r *http.Request, caller acco
 		panic(http.ErrAbortHandler) // half of it must not look like the whole
 	}
 	return err
+}
+
+// enterExport enters that something was taken away, and by which filters; not what they were set to, which may be a buyer's name.
+func (s *server) enterExport(r *http.Request, caller accounts.Caller, what string) error {
+	return s.Audit.Enter(r.Context(), caller.MerchantID, audit.Act{
+		By: caller.Actor, What: models.ActExported, Subject: models.AuditSubject{Kind: what}, Detail: map[string]any{"filters": slices.Sorted(maps.Keys(r.URL.Query()))},
+	})
 }
 
 // WriteAudit writes entries as the API's JSON, one on each line.

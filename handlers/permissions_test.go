@@ -65,11 +65,11 @@ func newShop(t *testing.T) *door {
 	must(err)
 	signed, err := shop.SignedInstance(shop.Info().InstanceID)
 	must(err)
-	c, err := people.ConnectStore(t.Context(), m, signed, false)
+	c, err := people.ConnectStore(t.Context(), m, signed, false, "api:test")
 	must(err)
 	code, err := market.NewAuthCode("")
 	must(err)
-	_, err = people.ConnectSupplier(t.Context(), m, code, models.App{})
+	_, err = people.ConnectSupplier(t.Context(), m, code, models.App{}, "api:test")
 	must(err)
 	d := &door{TB: t, db: db, orders: orders.New(db, models.Pace{Lease: time.Minute, Settle: time.Second}), accounts: people, m: m, store: c.ID, key: key.Reveal()}
 	log := slog.New(slog.DiscardHandler)

@@ -57,7 +57,8 @@ const (
 	ActDeadLettersReplayed Act = "dead_letters_replayed"
 	ActExported            Act = "exported"
 
-	ActSecretsRotated Act = "secrets_rotated" // the operator's
+	ActSecretsRotated   Act = "secrets_rotated"   // the operator has sealed them with another key
+	ActSecretsForgotten Act = "secrets_forgotten" // the operator has lost their key
 )
 
 // NoMerchant is whose audit holds what was done to the installation as a whole.
@@ -71,9 +72,26 @@ type Request struct {
 
 // AuditSubject is what an act was done to.
 type AuditSubject struct {
-	Kind string // order, supplier_order, push, flag, key, connection, ...
+	Kind string
 	ID   ID
 }
+
+// The kinds of subject.
+const (
+	SubjectOrder      = "order"
+	SubjectKey        = "key"
+	SubjectConnection = "connection"
+	SubjectSettings   = "settings"
+	SubjectCarrier    = "carrier"
+	SubjectMapping    = "mapping"
+	SubjectView       = "view"
+	SubjectFlag       = "flag" // of a connection; one of an order is in the detail of what was done to the order
+	SubjectSyncJob    = "sync_job"
+	SubjectWork       = "work" // that was given up
+	SubjectSecrets    = "secrets"
+	SubjectOrders     = "orders"
+	SubjectAudit      = "audit"
+)
 
 // AuditEntry is one act in a merchant's audit. Entries are only ever added; each holds the hash of everything in it and of the entry
 // before it.

@@ -71,6 +71,34 @@ func Append(tx database.Tx, m models.MerchantID, a Act) error {
 	return nil
 }
 
+// Changed is the detail of a change: each field of the two in JSON that differs, with what it was and what it is.
+func Changed(from, to any) map[string]any {
+	before, after := fields(from), fields(to)
+	changed := map[string]any{}
+	for name, is := range after {
+		if was, ok := before[name]; !ok || !bytes.Equal(was, is) {
+			changed[name] = map[string]any{"from": was, "to": is}
+		}
+	}
+	for name, was := range before {
+		if _, ok := after[name]; !ok {
+			changed[name] = map[string]any{"from": was, "to": nil}
+		}
+	}
+	return changed
+}
+
+func fields(v any) (of map[string]json.RawMessage) {
+	raw, err := json.Marshal(v)
+	if err == nil {
+		err = json.Unmarshal(raw, &of)
+	}
+	if err != nil {
+		panic(err) // settings of ours
+	}
+	return of
+}
+
 // hashOf is the SHA-256 over the hash before and all fields of an entry, in the order of the table, each as a netstring (its length in
 // bytes, a colon, the bytes, a comma): nothing can be moved from one field to the next unseen.
 func hashOf(e models.AuditEntry, previous []byte) []byte {
@@ -92,6 +120,11 @@ type Service struct{ db *database.DB }
 
 // New makes the service.
 func New(db *database.DB) *Service { return &Service{db: db} }
+
+// Enter enters an act that changes nothing else: what was looked at or taken away.
+func (s *Service) Enter(ctx context.Context, m models.MerchantID, a Act) error {
+	return s.db.Of(m).InTx(ctx, func(tx database.Tx) error { return Append(tx, m, a) })
+}
 
 // Filter says which entries to list. Zero fields do not filter.
 type Filter struct {

@@ -21,7 +21,7 @@ func (c *change) enter(facts []Fact) error {
 			detail = map[string]any{}
 		}
 		detail["number"] = c.facts.Order.Number
-		err := audit.Append(c.tx, c.result.MerchantID, audit.Act{By: c.by.Actor, What: what, Subject: models.AuditSubject{Kind: "order", ID: c.result.OrderID}, Reason: c.by.Reason, Detail: detail})
+		err := audit.Append(c.tx, c.result.MerchantID, audit.Act{By: c.by.Actor, What: what, Subject: models.AuditSubject{Kind: models.SubjectOrder, ID: c.result.OrderID}, Reason: c.by.Reason, Detail: detail})
 		if err != nil {
 			return fmt.Errorf("order %s: %w", c.result.OrderID, err)
 		}
@@ -33,7 +33,11 @@ func (c *change) enter(facts []Fact) error {
 func actOf(f Fact) (models.Act, map[string]any) {
 	switch f := f.(type) {
 	case PlacementPlanned:
-		return models.ActPlaced, map[string]any{"supplier_order_ids": *f.IDs, "account_id": f.AccountID}
+		detail := map[string]any{"account_id": f.AccountID}
+		if f.IDs != nil {
+			detail["supplier_order_ids"] = *f.IDs
+		}
+		return models.ActPlaced, detail
 	case PlacementHurried:
 		return models.ActPurchaseHurried, map[string]any{"supplier_order_id": f.SupplierOrderID}
 	case PlacementHeld:
