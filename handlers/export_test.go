@@ -14,6 +14,7 @@ import (
 
 	"waybill/models"
 	"waybill/services/accounts"
+	"waybill/services/aliexpress/aliexpresssim"
 	"waybill/services/audit"
 	"waybill/services/database"
 	"waybill/services/database/databasetest"
@@ -21,6 +22,7 @@ import (
 	"waybill/services/idempotency"
 	"waybill/services/orders"
 	"waybill/services/ordersync"
+	"waybill/services/wix/wixsim"
 )
 
 // noPages is a dashboard that was not built.
@@ -35,6 +37,8 @@ type door struct {
 	db       *database.DB
 	orders   *orders.Service
 	accounts *accounts.Service
+	shop     *wixsim.Server        // behind the store; nil where nothing calls a platform
+	market   *aliexpresssim.Server // behind the supplier account, likewise
 	m        models.MerchantID
 	store    models.ID
 	url      string

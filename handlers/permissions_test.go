@@ -71,7 +71,7 @@ func newShop(t *testing.T) *door {
 	must(err)
 	_, err = people.ConnectSupplier(t.Context(), m, code, models.App{}, "api:test")
 	must(err)
-	d := &door{TB: t, db: db, orders: orders.New(db, models.Pace{Lease: time.Minute, Settle: time.Second}), accounts: people, m: m, store: c.ID, key: key.Reveal()}
+	d := &door{TB: t, db: db, orders: orders.New(db, models.Pace{Lease: time.Minute, Settle: time.Second}), accounts: people, shop: shop, market: market, m: m, store: c.ID, key: key.Reveal()}
 	log := slog.New(slog.DiscardHandler)
 	d.serve(Deps{
 		Orders: d.orders, Sync: ordersync.New(ordersync.Options{DB: db, Orders: d.orders, Accounts: people, Store: store, Supplier: supplier, Budgets: budgets.New(db, log), Health: health.NewRecorder(db, log), Log: log}), Accounts: people, Audit: audit.New(db), Feed: feed.New(db), Idempotency: idempotency.New(db),
