@@ -77,7 +77,7 @@ export type AboutSimulators = {
     wix: string;
 };
 
-export type Act = 'key_made' | 'key_revoked' | 'connection_made' | 'connection_removed' | 'settings_changed' | 'store_settings_changed' | 'placing_resumed' | 'carrier_changed' | 'carrier_removed' | 'mapping_made' | 'mapping_changed' | 'mapping_removed' | 'view_made' | 'view_changed' | 'view_removed' | 'placed' | 'purchase_hurried' | 'purchase_held' | 'purchase_withdrawn' | 'place_resolved' | 'number_linked' | 'number_changed' | 'unlinked' | 'held' | 'released' | 'address_changed' | 'address_dropped' | 'override_made' | 'override_dropped' | 'flag_closed' | 'flag_snoozed' | 'flag_reopened' | 'push_retried' | 'push_fixed' | 'push_overwritten' | 'push_accepted' | 'fulfilled_without_number' | 'sync_requested' | 'sync_cancelled' | 'dead_letters_replayed' | 'exported' | 'secrets_rotated';
+export type Act = 'key_made' | 'key_revoked' | 'connection_made' | 'connection_removed' | 'settings_changed' | 'store_settings_changed' | 'placing_resumed' | 'carrier_changed' | 'carrier_removed' | 'mapping_made' | 'mapping_changed' | 'mapping_removed' | 'view_made' | 'view_changed' | 'view_removed' | 'placed' | 'purchase_hurried' | 'purchase_held' | 'purchase_withdrawn' | 'place_resolved' | 'number_linked' | 'number_changed' | 'unlinked' | 'held' | 'released' | 'address_changed' | 'address_dropped' | 'override_made' | 'override_dropped' | 'flag_closed' | 'flag_snoozed' | 'flag_reopened' | 'push_retried' | 'push_fixed' | 'push_overwritten' | 'push_accepted' | 'fulfilled_without_number' | 'sync_requested' | 'sync_cancelled' | 'dead_letters_replayed' | 'exported' | 'secrets_rotated' | 'secrets_forgotten';
 
 export type Address = {
     city?: string;
