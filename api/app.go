@@ -21,6 +21,7 @@ import (
 	"waybill/models"
 	"waybill/services/accounts"
 	"waybill/services/aliexpress"
+	"waybill/services/audit"
 	"waybill/services/budgets"
 	"waybill/services/database"
 	"waybill/services/database/localpg"
@@ -284,7 +285,7 @@ func (a *app) wire(ctx context.Context, terminal io.Writer) (http.Handler, error
 		return nil, err
 	}
 	return handlers.New(handlers.Deps{
-		Orders: truth, Sync: a.sync, Accounts: a.accounts, People: a.people, Desk: desk.New(a.db), Feed: a.feed, Idempotency: idempotency.New(a.db), PublicURL: cfg.PublicURL, TrustedProxies: cfg.Proxies, About: a.about(), Ready: a.db.Ready, Docs: docs.Handler(), Pages: pages, Log: a.log,
+		Orders: truth, Sync: a.sync, Accounts: a.accounts, People: a.people, Desk: desk.New(a.db), Audit: audit.New(a.db), Feed: a.feed, Idempotency: idempotency.New(a.db), PublicURL: cfg.PublicURL, TrustedProxies: cfg.Proxies, About: a.about(), Ready: a.db.Ready, Docs: docs.Handler(), Pages: pages, Log: a.log,
 		Observe: a.metrics.request,
 	}), nil
 }

@@ -62,10 +62,10 @@ type buyer struct {
 }
 
 var (
-	bobby   = buyer{"<b>Bobby</b>", `"Tables"`, "+12125550199", wixsim.NewAddress{Country: "US", Subdivision: "US-TX", City: "Austin", PostalCode: "78701", AddressLine: "500 Congress Avenue"}}
-	formula = buyer{`=HYPERLINK("https://example.com")`, "Sumner", "+442079460011", wixsim.NewAddress{Country: "GB", Subdivision: "GB-LND", City: "London", PostalCode: "EC1A 1BB", AddressLine: "1 St Martin's Le Grand"}}
-	silva   = buyer{"Mateo", "Silva", "+5511912345678", wixsim.NewAddress{Country: "BR", Subdivision: "BR-SP", City: "Sao Paulo", PostalCode: "01310-100", AddressLine: "Avenida Paulista 1578"}} // without his CPF
-	shoppers  = []buyer{
+	bobby    = buyer{"<b>Bobby</b>", `"Tables"`, "+12125550199", wixsim.NewAddress{Country: "US", Subdivision: "US-TX", City: "Austin", PostalCode: "78701", AddressLine: "500 Congress Avenue"}}
+	formula  = buyer{`=HYPERLINK("https://example.com")`, "Sumner", "+442079460011", wixsim.NewAddress{Country: "GB", Subdivision: "GB-LND", City: "London", PostalCode: "EC1A 1BB", AddressLine: "1 St Martin's Le Grand"}}
+	silva    = buyer{"Mateo", "Silva", "+5511912345678", wixsim.NewAddress{Country: "BR", Subdivision: "BR-SP", City: "Sao Paulo", PostalCode: "01310-100", AddressLine: "Avenida Paulista 1578"}} // without his CPF
+	shoppers = []buyer{
 		{"Jane", "Doe", "+12125550123", wixsim.NewAddress{Country: "US", Subdivision: "US-NY", City: "New York", PostalCode: "10011", AddressLine: "235 West 23rd Street"}},
 		{"Jonas", "Berg", "+4915112345678", wixsim.NewAddress{Country: "DE", Subdivision: "DE-BE", City: "Berlin", PostalCode: "10115", AddressLine: "Invalidenstraße 44"}},
 		{"Camille", "Moreau", "+33612345678", wixsim.NewAddress{Country: "FR", Subdivision: "FR-IDF", City: "Paris", PostalCode: "75011", AddressLine: "12 Rue Oberkampf"}},

@@ -25,24 +25,25 @@ var mayImport = map[string]string{
 	"services/health":                   "models services/database",
 	"services/budgets":                  "models services/database services/platform",
 	"services/idempotency":              "models services/database",
-	"services/orders":                   "models services/database services/feed gorm.io",
-	"services/accounts":                 "models services/database services/feed gorm.io",
-	"services/people":                   "models services/accounts services/database services/mail gorm.io github.com/alexedwards github.com/go-webauthn github.com/pquerna/otp github.com/riverqueue github.com/trustelem/zxcvbn",
+	"services/audit":                    "models services/database gorm.io",
+	"services/orders":                   "models services/audit services/database services/feed gorm.io",
+	"services/accounts":                 "models services/audit services/database services/feed gorm.io",
+	"services/people":                   "models services/accounts services/audit services/database services/mail gorm.io github.com/alexedwards github.com/go-webauthn github.com/pquerna/otp github.com/riverqueue github.com/trustelem/zxcvbn",
 	"services/desk":                     "models services/database gorm.io",
-	"services/ordersync":                "models services/budgets services/database services/feed services/health services/idempotency services/orders services/accounts gorm.io github.com/riverqueue golang.org/x/sync",
+	"services/ordersync":                "models services/audit services/budgets services/database services/feed services/health services/idempotency services/orders services/accounts gorm.io github.com/riverqueue golang.org/x/sync",
 	"services/wix":                      "models services/platform github.com/golang-jwt",
 	"services/wix/wixsim":               "", // not even its own adapter: it must not share a mistake with it
 	"services/aliexpress":               "models services/platform",
 	"services/aliexpress/aliexpresssim": "",
-	"handlers":                          "models services/feed services/idempotency services/orders services/ordersync services/accounts services/desk services/people github.com/go-chi github.com/go-playground",
+	"handlers":                          "models services/audit services/feed services/idempotency services/orders services/ordersync services/accounts services/desk services/people github.com/go-chi github.com/go-playground",
 	"docs":                              "github.com/swaggo/files",
 	"docs/convert":                      "github.com/getkin",
 	"web":                               "",
-	"api":                               "models handlers docs web services/accounts services/aliexpress services/budgets services/database services/database/localpg services/desk services/feed services/health services/idempotency services/mail services/orders services/ordersync services/people services/wix github.com/pquerna/otp github.com/prometheus",
+	"api":                               "models services/audit handlers docs web services/accounts services/aliexpress services/budgets services/database services/database/localpg services/desk services/feed services/health services/idempotency services/mail services/orders services/ordersync services/people services/wix github.com/pquerna/otp github.com/prometheus",
 }
 
 // Tests may import more: the database and the simulators they run against, and the tools of testing.
-const testsMayImport = "services/database services/database/localpg services/database/databasetest services/orders services/ordersync services/accounts services/people services/mail services/budgets services/health models docs handlers " +
+const testsMayImport = "services/database services/database/localpg services/database/databasetest services/orders services/ordersync services/accounts services/audit services/people services/mail services/budgets services/health models docs handlers " +
 	"services/wix services/wix/wixsim services/aliexpress services/aliexpress/aliexpresssim services/platform " +
 	"github.com/google/go-cmp pgregory.net/rapid github.com/getkin github.com/golang-jwt github.com/jackc github.com/riverqueue gorm.io github.com/go-chi github.com/emersion"
 

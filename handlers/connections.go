@@ -135,9 +135,9 @@ func (s *server) createConnection(w http.ResponseWriter, r *http.Request, caller
 	}
 	var c models.Connection
 	if models.Platform(in.Platform) == models.AliExpress {
-		c, err = s.Accounts.Finish(r.Context(), caller.MerchantID, in.Code, in.State, in.App.into())
+		c, err = s.Accounts.Finish(r.Context(), caller.MerchantID, in.Code, in.State, in.App.into(), caller.Actor)
 	} else {
-		c, err = s.Accounts.ConnectStore(r.Context(), caller.MerchantID, in.Instance, in.AcceptCopy)
+		c, err = s.Accounts.ConnectStore(r.Context(), caller.MerchantID, in.Instance, in.AcceptCopy, caller.Actor)
 	}
 	if err != nil {
 		return err
@@ -202,7 +202,7 @@ func (s *server) createAuthorization(w http.ResponseWriter, r *http.Request, cal
 	if err != nil {
 		return err
 	}
-	c, err := s.Accounts.Begin(r.Context(), caller.MerchantID, models.Platform(in.Platform), s.PublicURL+"/api/v1/connections/"+in.Platform+"/callback")
+	c, err := s.Accounts.Begin(r.Context(), caller.MerchantID, models.Platform(in.Platform), s.PublicURL+"/api/v1/connections/"+in.Platform+"/callback", caller.Actor)
 	if err != nil {
 		return err
 	}

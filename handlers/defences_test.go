@@ -22,6 +22,7 @@ import (
 	"waybill/services/accounts"
 	"waybill/services/aliexpress"
 	"waybill/services/aliexpress/aliexpresssim"
+	"waybill/services/audit"
 	"waybill/services/budgets"
 	"waybill/services/database/databasetest"
 	"waybill/services/feed"
@@ -238,7 +239,7 @@ func TestNoGetChangesAnything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	account, err := people.ConnectSupplier(t.Context(), d.m, code, models.App{})
+	account, err := people.ConnectSupplier(t.Context(), d.m, code, models.App{}, "api:test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +252,7 @@ func TestNoGetChangesAnything(t *testing.T) {
 		DB: d.db, Orders: d.orders, Accounts: people, Store: store, Supplier: supplier, Budgets: budgets.New(d.db, quiet), Health: health.NewRecorder(d.db, quiet), Log: quiet,
 	})
 	d.serve(Deps{
-		Orders: d.orders, Sync: moves, Accounts: people, Feed: feed.New(d.db), Idempotency: idempotency.New(d.db), Ready: d.db.Ready, Docs: http.NotFoundHandler(), Pages: noPages{}, Log: quiet,
+		Orders: d.orders, Sync: moves, Accounts: people, Audit: audit.New(d.db), Feed: feed.New(d.db), Idempotency: idempotency.New(d.db), Ready: d.db.Ready, Docs: http.NotFoundHandler(), Pages: noPages{}, Log: quiet,
 	})
 	var mapping struct{ ID string }
 	d.read(http.MethodPost, "/product-mappings", `{"store_id":"`+string(d.store)+`","variant_key":"cup","role":"own"}`, http.StatusCreated, &mapping)
@@ -284,7 +285,7 @@ func TestNoGetChangesAnything(t *testing.T) {
 		}
 		after := d.contents()
 		for table := range after {
-			if before[table] != after[table] {
+			if entered := strings.HasSuffix(path, "/export") && strings.HasPrefix(table, "audit_"); before[table] != after[table] && !entered {
 				t.Errorf("GET %s writes to %s", path, table)
 			}
 		}

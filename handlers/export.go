@@ -72,6 +72,9 @@ func (s *server) exportOrders(w http.ResponseWriter, r *http.Request, caller acc
 	if err != nil {
 		return err
 	}
+	if err := s.enterExport(r, caller, models.SubjectOrders); err != nil {
+		return err
+	}
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Time{}) // it may take longer than a request is read
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")

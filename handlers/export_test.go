@@ -14,12 +14,15 @@ import (
 
 	"waybill/models"
 	"waybill/services/accounts"
+	"waybill/services/aliexpress/aliexpresssim"
+	"waybill/services/audit"
 	"waybill/services/database"
 	"waybill/services/database/databasetest"
 	"waybill/services/feed"
 	"waybill/services/idempotency"
 	"waybill/services/orders"
 	"waybill/services/ordersync"
+	"waybill/services/wix/wixsim"
 )
 
 // noPages is a dashboard that was not built.
@@ -34,6 +37,8 @@ type door struct {
 	db       *database.DB
 	orders   *orders.Service
 	accounts *accounts.Service
+	shop     *wixsim.Server        // behind the store; nil where nothing calls a platform
+	market   *aliexpresssim.Server // behind the supplier account, likewise
 	m        models.MerchantID
 	store    models.ID
 	url      string
@@ -52,7 +57,7 @@ func newDoor(t testing.TB) *door {
 	d.accounts, d.m, d.key = people, m, key.Reveal()
 	d.exec("INSERT INTO connections (merchant_id, id, platform, external_id, name, state, created_at, updated_at) VALUES (?, ?, 'wix', 'w', '-Shop', 'active', now(), now())", m, d.store)
 	d.serve(Deps{
-		Orders: d.orders, Sync: &ordersync.Service{}, Accounts: people, Feed: feed.New(db), Idempotency: idempotency.New(db), Ready: db.Ready, Docs: http.NotFoundHandler(), Pages: noPages{}, Log: slog.New(slog.DiscardHandler),
+		Orders: d.orders, Sync: &ordersync.Service{}, Accounts: people, Audit: audit.New(db), Feed: feed.New(db), Idempotency: idempotency.New(db), Ready: db.Ready, Docs: http.NotFoundHandler(), Pages: noPages{}, Log: slog.New(slog.DiscardHandler),
 	})
 	return d
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/go-playground/validator/v10"
 
 	"waybill/models"
+	"waybill/services/audit"
 )
 
 const maxBody = 1 << 20
@@ -24,9 +25,10 @@ const maxBody = 1 << 20
 // handler answers a request or returns why it cannot.
 type handler func(w http.ResponseWriter, r *http.Request) error
 
-// wrap is the one place where an error becomes an answer.
+// wrap is the one place where an error becomes an answer. What is done meanwhile is entered as done by this request.
 func (s *server) wrap(h handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		r = r.WithContext(audit.In(r.Context(), models.Request{ID: infoOf(r).id, Client: client(r)}))
 		if err := h(w, r); err != nil {
 			s.problem(w, r, err)
 		}

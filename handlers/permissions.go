@@ -148,6 +148,10 @@ var permissions = map[string]models.KeyScope{
 	"GET /api-keys":         models.MayManageKeys,
 	"POST /api-keys":        models.MayManageKeys,
 	"DELETE /api-keys/{id}": models.MayManageKeys,
+
+	"GET /audit":        models.MayReadAudit,
+	"GET /audit/export": models.MayReadAudit,
+	"GET /audit/verify": models.MayReadAudit,
 }
 
 // authedHandler answers a request of a caller.

@@ -21,6 +21,7 @@ import (
 	"waybill/services/accounts"
 	"waybill/services/aliexpress"
 	"waybill/services/aliexpress/aliexpresssim"
+	"waybill/services/audit"
 	"waybill/services/budgets"
 	"waybill/services/database"
 	"waybill/services/database/databasetest"
@@ -64,16 +65,16 @@ func newShop(t *testing.T) *door {
 	must(err)
 	signed, err := shop.SignedInstance(shop.Info().InstanceID)
 	must(err)
-	c, err := people.ConnectStore(t.Context(), m, signed, false)
+	c, err := people.ConnectStore(t.Context(), m, signed, false, "api:test")
 	must(err)
 	code, err := market.NewAuthCode("")
 	must(err)
-	_, err = people.ConnectSupplier(t.Context(), m, code, models.App{})
+	_, err = people.ConnectSupplier(t.Context(), m, code, models.App{}, "api:test")
 	must(err)
-	d := &door{TB: t, db: db, orders: orders.New(db, models.Pace{Lease: time.Minute, Settle: time.Second}), accounts: people, m: m, store: c.ID, key: key.Reveal()}
+	d := &door{TB: t, db: db, orders: orders.New(db, models.Pace{Lease: time.Minute, Settle: time.Second}), accounts: people, shop: shop, market: market, m: m, store: c.ID, key: key.Reveal()}
 	log := slog.New(slog.DiscardHandler)
 	d.serve(Deps{
-		Orders: d.orders, Sync: ordersync.New(ordersync.Options{DB: db, Orders: d.orders, Accounts: people, Store: store, Supplier: supplier, Budgets: budgets.New(db, log), Health: health.NewRecorder(db, log), Log: log}), Accounts: people, Feed: feed.New(db), Idempotency: idempotency.New(db),
+		Orders: d.orders, Sync: ordersync.New(ordersync.Options{DB: db, Orders: d.orders, Accounts: people, Store: store, Supplier: supplier, Budgets: budgets.New(db, log), Health: health.NewRecorder(db, log), Log: log}), Accounts: people, Audit: audit.New(db), Feed: feed.New(db), Idempotency: idempotency.New(db),
 		Ready: db.Ready, Docs: http.NotFoundHandler(), Pages: noPages{}, Log: log,
 	})
 	return d

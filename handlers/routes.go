@@ -13,6 +13,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"waybill/services/accounts"
+	"waybill/services/audit"
 	"waybill/services/desk"
 	"waybill/services/feed"
 	"waybill/services/idempotency"
@@ -28,6 +29,7 @@ type Deps struct {
 	Accounts *accounts.Service
 	People   *people.Service
 	Desk     *desk.Service
+	Audit    *audit.Service
 	Feed     *feed.Service
 	// Idempotency keeps what named requests were answered.
 	Idempotency *idempotency.Service
@@ -91,13 +93,15 @@ type server struct {
 //	@tag.description			The desk of the installation's staff. They need a second factor (second_factor_needed), look at a merchant only after they have said why (view_not_begun), and see buyers masked.
 //	@tag.name					api keys
 //	@tag.description			Keys of the merchant and what each is allowed. A key without the scope that a route wants is answered 403 (scope_missing).
+//	@tag.name					audit
+//	@tag.description			What people, keys and the operator did. Entries are only ever added, and each holds the hash of itself and of the one before it, so that what was changed later is found.
 //	@tag.name					webhooks
 //	@tag.description			What the platforms call. Authenticated by signature, not by key.
 //	@securityDefinitions.apikey	BearerAuth
 //	@in							header
 //	@name						Authorization
 func New(d Deps) http.Handler {
-	if d.Orders == nil || d.Sync == nil || d.Accounts == nil || d.People == nil || d.Desk == nil || d.Feed == nil || d.Idempotency == nil || d.Ready == nil || d.Docs == nil || d.Pages == nil || d.Log == nil {
+	if d.Orders == nil || d.Sync == nil || d.Accounts == nil || d.People == nil || d.Desk == nil || d.Audit == nil || d.Feed == nil || d.Idempotency == nil || d.Ready == nil || d.Docs == nil || d.Pages == nil || d.Log == nil {
 		panic("handlers: a dependency is missing")
 	}
 	s := &server{Deps: d, validate: newValidation()}
@@ -251,6 +255,10 @@ func (s *server) routes() chi.Router {
 		r.Get("/api-keys", s.authed(s.listAPIKeys))
 		r.Post("/api-keys", s.authed(s.createAPIKey))
 		r.Delete("/api-keys/{id}", s.authed(s.revokeAPIKey))
+
+		r.Get("/audit", s.authed(s.listAudit))
+		r.Get("/audit/export", s.authed(s.exportAudit))
+		r.Get("/audit/verify", s.authed(s.verifyAudit))
 	})
 
 	r.Get("/docs", s.Docs.ServeHTTP)

@@ -292,7 +292,7 @@ func (s *server) replayDeadLetters(w http.ResponseWriter, r *http.Request, calle
 	for i, text := range in.IDs {
 		ids[i], _ = strconv.ParseInt(text, 10, 64) // digits, few enough
 	}
-	revived, err := s.Sync.Replay(r.Context(), caller.MerchantID, ids)
+	revived, err := s.Sync.Replay(r.Context(), caller.MerchantID, ids, caller.Actor)
 	if err != nil {
 		return err
 	}

@@ -318,7 +318,7 @@ func (s *server) listSyncJobItems(w http.ResponseWriter, r *http.Request, caller
 //	@Security		BearerAuth
 //	@Router			/sync-jobs/{id}/cancel [post]
 func (s *server) cancelSyncJob(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
-	job, err := s.Sync.Cancel(r.Context(), caller.MerchantID, pathID(r))
+	job, err := s.Sync.Cancel(r.Context(), caller.MerchantID, pathID(r), caller.Actor)
 	if err != nil {
 		return err
 	}

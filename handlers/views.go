@@ -86,7 +86,7 @@ func (s *server) createView(w http.ResponseWriter, r *http.Request, caller accou
 	if err != nil {
 		return err
 	}
-	v, err := s.Orders.SaveView(r.Context(), caller.MerchantID, in.Name, in.Query)
+	v, err := s.Orders.SaveView(r.Context(), caller.MerchantID, in.Name, in.Query, caller.Actor)
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func (s *server) replaceView(w http.ResponseWriter, r *http.Request, caller acco
 	if err != nil {
 		return err
 	}
-	v, err := s.Orders.ReplaceView(r.Context(), caller.MerchantID, pathID(r), in.Name, in.Query)
+	v, err := s.Orders.ReplaceView(r.Context(), caller.MerchantID, pathID(r), in.Name, in.Query, caller.Actor)
 	if err != nil {
 		return err
 	}
@@ -136,7 +136,7 @@ func (s *server) replaceView(w http.ResponseWriter, r *http.Request, caller acco
 //	@Security	BearerAuth
 //	@Router		/views/{id} [delete]
 func (s *server) deleteView(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
-	if err := s.Orders.DeleteView(r.Context(), caller.MerchantID, pathID(r)); err != nil {
+	if err := s.Orders.DeleteView(r.Context(), caller.MerchantID, pathID(r), caller.Actor); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -22,11 +22,12 @@ const (
 	MayWriteSettings    KeyScope = "settings:write" // settings, carriers, mappings, views
 	MayManageKeys       KeyScope = "keys:write"
 	MayManagePeople     KeyScope = "people:write"
+	MayReadAudit        KeyScope = "audit:read"
 )
 
 // KeyScopes are all scopes, in the order in which they are shown.
 func KeyScopes() []KeyScope {
-	return []KeyScope{MayReadOrders, MayWriteOrders, MayPlace, MayRetryPushes, MayNote, MaySync, MayReadConnections, MayWriteConnections, MayReadSettings, MayWriteSettings, MayManageKeys, MayManagePeople}
+	return []KeyScope{MayReadOrders, MayWriteOrders, MayPlace, MayRetryPushes, MayNote, MaySync, MayReadConnections, MayWriteConnections, MayReadSettings, MayWriteSettings, MayManageKeys, MayManagePeople, MayReadAudit}
 }
 
 // APIKey is a key of a merchant. The key itself is not kept, only its hash.

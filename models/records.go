@@ -67,6 +67,9 @@ type Actor string
 // ActorSystem is Waybill itself.
 const ActorSystem Actor = "system"
 
+// ActorOperator is whoever runs Waybill, at its command line.
+const ActorOperator Actor = "operator"
+
 // Source is where a fact came from.
 type Source string
 

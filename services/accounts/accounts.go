@@ -12,6 +12,7 @@ import (
 	"gorm.io/gorm/clause"
 
 	"waybill/models"
+	"waybill/services/audit"
 	"waybill/services/database"
 )
 
@@ -47,9 +48,9 @@ func (s *Service) CreateMerchant(ctx context.Context, name, zone string, key mod
 	if key == "" {
 		key = models.Secret(keyPrefix + rand.Text())
 	}
-	var id models.MerchantID
-	err := s.db.InTx(ctx, func(tx database.Tx) (err error) {
-		if id, err = s.AddMerchant(tx, name, zone); err != nil {
+	id := models.MerchantID(database.NewID())
+	err := s.db.Of(id).InTx(ctx, func(tx database.Tx) error {
+		if err := s.AddMerchant(tx, id, name, zone); err != nil {
 			return err
 		}
 		return addKey(tx, key, models.APIKey{MerchantID: id, ID: database.NewID(), Name: "first", Scopes: models.KeyScopes(), CreatedAt: tx.Now, CreatedBy: models.ActorSystem})
@@ -58,15 +59,14 @@ func (s *Service) CreateMerchant(ctx context.Context, name, zone string, key mod
 }
 
 // AddMerchant adds a merchant without a key: its people come by invitation.
-func (s *Service) AddMerchant(tx database.Tx, name, zone string) (models.MerchantID, error) {
+func (s *Service) AddMerchant(tx database.Tx, id models.MerchantID, name, zone string) error {
 	if err := checkZone(zone); err != nil {
-		return "", err
+		return err
 	}
-	id := models.MerchantID(database.NewID())
 	if err := tx.Create(&models.Merchant{ID: id, Name: name, Zone: zone, CreatedAt: tx.Now}).Error; err != nil {
-		return "", fmt.Errorf("add merchant: %w", err)
+		return fmt.Errorf("add merchant: %w", err)
 	}
-	return id, nil
+	return nil
 }
 
 func checkZone(zone string) error {
@@ -103,7 +103,7 @@ func (s *Service) Merchant(ctx context.Context, m models.MerchantID) (models.Mer
 }
 
 // Decide replaces a merchant's zone and settings.
-func (s *Service) Decide(tx database.Tx, m models.MerchantID, zone string, settings models.Settings) error {
+func (s *Service) Decide(tx database.Tx, m models.MerchantID, zone string, settings models.Settings, actor models.Actor) error {
 	if err := checkZone(zone); err != nil {
 		return err
 	}
@@ -115,8 +115,16 @@ func (s *Service) Decide(tx database.Tx, m models.MerchantID, zone string, setti
 	if err != nil {
 		return err
 	}
-	return tx.Model(&models.Merchant{}).Where("id = ?", m).Select("zone", "settings", "auto_place_since", "next_full_sweep_at").
+	err = tx.Model(&models.Merchant{}).Where("id = ?", m).Select("zone", "settings", "auto_place_since", "next_full_sweep_at").
 		Updates(&models.Merchant{Zone: zone, Settings: settings, Placing: models.PlacingSwitch{AutoPlaceSince: since}}).Error // the schedule begins anew
+	if err != nil {
+		return err
+	}
+	detail := audit.Changed(old.Settings.OrDefaults(), settings.OrDefaults())
+	if old.Zone != zone {
+		detail["zone"] = map[string]any{"from": old.Zone, "to": zone}
+	}
+	return audit.Append(tx, m, audit.Act{By: actor, What: models.ActSettingsChanged, Subject: models.AuditSubject{Kind: models.SubjectSettings}, Detail: detail})
 }
 
 // ruleSince is when the rule of automatic placing became what it is: a changed one begins anew, so that it buys nothing that
@@ -156,19 +164,31 @@ func (s *Service) StopPlacing(tx database.Tx, m models.MerchantID, why string) (
 }
 
 // ResumePlacing lets placing go on that stopped by itself. Earlier attempts no longer count against it.
-func (s *Service) ResumePlacing(tx database.Tx, m models.MerchantID) error {
+func (s *Service) ResumePlacing(tx database.Tx, m models.MerchantID, actor models.Actor) error {
 	res := tx.Exec("UPDATE merchants SET placing_tripped_at = NULL, placing_tripped_why = '', placing_resumed_at = ? WHERE id = ? AND placing_tripped_at IS NOT NULL", tx.Now, m)
 	if res.Error == nil && res.RowsAffected == 0 {
 		return models.Errorf(models.Conflict, "placing_not_stopped", "Placing has not stopped by itself. If it is stopped in the settings, change it there.")
 	}
-	return res.Error
+	if res.Error != nil {
+		return res.Error
+	}
+	return audit.Append(tx, m, audit.Act{By: actor, What: models.ActPlacingResumed, Subject: models.AuditSubject{Kind: models.SubjectSettings}})
 }
 
 // DecideStore replaces what a merchant has decided about one store. It answers NotFound for anything but a store of its own.
-func (s *Service) DecideStore(tx database.Tx, m models.MerchantID, store models.ID, settings models.StoreSettings) error {
-	res := tx.Model(&models.Connection{}).Where("merchant_id = ? AND id = ? AND platform = ?", m, store, models.Wix).Select("settings").Updates(&models.Connection{Settings: settings})
-	if res.Error == nil && res.RowsAffected == 0 {
+func (s *Service) DecideStore(tx database.Tx, m models.MerchantID, store models.ID, settings models.StoreSettings, actor models.Actor) error {
+	var found []models.Connection
+	err := tx.Clauses(clause.Locking{Strength: "NO KEY UPDATE"}).Where("merchant_id = ? AND id = ? AND platform = ?", m, store, models.Wix).Find(&found).Error
+	if err != nil {
+		return fmt.Errorf("read store %s: %w", store, err)
+	}
+	if len(found) == 0 {
 		return models.Errorf(models.NotFound, "store_not_found", "There is no such store.")
 	}
-	return res.Error
+	if err := tx.Model(&models.Connection{}).Where("merchant_id = ? AND id = ?", m, store).Select("settings").Updates(&models.Connection{Settings: settings}).Error; err != nil {
+		return err
+	}
+	return audit.Append(tx, m, audit.Act{
+		By: actor, What: models.ActStoreSettingsChanged, Subject: models.AuditSubject{Kind: models.SubjectConnection, ID: store}, Detail: audit.Changed(found[0].Settings, settings),
+	})
 }

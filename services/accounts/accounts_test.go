@@ -81,7 +81,7 @@ func (o *office) connectSupplier(m models.MerchantID, user string) models.Connec
 	o.t.Helper()
 	code, err := o.ae.NewAuthCode(user)
 	o.must(err)
-	c, err := o.ConnectSupplier(o.t.Context(), m, code, models.App{})
+	c, err := o.ConnectSupplier(o.t.Context(), m, code, models.App{}, "api:test")
 	o.must(err)
 	return c
 }
@@ -387,27 +387,27 @@ func TestAStoreBelongsToOneMerchant(t *testing.T) {
 	o := newOffice(t)
 	signed, err := o.wix.SignedInstance(o.wix.Info().InstanceID)
 	o.must(err)
-	first, err := o.ConnectStore(t.Context(), o.m, signed, false)
+	first, err := o.ConnectStore(t.Context(), o.m, signed, false, "api:test")
 	o.must(err)
 	other, _, err := o.CreateMerchant(t.Context(), "Other", "UTC", "")
 	o.must(err)
-	if _, err := o.ConnectStore(t.Context(), other, signed, false); models.KindOf(err) != models.Conflict || codeOf(err) != "connected_elsewhere" {
+	if _, err := o.ConnectStore(t.Context(), other, signed, false, "api:test"); models.KindOf(err) != models.Conflict || codeOf(err) != "connected_elsewhere" {
 		t.Errorf("got %v", err)
 	}
 	o.connectSupplier(o.m, "")
 	code, err := o.ae.NewAuthCode("")
 	o.must(err)
-	if _, err := o.ConnectSupplier(t.Context(), other, code, models.App{}); codeOf(err) != "connected_elsewhere" {
+	if _, err := o.ConnectSupplier(t.Context(), other, code, models.App{}, "api:test"); codeOf(err) != "connected_elsewhere" {
 		t.Errorf("got %v", err)
 	}
 	if list, err := o.Connections(t.Context(), other); err != nil || len(list) != 0 {
 		t.Errorf("the other merchant has %d connections, %v", len(list), err)
 	}
-	again, err := o.ConnectStore(t.Context(), o.m, signed, false)
+	again, err := o.ConnectStore(t.Context(), o.m, signed, false, "api:test")
 	if err != nil || again.ID != first.ID {
 		t.Errorf("%s, %v", again.ID, err)
 	}
-	if _, err := o.ConnectStore(t.Context(), o.m, signed[:len(signed)-2]+"xx", false); models.KindOf(err) != models.Rejected && models.KindOf(err) != models.Invalid {
+	if _, err := o.ConnectStore(t.Context(), o.m, signed[:len(signed)-2]+"xx", false, "api:test"); models.KindOf(err) != models.Rejected && models.KindOf(err) != models.Invalid {
 		t.Errorf("a forged instance: %v", err)
 	}
 	if _, err := o.Connection(t.Context(), other, first.ID); models.KindOf(err) != models.NotFound {
@@ -468,7 +468,7 @@ func (o *office) anOrder(s *orders.Service) models.ID {
 	o.t.Helper()
 	signed, err := o.wix.SignedInstance(o.wix.Info().InstanceID)
 	o.must(err)
-	store, err := o.ConnectStore(o.t.Context(), o.m, signed, false)
+	store, err := o.ConnectStore(o.t.Context(), o.m, signed, false, "api:test")
 	o.must(err)
 	var c orders.Changes
 	o.must(o.db.Of(o.m).InTx(o.t.Context(), func(tx database.Tx) error {
@@ -487,7 +487,7 @@ func TestCase26_ACopyOfAConnectedSiteIsNotConnectedUnseen(t *testing.T) {
 	connect := func(instance string, acceptCopy bool) error {
 		signed, err := o.wix.SignedInstance(instance)
 		o.must(err)
-		_, err = o.ConnectStore(t.Context(), o.m, signed, acceptCopy)
+		_, err = o.ConnectStore(t.Context(), o.m, signed, acceptCopy, "api:test")
 		return err
 	}
 	origin := o.wix.Info().InstanceID
@@ -562,19 +562,19 @@ func TestATokenIsRenewedAtHalfItsLife(t *testing.T) {
 func TestAnAppOfTheMerchantsOwn(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
-	if _, err := o.ConnectSupplier(t.Context(), o.m, "code", models.App{Key: "only a key"}); codeOf(err) != "app_incomplete" {
+	if _, err := o.ConnectSupplier(t.Context(), o.m, "code", models.App{Key: "only a key"}, "api:test"); codeOf(err) != "app_incomplete" {
 		t.Errorf("half an app: %v", err)
 	}
 	code, err := o.ae.NewAuthCode("")
 	o.must(err)
-	if _, err := o.ConnectSupplier(t.Context(), o.m, code, models.App{Key: "99999", Secret: "of another app"}); err == nil {
+	if _, err := o.ConnectSupplier(t.Context(), o.m, code, models.App{Key: "99999", Secret: "of another app"}, "api:test"); err == nil {
 		t.Error("AliExpress takes a key that it does not know")
 	}
 	ai := o.ae.Info()
 	own := models.App{Key: ai.AppKey, Secret: models.Secret(ai.AppSecret)} // the one app that the simulator knows, brought by the merchant
 	code, err = o.ae.NewAuthCode("")
 	o.must(err)
-	c, err := o.ConnectSupplier(t.Context(), o.m, code, own)
+	c, err := o.ConnectSupplier(t.Context(), o.m, code, own, "api:test")
 	o.must(err)
 	access, err := o.Access(t.Context(), o.m, c.ID)
 	o.must(err)

@@ -14,6 +14,7 @@ import (
 	"gorm.io/gorm/clause"
 
 	"waybill/models"
+	"waybill/services/audit"
 	"waybill/services/database"
 	"waybill/services/feed"
 )
@@ -48,7 +49,7 @@ const clockSlack = 5 * time.Second
 // id alone could be typed in by anybody (wix.md 1.5). Connecting a store again makes it active again. It answers Conflict
 // when the store belongs to another merchant, and, unless acceptCopy is set, when it is a copy of a site that is connected:
 // a copied site may show the same orders.
-func (s *Service) ConnectStore(ctx context.Context, m models.MerchantID, signedInstance string, acceptCopy bool) (models.Connection, error) {
+func (s *Service) ConnectStore(ctx context.Context, m models.MerchantID, signedInstance string, acceptCopy bool, actor models.Actor) (models.Connection, error) {
 	instance, err := s.stores.VerifyInstance(signedInstance)
 	if errors.Is(err, models.Unauthenticated) { // of the site, not of the caller, whose key is good
 		e := models.AsError(err)
@@ -57,10 +58,10 @@ func (s *Service) ConnectStore(ctx context.Context, m models.MerchantID, signedI
 	if err != nil {
 		return models.Connection{}, err
 	}
-	return s.bindStore(ctx, m, instance, acceptCopy)
+	return s.bindStore(ctx, m, instance, acceptCopy, actor)
 }
 
-func (s *Service) bindStore(ctx context.Context, m models.MerchantID, instance string, acceptCopy bool) (models.Connection, error) {
+func (s *Service) bindStore(ctx context.Context, m models.MerchantID, instance string, acceptCopy bool, actor models.Actor) (models.Connection, error) {
 	info, err := s.stores.Store(ctx, models.Access{MerchantID: m, ExternalID: instance, Purpose: models.PurposePerson})
 	if err != nil {
 		return models.Connection{}, err
@@ -79,12 +80,12 @@ func (s *Service) bindStore(ctx context.Context, m models.MerchantID, instance s
 	if name == "" {
 		name = instance
 	}
-	return s.save(ctx, m, models.Connection{Platform: models.Wix, ExternalID: instance, Name: name}, nil, models.App{})
+	return s.save(ctx, m, models.Connection{Platform: models.Wix, ExternalID: instance, Name: name}, nil, models.App{}, actor)
 }
 
 // ConnectSupplier exchanges an authorisation code for tokens and keeps them sealed. The code works once. A merchant's own app
 // has a call budget of its own.
-func (s *Service) ConnectSupplier(ctx context.Context, m models.MerchantID, code string, app models.App) (models.Connection, error) {
+func (s *Service) ConnectSupplier(ctx context.Context, m models.MerchantID, code string, app models.App, actor models.Actor) (models.Connection, error) {
 	if err := ownApp(app); err != nil {
 		return models.Connection{}, err
 	}
@@ -96,10 +97,10 @@ func (s *Service) ConnectSupplier(ctx context.Context, m models.MerchantID, code
 	if name == "" {
 		name = grant.UserID
 	}
-	return s.save(ctx, m, models.Connection{Platform: models.AliExpress, ExternalID: grant.UserID, Name: name}, &grant, app)
+	return s.save(ctx, m, models.Connection{Platform: models.AliExpress, ExternalID: grant.UserID, Name: name}, &grant, app, actor)
 }
 
-func (s *Service) save(ctx context.Context, m models.MerchantID, c models.Connection, grant *models.Grant, app models.App) (models.Connection, error) {
+func (s *Service) save(ctx context.Context, m models.MerchantID, c models.Connection, grant *models.Grant, app models.App, actor models.Actor) (models.Connection, error) {
 	err := s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
 		var known []models.Connection
 		err := tx.Clauses(clause.Locking{Strength: "UPDATE"}).Where("merchant_id = ? AND platform = ? AND external_id = ?", m, c.Platform, c.ExternalID).Find(&known).Error
@@ -133,7 +134,12 @@ func (s *Service) save(ctx context.Context, m models.MerchantID, c models.Connec
 		if err := closeFlags(tx, c); err != nil {
 			return err
 		}
-		return feed.Tell(tx, m, feed.Connection, c.ID, map[string]any{"state": c.State})
+		if err := feed.Tell(tx, m, feed.Connection, c.ID, map[string]any{"state": c.State}); err != nil {
+			return err
+		}
+		return audit.Append(tx, m, audit.Act{By: actor, What: models.ActConnectionMade, Subject: models.AuditSubject{Kind: models.SubjectConnection, ID: c.ID}, Detail: map[string]any{
+			"platform": c.Platform, "external_id": c.ExternalID, "name": c.Name, "again": len(known) == 1,
+		}})
 	})
 	return c, err
 }
@@ -449,11 +455,12 @@ func (s *Service) App(ctx context.Context, m models.MerchantID, id models.ID) (m
 }
 
 // Disconnect ends a connection because a person wants it: nothing more is sent, its tokens are destroyed, the data is kept.
-func (s *Service) Disconnect(ctx context.Context, m models.MerchantID, id models.ID) (models.Connection, error) {
-	if _, err := s.Connection(ctx, m, id); err != nil {
+func (s *Service) Disconnect(ctx context.Context, m models.MerchantID, id models.ID, actor models.Actor) (models.Connection, error) {
+	c, err := s.Connection(ctx, m, id)
+	if err != nil {
 		return models.Connection{}, err
 	}
-	err := s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
+	err = s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
 		err := tx.Exec(`UPDATE connections SET state = ?, credentials = NULL, token_expires_at = NULL, token_renew_at = NULL, refresh_expires_at = NULL,
 			next_warning_at = NULL, next_sweep_at = NULL, updated_at = ? WHERE merchant_id = ? AND id = ?`, models.ConnectionRemoved, tx.Now, m, id).Error
 		if err != nil {
@@ -462,7 +469,12 @@ func (s *Service) Disconnect(ctx context.Context, m models.MerchantID, id models
 		if err := closeFlags(tx, models.Connection{MerchantID: m, ID: id}); err != nil {
 			return err
 		}
-		return feed.Tell(tx, m, feed.Connection, id, map[string]any{"state": models.ConnectionRemoved})
+		if err := feed.Tell(tx, m, feed.Connection, id, map[string]any{"state": models.ConnectionRemoved}); err != nil {
+			return err
+		}
+		return audit.Append(tx, m, audit.Act{By: actor, What: models.ActConnectionRemoved, Subject: models.AuditSubject{Kind: models.SubjectConnection, ID: id}, Detail: map[string]any{
+			"platform": c.Platform, "external_id": c.ExternalID, "name": c.Name,
+		}})
 	})
 	if err != nil {
 		return models.Connection{}, err

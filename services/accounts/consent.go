@@ -26,7 +26,7 @@ type Consent struct {
 }
 
 // Begin begins the consent of a store or a supplier account. callback is where the platform sends the person back to.
-func (s *Service) Begin(ctx context.Context, m models.MerchantID, p models.Platform, callback string) (Consent, error) {
+func (s *Service) Begin(ctx context.Context, m models.MerchantID, p models.Platform, callback string, actor models.Actor) (Consent, error) {
 	c := Consent{State: models.Secret(rand.Text()), Browser: models.Secret(rand.Text())}
 	var err error
 	if p == models.Wix {
@@ -42,8 +42,8 @@ func (s *Service) Begin(ctx context.Context, m models.MerchantID, p models.Platf
 		if err := tx.Exec("DELETE FROM connect_states WHERE expires_at < ?", tx.Now).Error; err != nil {
 			return err
 		}
-		return tx.Exec("INSERT INTO connect_states (state_sha256, merchant_id, platform, browser_sha256, expires_at) VALUES (?, ?, ?, ?, ?)",
-			hashKey(c.State.Reveal()), m, p, hashKey(c.Browser.Reveal()), c.ExpiresAt).Error
+		return tx.Exec("INSERT INTO connect_states (state_sha256, merchant_id, platform, browser_sha256, expires_at, actor) VALUES (?, ?, ?, ?, ?, ?)",
+			hashKey(c.State.Reveal()), m, p, hashKey(c.Browser.Reveal()), c.ExpiresAt, actor).Error
 	})
 	return c, err
 }
@@ -51,6 +51,7 @@ func (s *Service) Begin(ctx context.Context, m models.MerchantID, p models.Platf
 // begun is a consent that has come back.
 type begun struct {
 	MerchantID    models.MerchantID
+	Actor         models.Actor // who began it
 	BrowserSHA256 string
 	ExpiresAt     time.Time
 }
@@ -59,7 +60,7 @@ type begun struct {
 func (s *Service) take(ctx context.Context, p models.Platform, state string) (begun, error) {
 	var found []begun
 	err := s.db.InTx(ctx, func(tx database.Tx) error {
-		return tx.Raw("DELETE FROM connect_states WHERE state_sha256 = ? AND platform = ? AND expires_at >= ? RETURNING merchant_id, browser_sha256, expires_at",
+		return tx.Raw("DELETE FROM connect_states WHERE state_sha256 = ? AND platform = ? AND expires_at >= ? RETURNING merchant_id, actor, browser_sha256, expires_at",
 			hashKey(state), p, tx.Now).Scan(&found).Error
 	})
 	if err != nil {
@@ -76,7 +77,7 @@ func badState() error {
 }
 
 // Finish connects a supplier account with the code and the state that its consent page returned, for the merchant who began it.
-func (s *Service) Finish(ctx context.Context, m models.MerchantID, code, state string, app models.App) (models.Connection, error) {
+func (s *Service) Finish(ctx context.Context, m models.MerchantID, code, state string, app models.App, actor models.Actor) (models.Connection, error) {
 	b, err := s.take(ctx, models.AliExpress, state)
 	if err != nil {
 		return models.Connection{}, err
@@ -84,7 +85,7 @@ func (s *Service) Finish(ctx context.Context, m models.MerchantID, code, state s
 	if b.MerchantID != m {
 		return models.Connection{}, badState()
 	}
-	return s.ConnectSupplier(ctx, m, code, app)
+	return s.ConnectSupplier(ctx, m, code, app, actor)
 }
 
 // Returned is what a browser brings back from a page of consent.
@@ -112,14 +113,14 @@ func (s *Service) FinishInBrowser(ctx context.Context, p models.Platform, r Retu
 	}
 	switch {
 	case p == models.AliExpress:
-		return s.ConnectSupplier(ctx, b.MerchantID, r.Code, models.App{})
+		return s.ConnectSupplier(ctx, b.MerchantID, r.Code, models.App{}, b.Actor)
 	case r.Signed != "":
-		return s.ConnectStore(ctx, b.MerchantID, r.Signed, false)
+		return s.ConnectStore(ctx, b.MerchantID, r.Signed, false, b.Actor)
 	}
 	if err := s.installedSince(ctx, r.Instance, b.ExpiresAt.Add(-consentLife)); err != nil {
 		return models.Connection{}, err
 	}
-	return s.bindStore(ctx, b.MerchantID, r.Instance, false)
+	return s.bindStore(ctx, b.MerchantID, r.Instance, false, b.Actor)
 }
 
 // installedSince asks whether Wix itself told of the app's installation on a site that nobody has connected.

@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm"
 
 	"waybill/models"
+	"waybill/services/audit"
 	"waybill/services/database"
 )
 
@@ -160,8 +161,13 @@ func (s *Service) rotateKeys(ctx context.Context, all *Rotated, tell func(Rotate
 			err = s.db.Of(k.MerchantID).InTx(ctx, func(tx database.Tx) error {
 				res := tx.Exec("UPDATE merchant_keys SET sealed = ?, key_id = ? WHERE merchant_id = ? AND id = ? AND sealed = ?",
 					s.sealer.current.seal(raw, k.place()), s.sealer.current.id, k.MerchantID, k.ID, k.Sealed)
-				all.Keys += int(res.RowsAffected)
-				return res.Error
+				if res.Error != nil || res.RowsAffected == 0 {
+					return res.Error
+				}
+				all.Keys++
+				return audit.Append(tx, k.MerchantID, audit.Act{
+					By: models.ActorOperator, What: models.ActSecretsRotated, Subject: models.AuditSubject{Kind: models.SubjectSecrets, ID: k.ID}, Detail: map[string]any{"from": k.KeyID, "to": s.sealer.current.id},
+				})
 			})
 			if err != nil {
 				return found, fmt.Errorf("store key %s of merchant %s: %w", k.ID, k.MerchantID, err)
@@ -211,7 +217,12 @@ func (s *Service) moveTokens(ctx context.Context, c models.Connection) (moved in
 			AND (refresh_lease IS NULL OR refresh_lease < clock_timestamp())`,
 			k.seal(plain, place(c.MerchantID, "connections", "credentials", c.ID)), k.id, c.MerchantID, c.ID, c.Credentials)
 		moved = int(res.RowsAffected)
-		return res.Error
+		if res.Error != nil || moved == 0 {
+			return res.Error
+		}
+		return audit.Append(tx, c.MerchantID, audit.Act{
+			By: models.ActorOperator, What: models.ActSecretsRotated, Subject: models.AuditSubject{Kind: models.SubjectConnection, ID: c.ID}, Detail: map[string]any{"from": c.KeyID, "to": k.id},
+		})
 	})
 	return moved, err
 }
@@ -252,6 +263,9 @@ func (s *Service) forget(ctx context.Context, c models.Connection) error {
 		if res.Error != nil || res.RowsAffected == 0 || c.State == models.ConnectionRemoved {
 			return res.Error
 		}
-		return raise(tx, c.MerchantID, c.ID, models.FlagNeedsReauth, "The key with which this account's access was sealed is lost.", "Connect it again.", nil)
+		if err := raise(tx, c.MerchantID, c.ID, models.FlagNeedsReauth, "The key with which this account's access was sealed is lost.", "Connect it again.", nil); err != nil {
+			return err
+		}
+		return audit.Append(tx, c.MerchantID, audit.Act{By: models.ActorOperator, What: models.ActSecretsForgotten, Subject: models.AuditSubject{Kind: models.SubjectConnection, ID: c.ID}})
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"waybill/models"
+	"waybill/services/audit"
 	"waybill/services/database"
 )
 
@@ -148,7 +149,7 @@ func (s *Service) MakeKey(ctx context.Context, by Caller, in NewKey) (models.API
 	made := models.APIKey{
 		MerchantID: by.MerchantID, ID: database.NewID(), Name: in.Name, StartsWith: key.Reveal()[:len(keyPrefix)+4], Scopes: inOrder(in.Scopes), ExpiresAt: in.ExpiresAt, CreatedBy: by.Actor,
 	}
-	err := s.db.InTx(ctx, func(tx database.Tx) error {
+	err := s.db.Of(by.MerchantID).InTx(ctx, func(tx database.Tx) error {
 		if in.ExpiresAt != nil && !in.ExpiresAt.After(tx.Now) {
 			e := models.Errorf(models.Invalid, "validation_failed", "The key would have expired already.")
 			e.Fields = []models.FieldError{{Pointer: "/expires_at", Reason: "must be in the future"}}
@@ -175,8 +176,14 @@ func addKey(tx database.Tx, key models.Secret, k models.APIKey) error {
 	if err != nil {
 		return err
 	}
-	return tx.Exec("INSERT INTO api_keys (key_sha256, merchant_id, id, name, starts_with, scopes, expires_at, created_at, created_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	err = tx.Exec("INSERT INTO api_keys (key_sha256, merchant_id, id, name, starts_with, scopes, expires_at, created_at, created_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		hashKey(key.Reveal()), k.MerchantID, k.ID, k.Name, k.StartsWith, string(scopes), k.ExpiresAt, k.CreatedAt, k.CreatedBy).Error
+	if err != nil {
+		return err
+	}
+	return audit.Append(tx, k.MerchantID, audit.Act{
+		By: k.CreatedBy, What: models.ActKeyMade, Subject: models.AuditSubject{Kind: models.SubjectKey, ID: k.ID}, Detail: map[string]any{"name": k.Name, "scopes": k.Scopes, "expires_at": k.ExpiresAt},
+	})
 }
 
 // inOrder is a set of scopes in the order in which they are shown.
@@ -190,7 +197,7 @@ func (s *Service) RevokeKey(ctx context.Context, by Caller, id models.ID) error 
 	if !database.ValidID(string(id)) {
 		return noKey()
 	}
-	return s.db.InTx(ctx, func(tx database.Tx) error {
+	return s.db.Of(by.MerchantID).InTx(ctx, func(tx database.Tx) error {
 		if err := lockMerchant(tx, by.MerchantID); err != nil {
 			return err
 		}
@@ -211,7 +218,12 @@ func (s *Service) RevokeKey(ctx context.Context, by Caller, id models.ID) error 
 		if keeper(keys[i]) && !slices.ContainsFunc(keys, func(k models.APIKey) bool { return k.ID != id && keeper(k) }) {
 			return models.Errorf(models.Conflict, "last_managing_key", "The API key %q is the last one that can manage keys and does not expire. Make another with %s and without an end first.", keys[i].Name, models.MayManageKeys)
 		}
-		return tx.Exec("UPDATE api_keys SET revoked_at = ?, revoked_by = ? WHERE merchant_id = ? AND id = ?", tx.Now, by.Actor, by.MerchantID, id).Error
+		if err := tx.Exec("UPDATE api_keys SET revoked_at = ?, revoked_by = ? WHERE merchant_id = ? AND id = ?", tx.Now, by.Actor, by.MerchantID, id).Error; err != nil {
+			return err
+		}
+		return audit.Append(tx, by.MerchantID, audit.Act{
+			By: by.Actor, What: models.ActKeyRevoked, Subject: models.AuditSubject{Kind: models.SubjectKey, ID: id}, Detail: map[string]any{"name": keys[i].Name},
+		})
 	})
 }
 

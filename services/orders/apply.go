@@ -91,7 +91,8 @@ type change struct {
 
 // Apply lets facts into an order: it locks the order, compares with what is known, writes what is new, rolls up the tab,
 // opens and closes flags, appends events, keeps the counts, sets the next check, and tells what changed. The caller turns
-// changes into jobs on the same transaction. It answers NotFound when the merchant has no such order.
+// changes into jobs on the same transaction. A person's decisions are entered into the audit. It answers NotFound when the merchant
+// has no such order.
 func (s *Service) Apply(tx database.Tx, m models.MerchantID, orderID models.ID, by By, facts ...Fact) (Changes, error) {
 	before, err := load(tx, m, orderID)
 	if err != nil {
@@ -107,7 +108,11 @@ func (s *Service) Apply(tx database.Tx, m models.MerchantID, orderID models.ID, 
 			return Changes{}, err
 		}
 	}
-	return c.finish(before)
+	changes, err := c.finish(before)
+	if err != nil {
+		return Changes{}, err
+	}
+	return changes, c.enter(facts)
 }
 
 // Receive is Apply for a store's snapshot, whose order may be new to us. It makes the order if it must.

@@ -8,6 +8,7 @@ import (
 	"gorm.io/gorm/clause"
 
 	"waybill/models"
+	"waybill/services/audit"
 	"waybill/services/database"
 )
 
@@ -47,7 +48,12 @@ func (s *Service) PutCarrier(ctx context.Context, m models.MerchantID, c models.
 		if err != nil {
 			return fmt.Errorf("keep carrier %q: %w", c.Name, err)
 		}
-		return tx.Enqueue(RerollArgs{MerchantID: m, Actor: actor})
+		if err := tx.Enqueue(RerollArgs{MerchantID: m, Actor: actor}); err != nil {
+			return err
+		}
+		return audit.Append(tx, m, audit.Act{
+			By: actor, What: models.ActCarrierChanged, Subject: models.AuditSubject{Kind: models.SubjectCarrier, ID: models.ID(c.Key)}, Detail: map[string]any{"name": c.Name, "provider": c.Provider, "link": c.Link},
+		})
 	})
 	return c, err
 }
@@ -68,6 +74,11 @@ func (s *Service) DeleteCarrier(ctx context.Context, m models.MerchantID, name s
 		if res.Error != nil {
 			return res.Error
 		}
-		return tx.Enqueue(RerollArgs{MerchantID: m, Actor: actor})
+		if err := tx.Enqueue(RerollArgs{MerchantID: m, Actor: actor}); err != nil {
+			return err
+		}
+		return audit.Append(tx, m, audit.Act{
+			By: actor, What: models.ActCarrierRemoved, Subject: models.AuditSubject{Kind: models.SubjectCarrier, ID: models.ID(models.CarrierKey(name))}, Detail: map[string]any{"name": name},
+		})
 	})
 }

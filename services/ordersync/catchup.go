@@ -71,7 +71,7 @@ func (s *Service) dueNow(ctx context.Context, m models.MerchantID, id models.ID)
 
 // Disconnect ends a connection because a person wants it. The open orders of a supplier account say then that they are stranded.
 func (s *Service) Disconnect(ctx context.Context, m models.MerchantID, id models.ID, actor models.Actor) (models.Connection, error) {
-	c, err := s.accounts.Disconnect(ctx, m, id)
+	c, err := s.accounts.Disconnect(ctx, m, id, actor)
 	if err != nil || c.Platform != models.AliExpress {
 		return c, err
 	}

@@ -3,8 +3,10 @@ package ordersync
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 
 	"waybill/models"
+	"waybill/services/audit"
 	"waybill/services/database"
 )
 
@@ -20,7 +22,7 @@ func (s *Service) DeadLetters(ctx context.Context, m models.MerchantID, before i
 }
 
 // Replay has dead letters worked again, and says which were. Asking twice does nothing more: a letter that lives again is none.
-func (s *Service) Replay(ctx context.Context, m models.MerchantID, ids []int64) (revived []models.DeadLetter, err error) {
+func (s *Service) Replay(ctx context.Context, m models.MerchantID, ids []int64, actor models.Actor) (revived []models.DeadLetter, err error) {
 	err = s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
 		if revived, err = tx.Revive(m, ids); err != nil {
 			return err
@@ -38,7 +40,15 @@ func (s *Service) Replay(ctx context.Context, m models.MerchantID, ids []int64) 
 				return err
 			}
 		}
-		return nil
+		return audit.Append(tx, m, audit.Act{By: actor, What: models.ActDeadLettersReplayed, Subject: models.AuditSubject{Kind: models.SubjectWork}, Detail: map[string]any{"asked": len(ids), "replayed": revivedIDs(revived)}})
 	})
 	return revived, err
+}
+
+func revivedIDs(letters []models.DeadLetter) []string {
+	ids := make([]string, len(letters))
+	for i, l := range letters {
+		ids[i] = strconv.FormatInt(l.ID, 10)
+	}
+	return ids
 }

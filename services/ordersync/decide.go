@@ -13,7 +13,7 @@ import (
 // Decide replaces a merchant's zone and settings, and has its open orders read anew under them.
 func (s *Service) Decide(ctx context.Context, m models.MerchantID, zone string, settings models.Settings, actor models.Actor) error {
 	return s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
-		if err := s.accounts.Decide(tx, m, zone, settings); err != nil {
+		if err := s.accounts.Decide(tx, m, zone, settings, actor); err != nil {
 			return err
 		}
 		return tx.Enqueue(RerollArgs{MerchantID: m, Actor: actor})
@@ -23,7 +23,7 @@ func (s *Service) Decide(ctx context.Context, m models.MerchantID, zone string, 
 // ResumePlacing lets placing go on that stopped by itself, and has what waits looked at.
 func (s *Service) ResumePlacing(ctx context.Context, m models.MerchantID, actor models.Actor) error {
 	return s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
-		if err := s.accounts.ResumePlacing(tx, m); err != nil {
+		if err := s.accounts.ResumePlacing(tx, m, actor); err != nil {
 			return err
 		}
 		return tx.Enqueue(RerollArgs{MerchantID: m, Actor: actor})
@@ -36,7 +36,7 @@ func (s *Service) DecideStore(ctx context.Context, m models.MerchantID, store mo
 		return models.Errorf(models.NotFound, "store_not_found", "There is no such store.")
 	}
 	return s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
-		if err := s.accounts.DecideStore(tx, m, store, settings); err != nil {
+		if err := s.accounts.DecideStore(tx, m, store, settings, actor); err != nil {
 			return err
 		}
 		return tx.Enqueue(RerollArgs{MerchantID: m, StoreID: store, Actor: actor})

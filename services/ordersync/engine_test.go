@@ -119,7 +119,7 @@ func TestCase59_ARevokedAccountPausesWithOneFlagAndCatchesUp(t *testing.T) {
 	}
 	code, err := w.ae.NewAuthCode(w.account.ExternalID)
 	w.must(err)
-	c, err := w.accounts.ConnectSupplier(t.Context(), w.m, code, models.App{})
+	c, err := w.accounts.ConnectSupplier(t.Context(), w.m, code, models.App{}, "api:test")
 	w.must(err)
 	w.must(w.sync.Connected(t.Context(), c))
 	w.inTab(id, models.TabAwaitingShipment)
@@ -299,7 +299,7 @@ func TestMerchantsShareTheBudgetFairly(t *testing.T) {
 	w.must(err)
 	store := w.connectStore(small, w.wix.CreateInstance())
 	user := w.ae.AddAccount()
-	account, err := w.accounts.ConnectSupplier(t.Context(), small, user.AuthCode, models.App{})
+	account, err := w.accounts.ConnectSupplier(t.Context(), small, user.AuthCode, models.App{}, "api:test")
 	w.must(err)
 	w.openOrders(small, store.ID, account.ID, 5, models.StagePaid)
 	w.work()
@@ -375,16 +375,16 @@ func TestADeadLetterIsListedAndReplayed(t *testing.T) {
 	}
 	other, _, err := w.accounts.CreateMerchant(t.Context(), "Other", "UTC", "")
 	w.must(err)
-	if revived, err := w.sync.Replay(t.Context(), other, ids); err != nil || len(revived) != 0 {
+	if revived, err := w.sync.Replay(t.Context(), other, ids, "api:test"); err != nil || len(revived) != 0 {
 		t.Errorf("another merchant replays %d letters, %v", len(revived), err)
 	}
 	w.must(databasetest.Owner(t, w.db).Exec("DROP TRIGGER refuse ON orders").Error)
-	revived, err := w.sync.Replay(t.Context(), w.m, ids)
+	revived, err := w.sync.Replay(t.Context(), w.m, ids, "api:test")
 	w.must(err)
 	if len(revived) != 3 {
 		t.Errorf("%d of 3 were replayed", len(revived))
 	}
-	if again, err := w.sync.Replay(t.Context(), w.m, ids); err != nil || len(again) != 0 {
+	if again, err := w.sync.Replay(t.Context(), w.m, ids, "api:test"); err != nil || len(again) != 0 {
 		t.Errorf("replayed %d again, %v", len(again), err)
 	}
 	w.inTab(w.idOf(o.ID), models.TabAwaitingOrder)
@@ -504,7 +504,7 @@ func TestCase47_AnOrderStaysWithTheAccountThatBoughtIt(t *testing.T) {
 	t.Parallel()
 	w, _, id, so := unpaid(t)
 	user := w.ae.AddAccount()
-	_, err := w.accounts.ConnectSupplier(t.Context(), w.m, user.AuthCode, models.App{})
+	_, err := w.accounts.ConnectSupplier(t.Context(), w.m, user.AuthCode, models.App{}, "api:test")
 	w.must(err)
 	w.must(w.ae.Pay(so.ExternalID, aliexpresssim.PayOptions{}))
 	w.inTab(id, models.TabAwaitingShipment) // asked about with the account of old
@@ -516,7 +516,7 @@ func TestCase47_AnOrderStaysWithTheAccountThatBoughtIt(t *testing.T) {
 	}
 	code, err := w.ae.NewAuthCode(w.account.ExternalID)
 	w.must(err)
-	c, err := w.accounts.ConnectSupplier(t.Context(), w.m, code, models.App{})
+	c, err := w.accounts.ConnectSupplier(t.Context(), w.m, code, models.App{}, "api:test")
 	w.must(err)
 	w.must(w.sync.Connected(t.Context(), c))
 	_, err = w.ae.Ship(so.ExternalID, aliexpresssim.ShipOptions{})

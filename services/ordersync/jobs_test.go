@@ -224,7 +224,7 @@ func TestEqualRequestsJoinAndUnknownOnesAreRefused(t *testing.T) {
 	if _, err := w.sync.Job(t.Context(), w.m, database.NewID()); codeOf(err) != "sync_job_not_found" {
 		t.Errorf("got %v", err)
 	}
-	cancelled, err := w.sync.Cancel(t.Context(), w.m, job.ID)
+	cancelled, err := w.sync.Cancel(t.Context(), w.m, job.ID, "api:test")
 	w.must(err)
 	if cancelled.CancelRequestedAt == nil {
 		t.Error("not cancelled")
@@ -281,7 +281,7 @@ func TestASyncJobCanBeCancelledInTheMiddle(t *testing.T) {
 	job, _ := w.request(models.SyncScope{Kind: models.ScopeAll}, models.FromStore)
 	w.work()
 	waitFor(t, "it has begun", func() bool { j, _ := w.sync.Job(context.Background(), w.m, job.ID); return j.Done() >= 1 })
-	_, err := w.sync.Cancel(t.Context(), w.m, job.ID)
+	_, err := w.sync.Cancel(t.Context(), w.m, job.ID, "api:test")
 	w.must(err)
 	if job = w.finished(job.ID); job.State != models.SyncCancelled || job.Done() >= 60 || job.FinishedAt == nil {
 		t.Errorf("%s with %d done", job.State, job.Done())

@@ -14,6 +14,7 @@ import (
 	"gorm.io/gorm/clause"
 
 	"waybill/models"
+	"waybill/services/audit"
 	"waybill/services/database"
 	"waybill/services/feed"
 	"waybill/services/orders"
@@ -35,8 +36,13 @@ func (s *Service) Request(ctx context.Context, m models.MerchantID, r SyncReques
 		return job, false, err
 	}
 	err = s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
-		job, joined, err = s.request(tx, m, r)
-		return err
+		if job, joined, err = s.request(tx, m, r); err != nil {
+			return err
+		}
+		return audit.Append(tx, m, audit.Act{
+			By: r.Actor, What: models.ActSyncRequested, Subject: models.AuditSubject{Kind: models.SubjectSyncJob, ID: job.ID}, Reason: r.Reason,
+			Detail: map[string]any{"kind": r.Scope.Kind, "direction": r.Direction, "joined": joined},
+		})
 	})
 	return job, joined, err
 }
@@ -162,7 +168,7 @@ func (s *Service) storeOf(ctx context.Context, m models.MerchantID, id models.ID
 }
 
 // Cancel asks a sync job to stop. Orders that are being checked are finished.
-func (s *Service) Cancel(ctx context.Context, m models.MerchantID, id models.ID) (job models.SyncJob, err error) {
+func (s *Service) Cancel(ctx context.Context, m models.MerchantID, id models.ID, actor models.Actor) (job models.SyncJob, err error) {
 	if _, err := s.Job(ctx, m, id); err != nil {
 		return job, err
 	}
@@ -171,7 +177,10 @@ func (s *Service) Cancel(ctx context.Context, m models.MerchantID, id models.ID)
 		if err != nil {
 			return err
 		}
-		return tx.Enqueue(SyncArgs{m, id})
+		if err := tx.Enqueue(SyncArgs{m, id}); err != nil {
+			return err
+		}
+		return audit.Append(tx, m, audit.Act{By: actor, What: models.ActSyncCancelled, Subject: models.AuditSubject{Kind: models.SubjectSyncJob, ID: id}})
 	})
 	if err != nil {
 		return job, err

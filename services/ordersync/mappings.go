@@ -7,6 +7,7 @@ import (
 	"gorm.io/gorm"
 
 	"waybill/models"
+	"waybill/services/audit"
 	"waybill/services/database"
 )
 
@@ -20,7 +21,9 @@ func (s *Service) Map(ctx context.Context, m models.MerchantID, mp models.Produc
 	mp.MerchantID = m
 	err = s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
 		mp.UpdatedAt = tx.Now
+		what := models.ActMappingChanged
 		if mp.ID == "" {
+			what = models.ActMappingMade
 			mp.ID, mp.CreatedAt = database.NewID(), tx.Now
 			if err := tx.Create(&mp).Error; err != nil {
 				return fmt.Errorf("add mapping: %w", err)
@@ -36,9 +39,19 @@ func (s *Service) Map(ctx context.Context, m models.MerchantID, mp models.Produc
 				return noMapping()
 			}
 		}
-		return tx.Enqueue(RemapArgs{m, mp.StoreID, mp.VariantKey, actor})
+		return remapped(tx, what, mp, actor)
 	})
 	return mp, err
+}
+
+// remapped lets the orders that wait for a mapping know, and enters what was done to it.
+func remapped(tx database.Tx, what models.Act, mp models.ProductMapping, actor models.Actor) error {
+	if err := tx.Enqueue(RemapArgs{mp.MerchantID, mp.StoreID, mp.VariantKey, actor}); err != nil {
+		return err
+	}
+	return audit.Append(tx, mp.MerchantID, audit.Act{By: actor, What: what, Subject: models.AuditSubject{Kind: models.SubjectMapping, ID: mp.ID}, Detail: map[string]any{
+		"store_id": mp.StoreID, "variant_key": mp.VariantKey, "rank": mp.Rank, "role": mp.Role, "supplier_product_id": mp.SupplierProductID, "supplier_sku_id": mp.SupplierSKUID,
+	}})
 }
 
 // Mapping reads one product mapping.
@@ -100,6 +113,6 @@ func (s *Service) Unmap(ctx context.Context, m models.MerchantID, id models.ID, 
 		if err := tx.Exec("DELETE FROM product_mappings WHERE merchant_id = ? AND id = ?", m, id).Error; err != nil {
 			return err
 		}
-		return tx.Enqueue(RemapArgs{m, mp.StoreID, mp.VariantKey, actor})
+		return remapped(tx, models.ActMappingRemoved, mp, actor)
 	})
 }

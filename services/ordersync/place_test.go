@@ -303,7 +303,7 @@ func TestPlanRefusesWhatMustNotBeBought(t *testing.T) {
 	refuse("an unknown account", "account_not_found", paid, ordersync.PlanRequest{AccountID: w.store.ID})
 	refuse("an unknown order", "order_not_found", database.NewID(), ordersync.PlanRequest{})
 	second := w.ae.AddAccount()
-	_, err = w.accounts.ConnectSupplier(t.Context(), w.m, second.AuthCode, models.App{})
+	_, err = w.accounts.ConnectSupplier(t.Context(), w.m, second.AuthCode, models.App{}, "api:test")
 	w.must(err)
 	refuse("two accounts", "account_needed", paid, ordersync.PlanRequest{})
 	if n := one[int](w, "SELECT count(*) FROM supplier_orders"); n != 0 || w.sent() != 0 {

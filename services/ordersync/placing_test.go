@@ -619,7 +619,7 @@ func TestCase18_TheRuleNeverBuysWhatIsNotPlain(t *testing.T) {
 		t.Error("a plain order is not bought")
 	}
 	second := w.ae.AddAccount()
-	_, err := w.accounts.ConnectSupplier(t.Context(), w.m, second.AuthCode, models.App{})
+	_, err := w.accounts.ConnectSupplier(t.Context(), w.m, second.AuthCode, models.App{}, "api:test")
 	w.must(err)
 	id = w.take(w.sold(wixsim.NewOrder{}))
 	w.look(id)

@@ -932,7 +932,7 @@ func TestFlagsOfAConnectionAreHandledAlike(t *testing.T) {
 	}
 	code, err := w.ae.NewAuthCode("")
 	w.must(err)
-	_, err = w.accounts.ConnectSupplier(t.Context(), w.m, code, models.App{})
+	_, err = w.accounts.ConnectSupplier(t.Context(), w.m, code, models.App{}, "api:test")
 	w.must(err)
 	if _, err := w.sync.CloseFlag(t.Context(), w.m, id, person); codeOf(err) != "flag_over" {
 		t.Errorf("closed by itself, and then: %v", err)

@@ -83,7 +83,7 @@ func TestAnotherMerchantReachesNothing(t *testing.T) {
 			return err
 		},
 		"job":       func() error { _, err := w.sync.Job(ctx, m, job.ID); return err },
-		"cancel":    func() error { _, err := w.sync.Cancel(ctx, m, job.ID); return err },
+		"cancel":    func() error { _, err := w.sync.Cancel(ctx, m, job.ID, "api:test"); return err },
 		"mapping":   func() error { _, err := w.sync.Mapping(ctx, m, mappings[0].ID); return err },
 		"unmap":     func() error { return w.sync.Unmap(ctx, m, mappings[0].ID, "api:other") },
 		"fix":       func() error { _, err := w.sync.FixPush(ctx, m, so.ID, person); return err },

@@ -140,7 +140,7 @@ func (w *world) connect() {
 	w.store = w.connectStore(w.m, w.wix.Info().InstanceID)
 	code, err := w.ae.NewAuthCode("")
 	w.must(err)
-	w.account, err = w.accounts.ConnectSupplier(w.t.Context(), w.m, code, models.App{})
+	w.account, err = w.accounts.ConnectSupplier(w.t.Context(), w.m, code, models.App{}, "api:test")
 	w.must(err)
 }
 
@@ -148,7 +148,7 @@ func (w *world) connectStore(m models.MerchantID, instance string) models.Connec
 	w.t.Helper()
 	signed, err := w.wix.SignedInstance(instance)
 	w.must(err)
-	c, err := w.accounts.ConnectStore(w.t.Context(), m, signed, false)
+	c, err := w.accounts.ConnectStore(w.t.Context(), m, signed, false, "api:test")
 	w.must(err)
 	return c
 }

@@ -88,7 +88,11 @@ func (s *Service) FinishApp(ctx context.Context, of Session, token, code string)
 	if !right {
 		return Opened{}, wrongCode()
 	}
-	err = s.DB.InTx(ctx, func(tx database.Tx) error {
+	p, err := s.person(ctx, of.PersonID)
+	if err != nil {
+		return Opened{}, err
+	}
+	err = s.account(ctx, p.Actor(), models.ActFactorAdded, p.ID, map[string]any{"factor": "authenticator_app"}, func(tx database.Tx) error {
 		if err := tx.Exec("UPDATE people SET totp = ?, totp_key_id = ?, totp_last_step = ? WHERE id = ?", secret.Sealed, secret.KeyID, step, of.PersonID).Error; err != nil {
 			return err
 		}
@@ -121,7 +125,9 @@ func (s *Service) RemoveApp(ctx context.Context, of Session, password string) er
 	if p.Staff != "" && len(keys) == 0 {
 		return lastFactor()
 	}
-	return database.Err(s.DB.Read(ctx).Exec("UPDATE people SET totp = NULL, totp_key_id = '' WHERE id = ?", p.ID).Error)
+	return s.account(ctx, p.Actor(), models.ActFactorRemoved, p.ID, map[string]any{"factor": "authenticator_app"}, func(tx database.Tx) error {
+		return tx.Exec("UPDATE people SET totp = NULL, totp_key_id = '' WHERE id = ?", p.ID).Error
+	})
 }
 
 func lastFactor() error {
@@ -253,7 +259,7 @@ func (s *Service) FinishPasskey(ctx context.Context, of Session, token, name str
 	if err != nil {
 		return Opened{}, err
 	}
-	err = s.DB.InTx(ctx, func(tx database.Tx) error {
+	err = s.account(ctx, owner.Actor(), models.ActFactorAdded, owner.ID, map[string]any{"factor": "passkey", "name": name}, func(tx database.Tx) error {
 		err := tx.Exec("INSERT INTO passkeys (id, person_id, name, credential, created_at) VALUES (?, ?, ?, ?, ?)", passkeyID(made.ID), of.PersonID, name, string(raw), tx.Now).Error
 		if err != nil {
 			return err
@@ -284,11 +290,13 @@ func (s *Service) RemovePasskey(ctx context.Context, of Session, id string) erro
 	if p.Staff != "" && p.TOTP == nil && len(keys) == 1 {
 		return lastFactor()
 	}
-	res := s.DB.Read(ctx).Exec("DELETE FROM passkeys WHERE person_id = ? AND id = ?", p.ID, id)
-	if res.Error == nil && res.RowsAffected == 0 {
-		return models.Errorf(models.NotFound, "passkey_not_found", "There is no such passkey.")
-	}
-	return database.Err(res.Error)
+	return s.account(ctx, p.Actor(), models.ActFactorRemoved, p.ID, map[string]any{"factor": "passkey"}, func(tx database.Tx) error {
+		res := tx.Exec("DELETE FROM passkeys WHERE person_id = ? AND id = ?", p.ID, id)
+		if res.Error == nil && res.RowsAffected == 0 {
+			return models.Errorf(models.NotFound, "passkey_not_found", "There is no such passkey.")
+		}
+		return res.Error
+	})
 }
 
 // GiveApp gives a person an authenticator app at once and shows its secret, for an account that is anybody's.

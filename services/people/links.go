@@ -14,6 +14,7 @@ import (
 	"gorm.io/gorm"
 
 	"waybill/models"
+	"waybill/services/audit"
 	"waybill/services/database"
 	"waybill/services/mail"
 )
@@ -129,7 +130,7 @@ func (s *Service) Invite(ctx context.Context, by models.Actor, m models.Merchant
 	}
 	out := Invited{Email: email, Role: role, MerchantID: m, By: by}
 	token := models.Secret(rand.Text())
-	err := s.DB.InTx(ctx, func(tx database.Tx) error {
+	err := s.DB.Of(chainOf(m)).InTx(ctx, func(tx database.Tx) error {
 		var there int
 		err := tx.Raw("SELECT count(*) FROM people p LEFT JOIN memberships m ON m.person_id = p.id WHERE p.email = ? AND (m.merchant_id::text = ? OR p.staff <> '')", email, string(m)).Row().Scan(&there)
 		if err != nil {
@@ -143,6 +144,10 @@ func (s *Service) Invite(ctx context.Context, by models.Actor, m models.Merchant
 		}
 		out.ID, err = addToken(tx, oneTime{Kind: "invitation", MerchantID: m, Email: email, CreatedBy: by, Life: invitationLife}, token, invitation{role})
 		out.CreatedAt, out.ExpiresAt = tx.Now, tx.Now.Add(invitationLife)
+		if err != nil {
+			return err
+		}
+		err = audit.Append(tx, chainOf(m), audit.Act{By: by, What: models.ActPersonInvited, Subject: models.AuditSubject{Kind: models.SubjectPerson, ID: out.ID}, Detail: map[string]any{"role": role}})
 		if err != nil || !s.Mail.On() {
 			return err
 		}
@@ -152,6 +157,14 @@ func (s *Service) Invite(ctx context.Context, by models.Actor, m models.Merchant
 		out.Link = s.link("invitation", token)
 	}
 	return out, err
+}
+
+// chainOf is whose audit tells of a merchant's people, or, without one, of the staff.
+func chainOf(m models.MerchantID) models.MerchantID {
+	if m == "" {
+		return models.NoMerchant
+	}
+	return m
 }
 
 // Invitations are the open invitations of a merchant, or of the staff without one, the newest first.
@@ -167,11 +180,16 @@ func (s *Service) Uninvite(ctx context.Context, by models.Actor, m models.Mercha
 	if !database.ValidID(string(id)) {
 		return noInvitation()
 	}
-	res := s.DB.Read(ctx).Exec("DELETE FROM one_time_tokens WHERE kind = 'invitation' AND id = ? AND coalesce(merchant_id::text, '') = ?", id, string(m))
-	if res.Error == nil && res.RowsAffected == 0 {
-		return noInvitation()
-	}
-	return database.Err(res.Error)
+	return s.DB.Of(chainOf(m)).InTx(ctx, func(tx database.Tx) error {
+		res := tx.Exec("DELETE FROM one_time_tokens WHERE kind = 'invitation' AND id = ? AND coalesce(merchant_id::text, '') = ?", id, string(m))
+		if res.Error == nil && res.RowsAffected == 0 {
+			return noInvitation()
+		}
+		if res.Error != nil {
+			return res.Error
+		}
+		return audit.Append(tx, chainOf(m), audit.Act{By: by, What: models.ActInvitationRevoked, Subject: aPerson(id)})
+	})
 }
 
 func noInvitation() error {
@@ -224,7 +242,8 @@ func (s *Service) Accept(ctx context.Context, token string, in NewPerson, from F
 	} else if p, err = s.newPerson(ctx, invited.Email, staff, in); err != nil {
 		return Opened{}, err
 	}
-	err = s.DB.InTx(ctx, func(tx database.Tx) error {
+	chain := chainOf(invited.MerchantID)
+	err = s.DB.Of(chain).InTx(ctx, func(tx database.Tx) error {
 		if _, err := spendIn(tx, token, "invitation", &invitation{}); err != nil {
 			return err
 		}
@@ -233,10 +252,12 @@ func (s *Service) Accept(ctx context.Context, token string, in NewPerson, from F
 				return err
 			}
 		}
-		if staff != "" {
-			return nil
+		if staff == "" {
+			if err := addMember(tx, invited.MerchantID, p.ID, invited.Role, invited.By); err != nil {
+				return err
+			}
 		}
-		return addMember(tx, invited.MerchantID, p.ID, invited.Role, invited.By)
+		return audit.Append(tx, chain, audit.Act{By: p.Actor(), What: models.ActPersonJoined, Subject: aPerson(p.ID), Detail: map[string]any{"role": invited.Role, "invited_by": invited.By}})
 	})
 	if err != nil {
 		return Opened{}, err
@@ -410,11 +431,12 @@ func (s *Service) SignUpNow(ctx context.Context, token, merchant, zone string, i
 	if err != nil {
 		return Opened{}, err
 	}
-	err = s.DB.InTx(ctx, func(tx database.Tx) error {
+	m := models.MerchantID(database.NewID())
+	err = s.DB.Of(m).InTx(ctx, func(tx database.Tx) error {
 		if _, err := spendIn(tx, token, "sign_up", &struct{}{}); err != nil {
 			return err
 		}
-		return s.addOwner(tx, merchant, zone, p)
+		return s.addOwner(tx, m, merchant, zone, p)
 	})
 	if err != nil {
 		return Opened{}, err
@@ -422,15 +444,17 @@ func (s *Service) SignUpNow(ctx context.Context, token, merchant, zone string, i
 	return s.open(ctx, Session{PersonID: p.ID, Client: from.Client, Agent: from.Agent})
 }
 
-func (s *Service) addOwner(tx database.Tx, merchant, zone string, p models.Person) error {
-	m, err := s.Accounts.AddMerchant(tx, merchant, zone)
-	if err != nil {
+func (s *Service) addOwner(tx database.Tx, m models.MerchantID, merchant, zone string, p models.Person) error {
+	if err := s.Accounts.AddMerchant(tx, m, merchant, zone); err != nil {
 		return err
 	}
 	if err := addPerson(tx, p); err != nil {
 		return err
 	}
-	return addMember(tx, m, p.ID, models.RoleOwner, p.Actor())
+	if err := addMember(tx, m, p.ID, models.RoleOwner, p.Actor()); err != nil {
+		return err
+	}
+	return audit.Append(tx, m, audit.Act{By: p.Actor(), What: models.ActPersonJoined, Subject: aPerson(p.ID), Detail: map[string]any{"role": models.RoleOwner}})
 }
 
 // Reset sets a new password with a link. All sessions end; the second factor stays.
@@ -450,7 +474,7 @@ func (s *Service) Reset(ctx context.Context, token, password string) error {
 	if err != nil {
 		return err
 	}
-	err = s.DB.InTx(ctx, func(tx database.Tx) error {
+	err = s.account(ctx, p.Actor(), models.ActPasswordChanged, p.ID, map[string]any{"by_link": true}, func(tx database.Tx) error {
 		if _, err := spendIn(tx, token, "password_reset", &struct{}{}); err != nil {
 			return err
 		}

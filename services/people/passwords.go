@@ -94,7 +94,7 @@ func (s *Service) ChangePassword(ctx context.Context, of Session, present, next 
 	if err != nil {
 		return Opened{}, err
 	}
-	err = s.DB.InTx(ctx, func(tx database.Tx) error { return setPassword(tx, p.ID, hash) })
+	err = s.account(ctx, p.Actor(), models.ActPasswordChanged, p.ID, nil, func(tx database.Tx) error { return setPassword(tx, p.ID, hash) })
 	if err != nil {
 		return Opened{}, err
 	}

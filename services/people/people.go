@@ -14,6 +14,7 @@ import (
 
 	"waybill/models"
 	"waybill/services/accounts"
+	"waybill/services/audit"
 	"waybill/services/database"
 	"waybill/services/mail"
 )
@@ -115,24 +116,24 @@ func (s *Service) Members(ctx context.Context, m models.MerchantID) ([]Member, e
 
 // ChangeRole gives a merchant's person another role. A merchant keeps an owner: the last one answers Conflict.
 func (s *Service) ChangeRole(ctx context.Context, by accounts.Caller, person models.ID, role models.PersonRole) error {
-	return s.changeMember(ctx, by, person, func(tx database.Tx) error {
+	return s.changeMember(ctx, by, person, models.ActRoleChanged, role, func(tx database.Tx) error {
 		return tx.Exec("UPDATE memberships SET role = ? WHERE merchant_id = ? AND person_id = ?", role, by.MerchantID, person).Error
-	}, role == models.RoleOwner)
+	})
 }
 
 // Remove takes a person's role at a merchant away, at once: his sessions lose it with their next request.
 func (s *Service) Remove(ctx context.Context, by accounts.Caller, person models.ID) error {
-	return s.changeMember(ctx, by, person, func(tx database.Tx) error {
+	return s.changeMember(ctx, by, person, models.ActPersonRemoved, "", func(tx database.Tx) error {
 		return tx.Exec("DELETE FROM memberships WHERE merchant_id = ? AND person_id = ?", by.MerchantID, person).Error
-	}, false)
+	})
 }
 
-// changeMember changes a merchant's person; stays says that an owner will be one afterwards too.
-func (s *Service) changeMember(ctx context.Context, by accounts.Caller, person models.ID, change func(database.Tx) error, stays bool) error {
+// changeMember changes a merchant's person, who has another role afterwards, or none.
+func (s *Service) changeMember(ctx context.Context, by accounts.Caller, person models.ID, act models.Act, role models.PersonRole, change func(database.Tx) error) error {
 	if !database.ValidID(string(person)) {
 		return noPerson()
 	}
-	return s.DB.InTx(ctx, func(tx database.Tx) error {
+	return s.DB.Of(by.MerchantID).InTx(ctx, func(tx database.Tx) error {
 		var members []models.Membership
 		err := tx.Raw("SELECT merchant_id, person_id, role FROM memberships WHERE merchant_id = ? AND (person_id = ? OR role = 'owner') ORDER BY person_id FOR UPDATE", by.MerchantID, person).Scan(&members).Error
 		if err != nil {
@@ -151,10 +152,27 @@ func (s *Service) changeMember(ctx context.Context, by accounts.Caller, person m
 		switch {
 		case is == "":
 			return noPerson()
-		case is == models.RoleOwner && owners == 1 && !stays:
+		case is == models.RoleOwner && owners == 1 && role != models.RoleOwner:
 			return models.Errorf(models.Conflict, "last_owner", "This is the last owner. Make somebody else an owner first.")
 		}
-		return change(tx)
+		if err := change(tx); err != nil {
+			return err
+		}
+		return audit.Append(tx, by.MerchantID, audit.Act{By: by.Actor, What: act, Subject: aPerson(person), Detail: map[string]any{"from": is, "to": role}})
+	})
+}
+
+func aPerson(id models.ID) models.AuditSubject {
+	return models.AuditSubject{Kind: models.SubjectPerson, ID: id}
+}
+
+// account changes somebody's account: what is entered about it is in the installation's audit.
+func (s *Service) account(ctx context.Context, by models.Actor, what models.Act, person models.ID, detail map[string]any, change func(database.Tx) error) error {
+	return s.DB.Of(models.NoMerchant).InTx(ctx, func(tx database.Tx) error {
+		if err := change(tx); err != nil {
+			return err
+		}
+		return audit.Append(tx, models.NoMerchant, audit.Act{By: by, What: what, Subject: aPerson(person), Detail: detail})
 	})
 }
 

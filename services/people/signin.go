@@ -77,8 +77,11 @@ func (s *Service) signedIn(ctx context.Context, p models.Person, email string, s
 	if err := s.wasRight(ctx, email, from); err != nil {
 		return Opened{}, err
 	}
-	if err := s.DB.Read(ctx).Exec("UPDATE people SET signed_in_at = clock_timestamp() WHERE id = ?", p.ID).Error; err != nil {
-		return Opened{}, database.Err(err)
+	err := s.account(ctx, p.Actor(), models.ActSignedIn, p.ID, map[string]any{"second_factor": strong}, func(tx database.Tx) error {
+		return tx.Exec("UPDATE people SET signed_in_at = ? WHERE id = ?", tx.Now, p.ID).Error
+	})
+	if err != nil {
+		return Opened{}, err
 	}
 	return s.open(ctx, Session{PersonID: p.ID, Staff: p.Staff != "", Strong: strong, Client: from.Client, Agent: from.Agent})
 }

@@ -6,6 +6,7 @@ import (
 
 	"waybill/models"
 	"waybill/services/accounts"
+	"waybill/services/audit"
 	"waybill/services/database"
 )
 
@@ -31,9 +32,13 @@ func (s *Service) BeginView(ctx context.Context, by accounts.Caller, m models.Me
 			return orElse(res.Error, noMerchant())
 		}
 		v.ExpiresAt = tx.Now.Add(viewLife)
-		return tx.Exec(`INSERT INTO support_views (person_id, merchant_id, reason, created_at, expires_at) VALUES (?, ?, ?, ?, ?)
+		err := tx.Exec(`INSERT INTO support_views (person_id, merchant_id, reason, created_at, expires_at) VALUES (?, ?, ?, ?, ?)
 			ON CONFLICT (person_id, merchant_id) DO UPDATE SET reason = excluded.reason, created_at = excluded.created_at, expires_at = excluded.expires_at`,
 			by.Person, m, reason, tx.Now, v.ExpiresAt).Error
+		if err != nil {
+			return err
+		}
+		return audit.Append(tx, m, audit.Act{By: by.Actor, What: models.ActViewBegun, Subject: aPerson(by.Person), Reason: reason})
 	})
 	return v, err
 }
@@ -43,7 +48,13 @@ func (s *Service) EndView(ctx context.Context, by accounts.Caller, m models.Merc
 	if !database.ValidID(string(m)) {
 		return noMerchant()
 	}
-	return database.Err(s.DB.Read(ctx).Exec("DELETE FROM support_views WHERE person_id = ? AND merchant_id = ?", by.Person, m).Error)
+	return s.DB.Of(m).InTx(ctx, func(tx database.Tx) error {
+		res := tx.Exec("DELETE FROM support_views WHERE person_id = ? AND merchant_id = ?", by.Person, m)
+		if res.Error != nil || res.RowsAffected == 0 {
+			return res.Error
+		}
+		return audit.Append(tx, m, audit.Act{By: by.Actor, What: models.ActViewEnded, Subject: aPerson(by.Person)})
+	})
 }
 
 // Views are what somebody of the staff looks at now.
@@ -92,7 +103,7 @@ func (s *Service) ChangeStaff(ctx context.Context, by accounts.Caller, person mo
 	if !database.ValidID(string(person)) {
 		return noPerson()
 	}
-	return s.DB.InTx(ctx, func(tx database.Tx) error {
+	return s.account(ctx, by.Actor, models.ActStaffChanged, person, map[string]any{"role": role, "disabled": off}, func(tx database.Tx) error {
 		var staff []models.Person
 		err := tx.Raw(readPerson+"WHERE staff <> '' AND (id = ? OR staff = 'operator') ORDER BY id FOR UPDATE", person).Scan(&staff).Error
 		if err != nil {
@@ -135,11 +146,16 @@ func (s *Service) Make(ctx context.Context, email string, in NewPerson, m models
 			return p, err
 		}
 	}
-	return p, s.DB.InTx(ctx, func(tx database.Tx) error {
-		if err := addPerson(tx, p); err != nil || staff != "" {
+	return p, s.DB.Of(chainOf(m)).InTx(ctx, func(tx database.Tx) error {
+		if err := addPerson(tx, p); err != nil {
 			return err
 		}
-		return addMember(tx, m, p.ID, role, models.ActorSystem)
+		if staff == "" {
+			if err := addMember(tx, m, p.ID, role, models.ActorSystem); err != nil {
+				return err
+			}
+		}
+		return audit.Append(tx, chainOf(m), audit.Act{By: models.ActorSystem, What: models.ActAccountMade, Subject: aPerson(p.ID), Detail: map[string]any{"role": role}})
 	})
 }
 
@@ -150,7 +166,7 @@ func (s *Service) ForgetFactors(ctx context.Context, email string) error {
 	if err != nil || !known {
 		return orElse(err, noPerson())
 	}
-	return s.DB.InTx(ctx, func(tx database.Tx) error {
+	return s.account(ctx, models.ActorSystem, models.ActFactorRemoved, p.ID, map[string]any{"factor": "all"}, func(tx database.Tx) error {
 		for _, do := range []string{"UPDATE people SET totp = NULL, totp_key_id = '' WHERE id = ?", "DELETE FROM passkeys WHERE person_id = ?", "DELETE FROM sessions WHERE person_id = ?"} {
 			if err := tx.Exec(do, p.ID).Error; err != nil {
 				return err

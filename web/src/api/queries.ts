@@ -14,6 +14,7 @@ import {
   getSyncJob,
   getTimeline,
   listApiKeys,
+  listAudit,
   listCarriers,
   listConnections,
   listDeadLetters,
@@ -30,6 +31,7 @@ import type {
   CountOrdersData,
   Event,
   GetSyncHistoryData,
+  ListAuditData,
   ListSyncJobsData,
   ListToPayData,
   SyncJobPage,
@@ -243,3 +245,15 @@ export const supplierProductQuery = (product_id: string, account_id?: string) =>
 export const carriersQuery = queryOptions({ queryKey: ["carriers"], queryFn: () => call(listCarriers()) });
 
 export const keysQuery = queryOptions({ queryKey: ["api keys"], queryFn: () => call(listApiKeys()) });
+
+export type AuditFilter = Pick<NonNullable<ListAuditData["query"]>, "act" | "actor" | "from">;
+
+/** What was done, newest first, page after page. */
+export const auditQuery = (filter: AuditFilter) =>
+  infiniteQueryOptions({
+    queryKey: ["audit", filter],
+    queryFn: ({ pageParam }) => call(listAudit({ query: { ...filter, cursor: pageParam || undefined, limit: 20 } })),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.next_cursor,
+    placeholderData: keepPreviousData,
+  });

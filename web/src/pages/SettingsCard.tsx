@@ -7,7 +7,16 @@ import classes from "./SettingsPage.module.css";
 import type { Section } from "./section";
 
 /** The sections of the settings, in their order. */
-export const sections = ["schedule", "placing", "warnings", "carriers", "keys", "notifications", "display"] as const;
+export const sections = [
+  "schedule",
+  "placing",
+  "warnings",
+  "carriers",
+  "keys",
+  "audit",
+  "notifications",
+  "display",
+] as const;
 
 interface CardProps {
   id: (typeof sections)[number];

@@ -8,6 +8,7 @@ import { clock } from "../text/format";
 import { Dialog } from "../ui/Dialog";
 import { Failed, Loading, Stale } from "../ui/states";
 import { Title } from "../ui/Title";
+import { AuditSection } from "./AuditSection";
 import { CarriersSection } from "./CarriersSection";
 import { KeysSection } from "./KeysSection";
 import { PlacingSection } from "./PlacingSection";
@@ -62,6 +63,7 @@ export function SettingsPage() {
           )}
           <CarriersSection />
           <KeysSection />
+          <AuditSection />
           <NotificationsSection />
           <DisplaySection />
         </div>

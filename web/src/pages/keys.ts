@@ -11,6 +11,7 @@ export const keyScopes: readonly KeyScope[] = [
   "settings:read",
   "settings:write",
   "keys:write",
+  "audit:read",
 ];
 
 /** How many days a key may hold; empty: for ever. */

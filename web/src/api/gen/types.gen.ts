@@ -77,6 +77,8 @@ export type AboutSimulators = {
     wix: string;
 };
 
+export type Act = 'key_made' | 'key_revoked' | 'connection_made' | 'connection_removed' | 'settings_changed' | 'store_settings_changed' | 'placing_resumed' | 'carrier_changed' | 'carrier_removed' | 'mapping_made' | 'mapping_changed' | 'mapping_removed' | 'view_made' | 'view_changed' | 'view_removed' | 'placed' | 'purchase_hurried' | 'purchase_held' | 'purchase_withdrawn' | 'place_resolved' | 'number_linked' | 'number_changed' | 'unlinked' | 'held' | 'released' | 'address_changed' | 'address_dropped' | 'override_made' | 'override_dropped' | 'flag_closed' | 'flag_snoozed' | 'flag_reopened' | 'push_retried' | 'push_fixed' | 'push_overwritten' | 'push_accepted' | 'fulfilled_without_number' | 'sync_requested' | 'sync_cancelled' | 'dead_letters_replayed' | 'exported' | 'secrets_rotated' | 'secrets_forgotten';
+
 export type Address = {
     city?: string;
     company?: string;
@@ -108,6 +110,69 @@ export type AddressRequest = {
      */
     subdivision?: string;
     tax_id?: string;
+};
+
+export type AuditEntry = {
+    act: Act;
+    /**
+     * Who did it: a key by its name, the operator, or Waybill itself.
+     */
+    actor: string;
+    at: string;
+    /**
+     * The address that asked.
+     */
+    client?: string;
+    /**
+     * More about it: names and ids, settings before and after. Never a secret or what a buyer told.
+     */
+    detail: {
+        [key: string]: unknown;
+    };
+    /**
+     * SHA-256 over the entry and the hash of the one before it, in hexadecimal.
+     */
+    hash: string;
+    reason?: string;
+    /**
+     * The X-Request-Id of the request.
+     */
+    request_id?: string;
+    /**
+     * 1, 2, 3, and so on, without a gap.
+     */
+    seq: number;
+    subject: AuditSubject;
+};
+
+export type AuditPage = {
+    entries: Array<AuditEntry>;
+    next_cursor?: string;
+};
+
+export type AuditReport = {
+    /**
+     * The first entry that does not fit, or is missing.
+     */
+    broken_at?: number;
+    /**
+     * How many entries fit, from the first on.
+     */
+    entries: number;
+    /**
+     * The hash of the last that fits. Kept elsewhere, it shows later that the chain still leads there. Empty without entries.
+     */
+    head: string;
+    /**
+     * Nothing was changed, taken out or put in between.
+     */
+    whole: boolean;
+    why?: string;
+};
+
+export type AuditSubject = {
+    id?: string;
+    kind: string;
 };
 
 export type Authorization = {
@@ -567,7 +632,7 @@ export type HopLag = {
     p95_seconds: number;
 };
 
-export type KeyScope = 'orders:read' | 'orders:write' | 'orders:place' | 'sync:write' | 'connections:read' | 'connections:write' | 'settings:read' | 'settings:write' | 'keys:write';
+export type KeyScope = 'orders:read' | 'orders:write' | 'orders:place' | 'sync:write' | 'connections:read' | 'connections:write' | 'settings:read' | 'settings:write' | 'keys:write' | 'audit:read';
 
 export type Kind = 'invalid' | 'unauthenticated' | 'forbidden' | 'not_found' | 'conflict' | 'throttled' | 'disconnected' | 'rejected' | 'unavailable' | 'unknown' | 'internal';
 
@@ -676,10 +741,12 @@ export type Me = {
 };
 
 export type MeMerchant = {
-    id: string;
+    id: MerchantId;
     name: string;
     zone: string;
 };
+
+export type MerchantId = '00000000-0000-0000-0000-000000000000';
 
 export type Mismatch = {
     detail: string;
@@ -2125,6 +2192,167 @@ export type RevokeApiKeyResponses = {
 };
 
 export type RevokeApiKeyResponse = RevokeApiKeyResponses[keyof RevokeApiKeyResponses];
+
+export type ListAuditData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only what this one did, such as api:first
+         */
+        actor?: string;
+        /**
+         * Only this act
+         */
+        act?: string;
+        /**
+         * Only what was done to this (its id)
+         */
+        subject?: string;
+        /**
+         * At or after this time (RFC 3339)
+         */
+        from?: string;
+        /**
+         * Before this time (RFC 3339)
+         */
+        to?: string;
+        /**
+         * next_cursor of the page before, with the same filters
+         */
+        cursor?: string;
+        /**
+         * Entries on a page
+         */
+        limit?: number;
+    };
+    url: '/audit';
+};
+
+export type ListAuditErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type ListAuditError = ListAuditErrors[keyof ListAuditErrors];
+
+export type ListAuditResponses = {
+    /**
+     * OK
+     */
+    200: AuditPage;
+};
+
+export type ListAuditResponse = ListAuditResponses[keyof ListAuditResponses];
+
+export type ExportAuditData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only what this one did, such as api:first
+         */
+        actor?: string;
+        /**
+         * Only this act
+         */
+        act?: string;
+        /**
+         * Only what was done to this (its id)
+         */
+        subject?: string;
+        /**
+         * At or after this time (RFC 3339)
+         */
+        from?: string;
+        /**
+         * Before this time (RFC 3339)
+         */
+        to?: string;
+        /**
+         * How it is written
+         */
+        format?: 'ndjson' | 'csv';
+    };
+    url: '/audit/export';
+};
+
+export type ExportAuditErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type ExportAuditError = ExportAuditErrors[keyof ExportAuditErrors];
+
+export type ExportAuditResponses = {
+    /**
+     * The entries
+     */
+    200: string;
+};
+
+export type ExportAuditResponse = ExportAuditResponses[keyof ExportAuditResponses];
+
+export type VerifyAuditData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/audit/verify';
+};
+
+export type VerifyAuditErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type VerifyAuditError = VerifyAuditErrors[keyof VerifyAuditErrors];
+
+export type VerifyAuditResponses = {
+    /**
+     * OK
+     */
+    200: AuditReport;
+};
+
+export type VerifyAuditResponse = VerifyAuditResponses[keyof VerifyAuditResponses];
 
 export type DeleteCarrierData = {
     body?: never;
