@@ -18,6 +18,9 @@ var mayImport = map[string]string{
 	"models":                            "",
 	"services/platform":                 "models golang.org/x/time",
 	"services/mail":                     "models github.com/wneessen/go-mail",
+	"services/mail/mailtest":            "models github.com/emersion",
+	"services/outbox":                   "models services/database github.com/riverqueue",
+	"services/outgoing":                 "models services/accounts services/database services/mail services/outbox code.dny.dev/ssrf github.com/riverqueue gorm.io",
 	"services/database":                 "models gorm.io github.com/riverqueue github.com/jackc github.com/pressly github.com/google/uuid",
 	"services/database/localpg":         "github.com/jackc",
 	"services/database/databasetest":    "services/database services/database/localpg github.com/jackc",
@@ -25,9 +28,9 @@ var mayImport = map[string]string{
 	"services/health":                   "models services/database",
 	"services/budgets":                  "models services/database services/platform",
 	"services/idempotency":              "models services/database",
-	"services/orders":                   "models services/database services/feed gorm.io",
-	"services/accounts":                 "models services/database services/feed gorm.io",
-	"services/ordersync":                "models services/budgets services/database services/feed services/health services/idempotency services/orders services/accounts gorm.io github.com/riverqueue golang.org/x/sync",
+	"services/orders":                   "models services/database services/feed services/outbox gorm.io",
+	"services/accounts":                 "models services/database services/feed services/outbox gorm.io",
+	"services/ordersync":                "models services/budgets services/database services/feed services/health services/idempotency services/orders services/outbox services/accounts gorm.io github.com/riverqueue golang.org/x/sync",
 	"services/wix":                      "models services/platform github.com/golang-jwt",
 	"services/wix/wixsim":               "", // not even its own adapter: it must not share a mistake with it
 	"services/aliexpress":               "models services/platform",
@@ -36,13 +39,13 @@ var mayImport = map[string]string{
 	"docs":                              "github.com/swaggo/files",
 	"docs/convert":                      "github.com/getkin",
 	"web":                               "",
-	"api":                               "models handlers docs web services/accounts services/aliexpress services/budgets services/database services/database/localpg services/feed services/health services/idempotency services/mail services/orders services/ordersync services/wix github.com/prometheus",
+	"api":                               "models handlers docs web services/accounts services/aliexpress services/budgets services/database services/database/localpg services/feed services/health services/idempotency services/mail services/orders services/ordersync services/outgoing services/wix github.com/prometheus",
 }
 
 // Tests may import more: the database and the simulators they run against, and the tools of testing.
 const testsMayImport = "services/database services/database/localpg services/database/databasetest services/orders services/ordersync services/accounts services/budgets services/health models docs handlers " +
-	"services/wix services/wix/wixsim services/aliexpress services/aliexpress/aliexpresssim services/platform " +
-	"github.com/google/go-cmp pgregory.net/rapid github.com/getkin github.com/golang-jwt github.com/jackc github.com/riverqueue gorm.io github.com/go-chi github.com/emersion"
+	"services/wix services/wix/wixsim services/aliexpress services/aliexpress/aliexpresssim services/platform services/mail services/mail/mailtest services/outgoing " +
+	"github.com/google/go-cmp pgregory.net/rapid github.com/getkin github.com/golang-jwt github.com/jackc github.com/riverqueue gorm.io github.com/go-chi github.com/standard-webhooks"
 
 // Only these files may import the simulators outside tests.
 var simulatorUsers = []string{"api/demo.go", "api/demo_shop.go", "api/simulators.go"}

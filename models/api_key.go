@@ -18,12 +18,13 @@ const (
 	MayWriteConnections KeyScope = "connections:write"
 	MayReadSettings     KeyScope = "settings:read"
 	MayWriteSettings    KeyScope = "settings:write" // settings, carriers, mappings, views
+	MayWriteWebhooks    KeyScope = "webhooks:write"
 	MayManageKeys       KeyScope = "keys:write"
 )
 
 // KeyScopes are all scopes, in the order in which they are shown.
 func KeyScopes() []KeyScope {
-	return []KeyScope{MayReadOrders, MayWriteOrders, MayPlace, MaySync, MayReadConnections, MayWriteConnections, MayReadSettings, MayWriteSettings, MayManageKeys}
+	return []KeyScope{MayReadOrders, MayWriteOrders, MayPlace, MaySync, MayReadConnections, MayWriteConnections, MayReadSettings, MayWriteSettings, MayWriteWebhooks, MayManageKeys}
 }
 
 // APIKey is a key of a merchant. The key itself is not kept, only its hash.
