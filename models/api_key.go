@@ -20,6 +20,7 @@ const (
 	MayWriteConnections KeyScope = "connections:write"
 	MayReadSettings     KeyScope = "settings:read"
 	MayWriteSettings    KeyScope = "settings:write" // settings, carriers, mappings, views
+	MayWriteWebhooks    KeyScope = "webhooks:write"
 	MayManageKeys       KeyScope = "keys:write"
 	MayManagePeople     KeyScope = "people:write"
 	MayReadAudit        KeyScope = "audit:read"
@@ -27,7 +28,7 @@ const (
 
 // KeyScopes are all scopes, in the order in which they are shown.
 func KeyScopes() []KeyScope {
-	return []KeyScope{MayReadOrders, MayWriteOrders, MayPlace, MayRetryPushes, MayNote, MaySync, MayReadConnections, MayWriteConnections, MayReadSettings, MayWriteSettings, MayManageKeys, MayManagePeople, MayReadAudit}
+	return []KeyScope{MayReadOrders, MayWriteOrders, MayPlace, MayRetryPushes, MayNote, MaySync, MayReadConnections, MayWriteConnections, MayReadSettings, MayWriteSettings, MayWriteWebhooks, MayManageKeys, MayManagePeople, MayReadAudit}
 }
 
 // APIKey is a key of a merchant. The key itself is not kept, only its hash.

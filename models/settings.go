@@ -20,6 +20,8 @@ type Settings struct {
 	SellerLateDays *int `json:"seller_late_days,omitempty"`
 	// TrackingSilentDays without a movement a parcel is flagged. Nil: 10.
 	TrackingSilentDays *int `json:"tracking_silent_days,omitempty"`
+	// Notifications are what the merchant is told by mail.
+	Notifications Notifications `json:"notifications,omitzero"`
 }
 
 // AutoPlace is the rule of automatic placing. Every condition must hold.

@@ -17,6 +17,7 @@ import (
 	"waybill/services/audit"
 	"waybill/services/database"
 	"waybill/services/feed"
+	"waybill/services/outbox"
 )
 
 // tokens is what is sealed in a connection.
@@ -524,11 +525,23 @@ func (s *Service) failed(ctx context.Context, c models.Connection, began time.Ti
 		if res.Error != nil || res.RowsAffected == 0 {
 			return res.Error
 		}
-		if err := raise(tx, m, id, models.FlagNeedsReauth, e.Detail, "Connect it again.", nil); err != nil {
-			return err
-		}
-		return feed.Tell(tx, m, feed.Connection, id, map[string]any{"state": models.ConnectionNeedsReauth})
+		return needReauth(tx, m, id, e.Detail)
 	})
+}
+
+// needReauth tells whoever is to know that a connection has to be made again.
+func needReauth(tx database.Tx, m models.MerchantID, id models.ID, why string) error {
+	if err := raise(tx, m, id, models.FlagNeedsReauth, why, "Connect it again.", nil); err != nil {
+		return err
+	}
+	var platform models.Platform
+	if err := tx.Raw("SELECT platform FROM connections WHERE merchant_id = ? AND id = ?", m, id).Row().Scan(&platform); err != nil {
+		return err
+	}
+	if err := outbox.Tell(tx, m, outbox.Message{Type: models.WebhookNeedsReauth, Data: map[string]any{"connection_id": id, "platform": platform}}); err != nil {
+		return err
+	}
+	return feed.Tell(tx, m, feed.Connection, id, map[string]any{"state": models.ConnectionNeedsReauth})
 }
 
 // Removed notes that the app was removed from a store: nothing more is sent, the data is kept.
@@ -556,7 +569,11 @@ func raise(tx database.Tx, m models.MerchantID, id models.ID, code models.FlagCo
 		MerchantID: m, ID: database.NewID(), ConnectionID: &id, Subject: "connection", Code: code, Owner: models.OwnerMerchant,
 		Detail: detail, NextAction: next, Deadline: deadline, OpenedAt: tx.Now,
 	}
-	return tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&f).Error
+	res = tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&f)
+	if res.Error != nil || res.RowsAffected == 0 {
+		return res.Error
+	}
+	return outbox.Notify(tx, m, f)
 }
 
 // Installed notes that the app is back on a store and asks for a back-fill.

@@ -59,6 +59,45 @@ func (s *Service) merchantKey(tx database.Tx, m models.MerchantID) (key, error) 
 	return newKey(string(made.ID), raw)
 }
 
+// Place is where a sealed value is stored: it opens nowhere else.
+type Place struct {
+	Table, Column string
+	Row           models.ID
+}
+
+// Seal seals a merchant's secret for its place, and names the key that did.
+func (s *Service) Seal(tx database.Tx, m models.MerchantID, at Place, secret models.Secret) (sealed []byte, keyID string, err error) {
+	k, err := s.merchantKey(tx, m)
+	if err != nil {
+		return nil, "", err
+	}
+	return k.seal([]byte(secret.Reveal()), place(m, at.Table, at.Column, at.Row)), k.id, nil
+}
+
+// Open opens what Seal has sealed with the key that it named.
+func (s *Service) Open(ctx context.Context, m models.MerchantID, at Place, sealed []byte, keyID string) (models.Secret, error) {
+	k, err := s.namedKey(ctx, m, keyID)
+	if err != nil {
+		return "", err
+	}
+	plain, err := k.open(sealed, place(m, at.Table, at.Column, at.Row))
+	return models.Secret(plain), err
+}
+
+// namedKey finds one of a merchant's keys.
+func (s *Service) namedKey(ctx context.Context, m models.MerchantID, id string) (key, error) {
+	var found []storedKey
+	if err := s.db.Of(m).Read(ctx, func(q *gorm.DB) error {
+		return q.Raw(readKeys+"WHERE merchant_id = ? AND id = ?", m, id).Scan(&found).Error
+	}); err != nil {
+		return key{}, err
+	}
+	if len(found) == 0 {
+		return key{}, fmt.Errorf("the merchant has no key %s", id)
+	}
+	return s.sealer.openKey(found[0])
+}
+
 // open opens a connection's tokens with the key that it names: its merchant's or, for what was sealed before merchants had
 // any, the program's.
 func (s *Service) open(ctx context.Context, c models.Connection) ([]byte, error) {
@@ -66,16 +105,7 @@ func (s *Service) open(ctx context.Context, c models.Connection) ([]byte, error)
 	if !database.ValidID(c.KeyID) {
 		return s.sealer.open(c.KeyID, c.Credentials, where)
 	}
-	var found []storedKey
-	if err := s.db.Of(c.MerchantID).Read(ctx, func(q *gorm.DB) error {
-		return q.Raw(readKeys+"WHERE merchant_id = ? AND id = ?", c.MerchantID, c.KeyID).Scan(&found).Error
-	}); err != nil {
-		return nil, err
-	}
-	if len(found) == 0 {
-		return nil, fmt.Errorf("the merchant has no key %s", c.KeyID)
-	}
-	k, err := s.sealer.openKey(found[0])
+	k, err := s.namedKey(ctx, c.MerchantID, c.KeyID)
 	if err != nil {
 		return nil, err
 	}
@@ -263,7 +293,7 @@ func (s *Service) forget(ctx context.Context, c models.Connection) error {
 		if res.Error != nil || res.RowsAffected == 0 || c.State == models.ConnectionRemoved {
 			return res.Error
 		}
-		if err := raise(tx, c.MerchantID, c.ID, models.FlagNeedsReauth, "The key with which this account's access was sealed is lost.", "Connect it again.", nil); err != nil {
+		if err := needReauth(tx, c.MerchantID, c.ID, "The key with which this account's access was sealed is lost."); err != nil {
 			return err
 		}
 		return audit.Append(tx, c.MerchantID, audit.Act{By: models.ActorOperator, What: models.ActSecretsForgotten, Subject: models.AuditSubject{Kind: models.SubjectConnection, ID: c.ID}})

@@ -90,7 +90,7 @@ func isThisMachine(host string) bool {
 }
 
 // On reports whether mail can be sent at all.
-func (s *Sender) On() bool { return s.from != nil }
+func (s *Sender) On() bool { return s != nil && s.from != nil }
 
 // Message is what one person gets.
 type Message struct {

@@ -1,117 +1,23 @@
 package mail_test
 
 import (
-	"bytes"
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"io"
-	"mime"
-	"mime/quotedprintable"
 	"net"
-	"net/http/httptest"
-	netmail "net/mail"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/emersion/go-sasl"
-	"github.com/emersion/go-smtp"
-
 	"waybill/models"
 	"waybill/services/mail"
+	"waybill/services/mail/mailtest"
 )
 
-// box is a real SMTP server that keeps what it is given.
-type box struct {
-	address string
-	roots   *x509.CertPool
-	refuse  error // answered to every recipient
-
-	mu   sync.Mutex
-	mail []letter
-}
-
-type letter struct {
-	user, from, to string
-	tls            bool
-	raw            []byte
-}
-
-func (b *box) letters() []letter {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.mail
-}
-
-type visit struct {
-	box  *box
-	conn *smtp.Conn
-	letter
-}
-
-func (v *visit) Reset()                   {}
-func (v *visit) Logout() error            { return nil }
-func (v *visit) AuthMechanisms() []string { return []string{sasl.Plain} }
-
-func (v *visit) Auth(string) (sasl.Server, error) {
-	return sasl.NewPlainServer(func(_, user, password string) error {
-		if user != "waybill" || password != "canary-password" {
-			return errors.New("wrong password canary-password")
-		}
-		v.user = user
-		return nil
-	}), nil
-}
-
-func (v *visit) Mail(from string, _ *smtp.MailOptions) error { v.from = from; return nil }
-
-func (v *visit) Rcpt(to string, _ *smtp.RcptOptions) error { v.to = to; return v.box.refuse }
-
-func (v *visit) Data(r io.Reader) (err error) {
-	if v.raw, err = io.ReadAll(r); err != nil {
-		return err
-	}
-	_, v.tls = v.conn.TLSConnectionState()
-	v.box.mu.Lock()
-	defer v.box.mu.Unlock()
-	v.box.mail = append(v.box.mail, v.letter)
-	return nil
-}
-
-// newBox starts a server: with TLS from the first byte, with STARTTLS, or with neither.
-func newBox(t *testing.T, protection string, refuse error) *box {
+func sender(t *testing.T, b *mailtest.Server, url string) *mail.Sender {
 	t.Helper()
-	certificate := httptest.NewUnstartedServer(nil)
-	certificate.StartTLS()
-	t.Cleanup(certificate.Close)
-	b := &box{refuse: refuse, roots: x509.NewCertPool()}
-	b.roots.AddCert(certificate.Certificate())
-	server := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) { return &visit{box: b, conn: c}, nil }))
-	server.Domain, server.AllowInsecureAuth = "localhost", protection == "none"
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.address = l.Addr().String()
-	switch protection {
-	case "tls":
-		config := certificate.TLS.Clone()
-		config.NextProtos = nil
-		l = tls.NewListener(l, config)
-	case "starttls":
-		server.TLSConfig = certificate.TLS.Clone()
-	}
-	go func() { _ = server.Serve(l) }()
-	t.Cleanup(func() { _ = server.Close() })
-	return b
-}
-
-func sender(t *testing.T, b *box, url string) *mail.Sender {
-	t.Helper()
-	s, err := mail.New(mail.Options{URL: models.Secret(url + b.address), From: "Waybill <waybill@example.com>", Roots: b.roots})
+	s, err := mail.New(mail.Options{URL: models.Secret(url + b.Address), From: "Waybill <waybill@example.com>", Roots: b.Roots})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,31 +26,25 @@ func sender(t *testing.T, b *box, url string) *mail.Sender {
 
 func TestAMessageArrivesAsItWasWritten(t *testing.T) {
 	t.Parallel()
-	for protection, url := range map[string]string{
-		"none": "smtp://waybill:canary-password@", "starttls": "smtp://waybill:canary-password@", "tls": "smtps://waybill:canary-password@",
+	for protection, url := range map[mailtest.Protection]string{
+		mailtest.Plain: "smtp://waybill:canary-password@", mailtest.StartTLS: "smtp://waybill:canary-password@", mailtest.TLS: "smtps://waybill:canary-password@",
 	} {
-		t.Run(protection, func(t *testing.T) {
+		t.Run(string(protection), func(t *testing.T) {
 			t.Parallel()
-			b := newBox(t, protection, nil)
-			text := "Grüße,\n.\nBestellung 10042 braucht Sie: https://waybill.example.com/orders?attention=1\n"
+			b := mailtest.New(t, protection)
+			text := "Grüße,\n.\nBestellung 10042 braucht Sie: https://waybill.example.com/orders?tab=attention\n"
 			if err := sender(t, b, url).Send(t.Context(), mail.Message{To: "shop@example.com", Subject: "2 Bestellungen – für Sie", Text: text}); err != nil {
 				t.Fatal(err)
 			}
-			got := b.letters()
-			if len(got) != 1 || got[0].user != "waybill" || got[0].from != "waybill@example.com" || got[0].to != "shop@example.com" || got[0].tls != (protection != "none") {
+			got := b.Letters()
+			if len(got) != 1 || got[0].User != mailtest.User || got[0].From != "waybill@example.com" || got[0].To != "shop@example.com" || got[0].TLS != (protection != mailtest.Plain) {
 				t.Fatalf("%+v", got)
 			}
-			m, err := netmail.ReadMessage(bytes.NewReader(got[0].raw))
-			if err != nil {
-				t.Fatal(err)
+			if l := got[0]; l.Header("Subject") != "2 Bestellungen – für Sie" || strings.TrimSpace(l.Text()) != strings.TrimSpace(text) {
+				t.Errorf("subject %q, text %q", l.Header("Subject"), l.Text())
 			}
-			subject, _ := new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject"))
-			body, _ := io.ReadAll(quotedprintable.NewReader(m.Body))
-			if subject != "2 Bestellungen – für Sie" || strings.TrimSpace(strings.ReplaceAll(string(body), "\r\n", "\n")) != strings.TrimSpace(text) {
-				t.Errorf("subject %q, body %q", subject, body)
-			}
-			if m.Header.Get("From") != `"Waybill" <waybill@example.com>` || m.Header.Get("Auto-Submitted") != "auto-generated" || m.Header.Get("Message-Id") == "" || m.Header.Get("Date") == "" {
-				t.Errorf("headers: %v", m.Header)
+			if l := got[0]; l.Header("From") != `"Waybill" <waybill@example.com>` || l.Header("Auto-Submitted") != "auto-generated" || l.Header("Message-Id") == "" || l.Header("Date") == "" {
+				t.Errorf("headers: %s", l.Raw)
 			}
 		})
 	}
@@ -152,7 +52,7 @@ func TestAMessageArrivesAsItWasWritten(t *testing.T) {
 
 func TestNobodyAddsHeadersOrRecipients(t *testing.T) {
 	t.Parallel()
-	b := newBox(t, "none", nil)
+	b := mailtest.New(t, mailtest.Plain)
 	s := sender(t, b, "smtp://")
 	for _, m := range []mail.Message{
 		{To: "shop@example.com\r\nBcc: other@example.com", Subject: "s", Text: "t"},
@@ -169,18 +69,17 @@ func TestNobodyAddsHeadersOrRecipients(t *testing.T) {
 			t.Errorf("%q: %v", m.To+" "+m.Subject, err)
 		}
 	}
-	if got := b.letters(); len(got) != 0 {
+	if got := b.Letters(); len(got) != 0 {
 		t.Errorf("sent: %+v", got)
 	}
 }
 
 func TestWhatCannotBeSentHasAKindAndShowsNothing(t *testing.T) {
 	t.Parallel()
-	refusing := func(code int) error {
-		return &smtp.SMTPError{Code: code, EnhancedCode: smtp.EnhancedCode{code / 100, 1, 1}, Message: "no canary-address@example.com here"}
-	}
-	plain, permanent, temporary, untrusted := newBox(t, "none", nil), newBox(t, "none", refusing(550)), newBox(t, "none", refusing(451)), newBox(t, "tls", nil)
-	untrusted.roots = x509.NewCertPool()
+	plain, permanent, temporary, untrusted := mailtest.New(t, mailtest.Plain), mailtest.New(t, mailtest.Plain), mailtest.New(t, mailtest.Plain), mailtest.New(t, mailtest.TLS)
+	permanent.Refuse(550, "no canary-address@example.com here")
+	temporary.Refuse(451, "canary-address@example.com is busy")
+	untrusted.Roots = x509.NewCertPool()
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -193,7 +92,7 @@ func TestWhatCannotBeSentHasAKindAndShowsNothing(t *testing.T) {
 		"never":                   {sender(t, permanent, "smtp://"), models.Rejected},
 		"later":                   {sender(t, temporary, "smtp://"), models.Unavailable},
 		"wrong password":          {sender(t, plain, "smtp://waybill:canary-wrong@"), models.Unavailable},
-		"nobody listens":          {sender(t, &box{address: closed.Addr().String()}, "smtp://u:canary@"), models.Unavailable},
+		"nobody listens":          {sender(t, &mailtest.Server{Address: closed.Addr().String()}, "smtp://u:canary@"), models.Unavailable},
 		"an unknown authority":    {sender(t, untrusted, "smtps://u:canary@"), models.Unavailable},
 		"TLS where there is none": {sender(t, plain, "smtps://u:canary@"), models.Unavailable},
 	} {
@@ -202,7 +101,7 @@ func TestWhatCannotBeSentHasAKindAndShowsNothing(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if n := len(plain.letters()) + len(permanent.letters()) + len(temporary.letters()) + len(untrusted.letters()); n != 0 {
+	if n := len(plain.Letters()) + len(permanent.Letters()) + len(temporary.Letters()) + len(untrusted.Letters()); n != 0 {
 		t.Errorf("%d were sent", n)
 	}
 }

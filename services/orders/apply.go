@@ -202,7 +202,7 @@ func (c *change) finish(before models.Facts) (Changes, error) {
 		return Changes{}, err
 	}
 	c.result.Facts = *f
-	return c.result, c.tell()
+	return c.result, c.tell(before)
 }
 
 // digest computes what lists show. The deadline is left as it was read where it is the same time.
@@ -216,9 +216,12 @@ func (c *change) digest() {
 }
 
 // tell lets whoever watches the merchant know what changed.
-func (c *change) tell() error {
+func (c *change) tell(before models.Facts) error {
 	if !c.result.Changed {
 		return nil
+	}
+	if err := c.tellOutside(before); err != nil {
+		return err
 	}
 	o, kinds := c.facts.Order, make([]string, len(c.result.Events))
 	for i, e := range c.result.Events {

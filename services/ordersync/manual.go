@@ -18,6 +18,7 @@ import (
 	"waybill/services/database"
 	"waybill/services/feed"
 	"waybill/services/orders"
+	"waybill/services/outbox"
 )
 
 // SyncRequest asks for a sync job.
@@ -600,6 +601,12 @@ func (s *Service) finishSync(ctx context.Context, job models.SyncJob, state mode
 			return res.Error
 		}
 		job.State = state
-		return tellJob(tx, job)
+		if err := tellJob(tx, job); err != nil {
+			return err
+		}
+		return outbox.Tell(tx, job.MerchantID, outbox.Message{Type: models.WebhookSyncJobFinished, Data: map[string]any{
+			"sync_job_id": job.ID, "state": job.State, "trigger": job.Trigger, "direction": job.Direction, "total": job.Total, "changed": job.Changed,
+			"unchanged": job.Unchanged, "refused": job.Refused, "unreachable": job.Unreachable,
+		}})
 	})
 }
