@@ -32,7 +32,7 @@ var mayImport = map[string]string{
 	"services/orders":                   "models services/audit services/database services/feed services/outbox gorm.io",
 	"services/accounts":                 "models services/audit services/database services/feed services/outbox gorm.io",
 	"services/people":                   "models services/accounts services/audit services/database services/mail gorm.io github.com/alexedwards github.com/go-webauthn github.com/pquerna/otp github.com/riverqueue github.com/trustelem/zxcvbn",
-	"services/desk":                     "models services/database gorm.io",
+	"services/desk":                     "models services/database services/orders gorm.io",
 	"services/ordersync":                "models services/audit services/budgets services/database services/feed services/outbox services/health services/idempotency services/orders services/accounts gorm.io github.com/riverqueue golang.org/x/sync",
 	"services/wix":                      "models services/platform github.com/golang-jwt",
 	"services/wix/wixsim":               "", // not even its own adapter: it must not share a mistake with it

@@ -79,7 +79,7 @@ func (s *server) listAPIKeys(w http.ResponseWriter, r *http.Request, caller acco
 type apiKeyRequest struct {
 	// Unique among the keys that are not revoked; timelines name it. Spaces around it are left out.
 	Name   string            `json:"name" validate:"required,max=60" example:"Warehouse script"`
-	Scopes []models.KeyScope `json:"scopes" validate:"required,min=1,max=20,unique,dive,oneof=orders:read orders:write orders:place sync:write connections:read connections:write settings:read settings:write keys:write audit:read"`
+	Scopes []models.KeyScope `json:"scopes" validate:"required,min=1,max=30,unique,dive,oneof=orders:read orders:write orders:place pushes:retry orders:note sync:write connections:read connections:write settings:read settings:write webhooks:write keys:write people:write audit:read"`
 	// It stops working then. Left out: never.
 	ExpiresAt *time.Time `json:"expires_at,omitempty" example:"2027-01-01T00:00:00Z"`
 } //	@name	APIKeyRequest

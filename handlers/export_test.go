@@ -1,6 +1,8 @@
 package handlers
 
 import (
+	"crypto/rand"
+	"encoding/base64"
 	"encoding/csv"
 	"encoding/json"
 	"io"
@@ -18,10 +20,13 @@ import (
 	"waybill/services/audit"
 	"waybill/services/database"
 	"waybill/services/database/databasetest"
+	"waybill/services/desk"
 	"waybill/services/feed"
 	"waybill/services/idempotency"
+	"waybill/services/mail"
 	"waybill/services/orders"
 	"waybill/services/ordersync"
+	"waybill/services/people"
 	"waybill/services/wix/wixsim"
 )
 
@@ -37,6 +42,7 @@ type door struct {
 	db       *database.DB
 	orders   *orders.Service
 	accounts *accounts.Service
+	people   *people.Service
 	shop     *wixsim.Server        // behind the store; nil where nothing calls a platform
 	market   *aliexpresssim.Server // behind the supplier account, likewise
 	m        models.MerchantID
@@ -49,20 +55,35 @@ func newDoor(t testing.TB) *door {
 	t.Helper()
 	db := databasetest.New(t)
 	d := &door{TB: t, db: db, orders: orders.New(db, models.Pace{Lease: time.Minute, Settle: time.Second}), store: database.NewID()}
-	people := accounts.New(db, nil, nil, nil)
-	m, key, err := people.CreateMerchant(t.Context(), "Shop", "UTC", "")
+	merchants := accounts.New(db, nil, nil, nil)
+	m, key, err := merchants.CreateMerchant(t.Context(), "Shop", "UTC", "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.accounts, d.m, d.key = people, m, key.Reveal()
+	d.accounts, d.m, d.key = merchants, m, key.Reveal()
 	d.exec("INSERT INTO connections (merchant_id, id, platform, external_id, name, state, created_at, updated_at) VALUES (?, ?, 'wix', 'w', '-Shop', 'active', now(), now())", m, d.store)
 	d.serve(Deps{
-		Orders: d.orders, Sync: &ordersync.Service{}, Accounts: people, Audit: audit.New(db), Feed: feed.New(db), Idempotency: idempotency.New(db), Ready: db.Ready, Docs: http.NotFoundHandler(), Pages: noPages{}, Log: slog.New(slog.DiscardHandler),
+		Orders: d.orders, Sync: &ordersync.Service{}, Accounts: merchants, Audit: audit.New(db), Feed: feed.New(db), Idempotency: idempotency.New(db), Ready: db.Ready, Docs: http.NotFoundHandler(), Pages: noPages{}, Log: slog.New(slog.DiscardHandler),
 	})
 	return d
 }
 
 func (d *door) serve(deps Deps) {
+	d.Helper()
+	secret := make([]byte, 32)
+	_, _ = rand.Read(secret)
+	sealer, err := accounts.NewSealer(models.Secret(base64.StdEncoding.EncodeToString(secret)))
+	if err != nil {
+		d.Fatal(err)
+	}
+	if deps.PublicURL == "" {
+		deps.PublicURL = "http://localhost:8080"
+	}
+	d.people, err = people.New(people.Options{DB: d.db, Accounts: d.accounts, Sealer: sealer, Mail: &mail.Sender{}, PublicURL: deps.PublicURL})
+	if err != nil {
+		d.Fatal(err)
+	}
+	deps.People, deps.Desk = d.people, desk.New(d.db)
 	d.api = New(deps)
 	server := httptest.NewServer(d.api)
 	d.Cleanup(server.Close)

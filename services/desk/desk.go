@@ -6,12 +6,14 @@ import (
 	"context"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"gorm.io/gorm"
 
 	"waybill/models"
 	"waybill/services/database"
+	"waybill/services/orders"
 )
 
 // Service looks over all merchants.
@@ -48,22 +50,22 @@ var ways = []struct{ matched, sql string }{
 	{"number", "SELECT id AS order_id FROM orders WHERE merchant_id = m.id AND external_id = @text"},
 	{"supplier_number", "SELECT order_id FROM supplier_orders WHERE merchant_id = m.id AND external_id = @text AND external_id <> ''"},
 	{"tracking_number", "SELECT order_id FROM parcels WHERE merchant_id = m.id AND tracking_number = @text"},
-	{"email", "SELECT id AS order_id FROM orders WHERE merchant_id = m.id AND lower(buyer_email) = @lower"},
-	{"name", "SELECT id AS order_id FROM orders WHERE merchant_id = m.id AND lower(buyer_name) LIKE @prefix"},
-	{"name", "SELECT id AS order_id FROM orders WHERE merchant_id = m.id AND lower(split_part(buyer_name, ' ', -1)) LIKE @prefix"},
+	{"email", "SELECT id AS order_id FROM orders WHERE merchant_id = m.id AND email_key = @first"},
+	{"name", "SELECT id AS order_id FROM orders WHERE merchant_id = m.id AND name_key ~>=~ @first AND name_key ~<~ @last"},
+	{"name", "SELECT id AS order_id FROM orders WHERE merchant_id = m.id AND last_name_key ~>=~ @first AND last_name_key ~<~ @last"},
 }
 
 // Search finds orders of all merchants by a number, an e-mail address, or how a buyer's name begins; the newest first, 50 at most.
 // It answers Invalid for less than 3 characters.
 func (s *Service) Search(ctx context.Context, text string) ([]Hit, error) {
-	text = strings.TrimSpace(text)
+	text = orders.Searched(text)
 	if utf8.RuneCountInString(text) < shortest {
 		e := models.Errorf(models.Invalid, "query_invalid", "Say more of what you look for.")
 		e.Fields = []models.FieldError{{Pointer: "q", Reason: "must have at least 3 characters"}}
 		return nil, e
 	}
-	lower := strings.ToLower(text)
-	args := map[string]any{"text": text, "lower": lower, "prefix": strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(lower) + "%", "found": found}
+	first := strings.ToLower(text)
+	args := map[string]any{"text": text, "first": first, "last": first + string(unicode.MaxRune), "found": found}
 	parts := make([]string, len(ways))
 	for i, way := range ways {
 		parts[i] = "SELECT m.id AS merchant_id, f.order_id, '" + way.matched + "' AS matched, " + string(rune('0'+i)) + " AS rank FROM merchants m CROSS JOIN LATERAL (" + way.sql + " LIMIT @found) f"
