@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, ServerSentEventsResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { AcceptPushData, AcceptPushErrors, AcceptPushResponses, CancelSyncJobData, CancelSyncJobErrors, CancelSyncJobResponses, CloseFlagData, CloseFlagErrors, CloseFlagResponses, CountOrdersData, CountOrdersErrors, CountOrdersResponses, CreateApiKeyData, CreateApiKeyErrors, CreateApiKeyResponses, CreateAuthorizationData, CreateAuthorizationErrors, CreateAuthorizationResponses, CreateConnectionData, CreateConnectionErrors, CreateConnectionResponses, CreateOverrideData, CreateOverrideErrors, CreateOverrideResponses, CreateProductMappingData, CreateProductMappingErrors, CreateProductMappingResponses, CreateSyncJobData, CreateSyncJobErrors, CreateSyncJobResponses, CreateViewData, CreateViewErrors, CreateViewResponses, DeleteCarrierData, DeleteCarrierErrors, DeleteCarrierResponses, DeleteConnectionData, DeleteConnectionErrors, DeleteConnectionResponses, DeleteOverrideData, DeleteOverrideErrors, DeleteOverrideResponses, DeleteProductMappingData, DeleteProductMappingErrors, DeleteProductMappingResponses, DeleteViewData, DeleteViewErrors, DeleteViewResponses, DropPurchaseAddressData, DropPurchaseAddressErrors, DropPurchaseAddressResponses, EstimateSyncData, EstimateSyncErrors, EstimateSyncResponses, ExportAuditData, ExportAuditErrors, ExportAuditResponses, ExportOrdersData, ExportOrdersErrors, ExportOrdersResponses, FinishAuthorizationData, FinishAuthorizationErrors, FinishAuthorizationResponses, FixPushData, FixPushErrors, FixPushResponses, FulfilWithoutNumberData, FulfilWithoutNumberErrors, FulfilWithoutNumberResponses, GetAboutData, GetAboutErrors, GetAboutResponses, GetConnectionData, GetConnectionErrors, GetConnectionResponses, GetMeData, GetMeErrors, GetMeResponses, GetOrderData, GetOrderErrors, GetOrderResponses, GetProductMappingData, GetProductMappingErrors, GetProductMappingResponses, GetSettingsData, GetSettingsErrors, GetSettingsResponses, GetSupplierProductData, GetSupplierProductErrors, GetSupplierProductResponses, GetSyncHealthData, GetSyncHealthErrors, GetSyncHealthResponses, GetSyncHistoryData, GetSyncHistoryErrors, GetSyncHistoryResponses, GetSyncJobData, GetSyncJobErrors, GetSyncJobResponses, GetTimelineData, GetTimelineErrors, GetTimelineResponses, HoldOrderData, HoldOrderErrors, HoldOrderResponses, HoldSupplierOrderData, HoldSupplierOrderErrors, HoldSupplierOrderResponses, LinkSupplierOrderData, LinkSupplierOrderErrors, LinkSupplierOrderResponses, ListApiKeysData, ListApiKeysErrors, ListApiKeysResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListCarriersData, ListCarriersErrors, ListCarriersResponses, ListConnectionsData, ListConnectionsErrors, ListConnectionsResponses, ListDeadLettersData, ListDeadLettersErrors, ListDeadLettersResponses, ListFlagsData, ListFlagsErrors, ListFlagsResponses, ListMismatchesData, ListMismatchesErrors, ListMismatchesResponses, ListOrdersData, ListOrdersErrors, ListOrdersResponses, ListProductMappingsData, ListProductMappingsErrors, ListProductMappingsResponses, ListSuppliersData, ListSuppliersErrors, ListSuppliersResponses, ListSyncJobItemsData, ListSyncJobItemsErrors, ListSyncJobItemsResponses, ListSyncJobsData, ListSyncJobsErrors, ListSyncJobsResponses, ListToPayData, ListToPayErrors, ListToPayResponses, ListViewsData, ListViewsErrors, ListViewsResponses, ListWantedMappingsData, ListWantedMappingsErrors, ListWantedMappingsResponses, OverwritePushData, OverwritePushErrors, OverwritePushResponses, PlaceManySupplierOrdersData, PlaceManySupplierOrdersErrors, PlaceManySupplierOrdersResponses, PlaceSupplierOrderNowData, PlaceSupplierOrderNowErrors, PlaceSupplierOrderNowResponses, PlaceSupplierOrdersData, PlaceSupplierOrdersErrors, PlaceSupplierOrdersResponses, PreflightOrderData, PreflightOrderErrors, PreflightOrderResponses, ProbeAliExpressPushData, ProbeAliExpressPushErrors, ProbeAliExpressPushResponses, PutCarrierData, PutCarrierErrors, PutCarrierResponses, ReceiveAliExpressPushData, ReceiveAliExpressPushErrors, ReceiveAliExpressPushResponses, ReceiveWixWebhookData, ReceiveWixWebhookErrors, ReceiveWixWebhookResponses, ReleaseOrderData, ReleaseOrderErrors, ReleaseOrderResponses, RenumberSupplierOrderData, RenumberSupplierOrderErrors, RenumberSupplierOrderResponses, ReopenFlagData, ReopenFlagErrors, ReopenFlagResponses, ReplaceProductMappingData, ReplaceProductMappingErrors, ReplaceProductMappingResponses, ReplaceSettingsData, ReplaceSettingsErrors, ReplaceSettingsResponses, ReplaceStoreSettingsData, ReplaceStoreSettingsErrors, ReplaceStoreSettingsResponses, ReplaceViewData, ReplaceViewErrors, ReplaceViewResponses, ReplayDeadLettersData, ReplayDeadLettersErrors, ReplayDeadLettersResponses, ResolveSupplierOrderData, ResolveSupplierOrderErrors, ResolveSupplierOrderResponses, ResumePlacingData, ResumePlacingErrors, ResumePlacingResponses, RetryPushData, RetryPushErrors, RetryPushResponses, RevokeApiKeyData, RevokeApiKeyErrors, RevokeApiKeyResponses, SetPurchaseAddressData, SetPurchaseAddressErrors, SetPurchaseAddressResponses, SnoozeFlagData, SnoozeFlagErrors, SnoozeFlagResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponse, StreamEventsResponses, SyncOrderData, SyncOrderErrors, SyncOrderResponses, TestCarrierData, TestCarrierErrors, TestCarrierResponses, UnlinkSupplierOrderData, UnlinkSupplierOrderErrors, UnlinkSupplierOrderResponses, VerifyAuditData, VerifyAuditErrors, VerifyAuditResponses, WithdrawSupplierOrderData, WithdrawSupplierOrderErrors, WithdrawSupplierOrderResponses } from './types.gen';
+import type { AcceptInvitationData, AcceptInvitationErrors, AcceptInvitationResponses, AcceptPushData, AcceptPushErrors, AcceptPushResponses, AddNoteData, AddNoteErrors, AddNoteResponses, AskForPasswordResetData, AskForPasswordResetErrors, AskForPasswordResetResponses, AskToSignUpData, AskToSignUpErrors, AskToSignUpResponses, BeginAuthenticatorAppData, BeginAuthenticatorAppErrors, BeginAuthenticatorAppResponses, BeginPasskeyData, BeginPasskeyErrors, BeginPasskeyResponses, BeginPasskeySignInData, BeginPasskeySignInErrors, BeginPasskeySignInResponses, BeginSupportViewData, BeginSupportViewErrors, BeginSupportViewResponses, CancelSyncJobData, CancelSyncJobErrors, CancelSyncJobResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeRoleData, ChangeRoleErrors, ChangeRoleResponses, ChangeStaffData, ChangeStaffErrors, ChangeStaffResponses, CloseFlagData, CloseFlagErrors, CloseFlagResponses, CountOrdersData, CountOrdersErrors, CountOrdersResponses, CreateApiKeyData, CreateApiKeyErrors, CreateApiKeyResponses, CreateAuthorizationData, CreateAuthorizationErrors, CreateAuthorizationResponses, CreateConnectionData, CreateConnectionErrors, CreateConnectionResponses, CreateOverrideData, CreateOverrideErrors, CreateOverrideResponses, CreateProductMappingData, CreateProductMappingErrors, CreateProductMappingResponses, CreateSyncJobData, CreateSyncJobErrors, CreateSyncJobResponses, CreateViewData, CreateViewErrors, CreateViewResponses, DeleteCarrierData, DeleteCarrierErrors, DeleteCarrierResponses, DeleteConnectionData, DeleteConnectionErrors, DeleteConnectionResponses, DeleteOverrideData, DeleteOverrideErrors, DeleteOverrideResponses, DeleteProductMappingData, DeleteProductMappingErrors, DeleteProductMappingResponses, DeleteViewData, DeleteViewErrors, DeleteViewResponses, DropPurchaseAddressData, DropPurchaseAddressErrors, DropPurchaseAddressResponses, EndMyOtherSessionsData, EndMyOtherSessionsErrors, EndMyOtherSessionsResponses, EndMySessionData, EndMySessionErrors, EndMySessionResponses, EndSupportViewData, EndSupportViewErrors, EndSupportViewResponses, EstimateSyncData, EstimateSyncErrors, EstimateSyncResponses, ExplainOrderData, ExplainOrderErrors, ExplainOrderResponses, ExportAuditData, ExportAuditErrors, ExportAuditResponses, ExportOrdersData, ExportOrdersErrors, ExportOrdersResponses, FinishAuthenticatorAppData, FinishAuthenticatorAppErrors, FinishAuthenticatorAppResponses, FinishAuthorizationData, FinishAuthorizationErrors, FinishAuthorizationResponses, FinishPasskeyData, FinishPasskeyErrors, FinishPasskeyResponses, FinishPasskeySignInData, FinishPasskeySignInErrors, FinishPasskeySignInResponses, FixPushData, FixPushErrors, FixPushResponses, FulfilWithoutNumberData, FulfilWithoutNumberErrors, FulfilWithoutNumberResponses, GetAboutData, GetAboutErrors, GetAboutResponses, GetConnectionData, GetConnectionErrors, GetConnectionResponses, GetMeData, GetMeErrors, GetMeResponses, GetOrderData, GetOrderErrors, GetOrderResponses, GetProductMappingData, GetProductMappingErrors, GetProductMappingResponses, GetSettingsData, GetSettingsErrors, GetSettingsResponses, GetSupplierProductData, GetSupplierProductErrors, GetSupplierProductResponses, GetSyncHealthData, GetSyncHealthErrors, GetSyncHealthResponses, GetSyncHistoryData, GetSyncHistoryErrors, GetSyncHistoryResponses, GetSyncJobData, GetSyncJobErrors, GetSyncJobResponses, GetTimelineData, GetTimelineErrors, GetTimelineResponses, HoldOrderData, HoldOrderErrors, HoldOrderResponses, HoldSupplierOrderData, HoldSupplierOrderErrors, HoldSupplierOrderResponses, InviteData, InviteErrors, InviteResponses, InviteStaffData, InviteStaffErrors, InviteStaffResponses, LinkSupplierOrderData, LinkSupplierOrderErrors, LinkSupplierOrderResponses, ListApiKeysData, ListApiKeysErrors, ListApiKeysResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListCarriersData, ListCarriersErrors, ListCarriersResponses, ListConnectionsData, ListConnectionsErrors, ListConnectionsResponses, ListDeadLettersData, ListDeadLettersErrors, ListDeadLettersResponses, ListFlagsData, ListFlagsErrors, ListFlagsResponses, ListMerchantsData, ListMerchantsErrors, ListMerchantsResponses, ListMismatchesData, ListMismatchesErrors, ListMismatchesResponses, ListMyPasskeysData, ListMyPasskeysErrors, ListMyPasskeysResponses, ListMySessionsData, ListMySessionsErrors, ListMySessionsResponses, ListOrdersData, ListOrdersErrors, ListOrdersResponses, ListPeopleData, ListPeopleErrors, ListPeopleResponses, ListProductMappingsData, ListProductMappingsErrors, ListProductMappingsResponses, ListStaffData, ListStaffErrors, ListStaffResponses, ListSuppliersData, ListSuppliersErrors, ListSuppliersResponses, ListSyncJobItemsData, ListSyncJobItemsErrors, ListSyncJobItemsResponses, ListSyncJobsData, ListSyncJobsErrors, ListSyncJobsResponses, ListToPayData, ListToPayErrors, ListToPayResponses, ListViewsData, ListViewsErrors, ListViewsResponses, ListWantedMappingsData, ListWantedMappingsErrors, ListWantedMappingsResponses, OverwritePushData, OverwritePushErrors, OverwritePushResponses, PlaceManySupplierOrdersData, PlaceManySupplierOrdersErrors, PlaceManySupplierOrdersResponses, PlaceSupplierOrderNowData, PlaceSupplierOrderNowErrors, PlaceSupplierOrderNowResponses, PlaceSupplierOrdersData, PlaceSupplierOrdersErrors, PlaceSupplierOrdersResponses, PreflightOrderData, PreflightOrderErrors, PreflightOrderResponses, ProbeAliExpressPushData, ProbeAliExpressPushErrors, ProbeAliExpressPushResponses, PutCarrierData, PutCarrierErrors, PutCarrierResponses, ReadInvitationData, ReadInvitationErrors, ReadInvitationResponses, ReceiveAliExpressPushData, ReceiveAliExpressPushErrors, ReceiveAliExpressPushResponses, ReceiveWixWebhookData, ReceiveWixWebhookErrors, ReceiveWixWebhookResponses, ReleaseOrderData, ReleaseOrderErrors, ReleaseOrderResponses, RemoveAuthenticatorAppData, RemoveAuthenticatorAppErrors, RemoveAuthenticatorAppResponses, RemovePasskeyData, RemovePasskeyErrors, RemovePasskeyResponses, RemovePersonData, RemovePersonErrors, RemovePersonResponses, RenumberSupplierOrderData, RenumberSupplierOrderErrors, RenumberSupplierOrderResponses, ReopenFlagData, ReopenFlagErrors, ReopenFlagResponses, ReplaceProductMappingData, ReplaceProductMappingErrors, ReplaceProductMappingResponses, ReplaceSettingsData, ReplaceSettingsErrors, ReplaceSettingsResponses, ReplaceStoreSettingsData, ReplaceStoreSettingsErrors, ReplaceStoreSettingsResponses, ReplaceViewData, ReplaceViewErrors, ReplaceViewResponses, ReplayDeadLettersData, ReplayDeadLettersErrors, ReplayDeadLettersResponses, ResetPasswordData, ResetPasswordErrors, ResetPasswordResponses, ResolveSupplierOrderData, ResolveSupplierOrderErrors, ResolveSupplierOrderResponses, ResumePlacingData, ResumePlacingErrors, ResumePlacingResponses, RetryPushData, RetryPushErrors, RetryPushResponses, RevokeApiKeyData, RevokeApiKeyErrors, RevokeApiKeyResponses, SearchAllOrdersData, SearchAllOrdersErrors, SearchAllOrdersResponses, SetPurchaseAddressData, SetPurchaseAddressErrors, SetPurchaseAddressResponses, ShowAddressData, ShowAddressErrors, ShowAddressResponses, SignInData, SignInErrors, SignInResponses, SignOutData, SignOutErrors, SignOutResponses, SignUpData, SignUpErrors, SignUpResponses, SnoozeFlagData, SnoozeFlagErrors, SnoozeFlagResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponse, StreamEventsResponses, SyncOrderData, SyncOrderErrors, SyncOrderResponses, TestCarrierData, TestCarrierErrors, TestCarrierResponses, UninviteData, UninviteErrors, UninviteResponses, UninviteStaffData, UninviteStaffErrors, UninviteStaffResponses, UnlinkSupplierOrderData, UnlinkSupplierOrderErrors, UnlinkSupplierOrderResponses, VerifyAuditData, VerifyAuditErrors, VerifyAuditResponses, WithdrawSupplierOrderData, WithdrawSupplierOrderErrors, WithdrawSupplierOrderResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -322,11 +322,166 @@ export const snoozeFlag = <ThrowOnError extends boolean = false>(options: Option
 });
 
 /**
- * Get who the key speaks for
+ * Accept an invitation
+ *
+ * Makes the account, or gives the role to the account that is there. Answers 204 when it is done but the person has to sign in with his second factor.
+ */
+export const acceptInvitation = <ThrowOnError extends boolean = false>(options: Options<AcceptInvitationData, ThrowOnError>): RequestResult<AcceptInvitationResponses, AcceptInvitationErrors, ThrowOnError> => (options.client ?? client).post<AcceptInvitationResponses, AcceptInvitationErrors, ThrowOnError>({
+    url: '/invitations/accept',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Read an invitation
+ */
+export const readInvitation = <ThrowOnError extends boolean = false>(options: Options<ReadInvitationData, ThrowOnError>): RequestResult<ReadInvitationResponses, ReadInvitationErrors, ThrowOnError> => (options.client ?? client).post<ReadInvitationResponses, ReadInvitationErrors, ThrowOnError>({
+    url: '/invitations/read',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Get who I am
  */
 export const getMe = <ThrowOnError extends boolean = false>(options?: Options<GetMeData, ThrowOnError>): RequestResult<GetMeResponses, GetMeErrors, ThrowOnError> => (options?.client ?? client).get<GetMeResponses, GetMeErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/me',
+    ...options
+});
+
+/**
+ * Begin to set up an authenticator app
+ *
+ * It counts once its first code was given. Whoever has a second factor already must have signed in with it.
+ */
+export const beginAuthenticatorApp = <ThrowOnError extends boolean = false>(options: Options<BeginAuthenticatorAppData, ThrowOnError>): RequestResult<BeginAuthenticatorAppResponses, BeginAuthenticatorAppErrors, ThrowOnError> => (options.client ?? client).post<BeginAuthenticatorAppResponses, BeginAuthenticatorAppErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/me/authenticator-app',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Finish setting up an authenticator app
+ */
+export const finishAuthenticatorApp = <ThrowOnError extends boolean = false>(options: Options<FinishAuthenticatorAppData, ThrowOnError>): RequestResult<FinishAuthenticatorAppResponses, FinishAuthenticatorAppErrors, ThrowOnError> => (options.client ?? client).put<FinishAuthenticatorAppResponses, FinishAuthenticatorAppErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/me/authenticator-app',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Remove my authenticator app
+ */
+export const removeAuthenticatorApp = <ThrowOnError extends boolean = false>(options: Options<RemoveAuthenticatorAppData, ThrowOnError>): RequestResult<RemoveAuthenticatorAppResponses, RemoveAuthenticatorAppErrors, ThrowOnError> => (options.client ?? client).post<RemoveAuthenticatorAppResponses, RemoveAuthenticatorAppErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/me/authenticator-app/remove',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * List my passkeys
+ */
+export const listMyPasskeys = <ThrowOnError extends boolean = false>(options?: Options<ListMyPasskeysData, ThrowOnError>): RequestResult<ListMyPasskeysResponses, ListMyPasskeysErrors, ThrowOnError> => (options?.client ?? client).get<ListMyPasskeysResponses, ListMyPasskeysErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/me/passkeys',
+    ...options
+});
+
+/**
+ * Keep a new passkey
+ *
+ * All other sessions end.
+ */
+export const finishPasskey = <ThrowOnError extends boolean = false>(options: Options<FinishPasskeyData, ThrowOnError>): RequestResult<FinishPasskeyResponses, FinishPasskeyErrors, ThrowOnError> => (options.client ?? client).post<FinishPasskeyResponses, FinishPasskeyErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/me/passkeys',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Begin to make a passkey
+ */
+export const beginPasskey = <ThrowOnError extends boolean = false>(options: Options<BeginPasskeyData, ThrowOnError>): RequestResult<BeginPasskeyResponses, BeginPasskeyErrors, ThrowOnError> => (options.client ?? client).post<BeginPasskeyResponses, BeginPasskeyErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/me/passkeys/question',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Remove one of my passkeys
+ */
+export const removePasskey = <ThrowOnError extends boolean = false>(options: Options<RemovePasskeyData, ThrowOnError>): RequestResult<RemovePasskeyResponses, RemovePasskeyErrors, ThrowOnError> => (options.client ?? client).delete<RemovePasskeyResponses, RemovePasskeyErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/me/passkeys/{key}',
+    ...options
+});
+
+/**
+ * Change my password
+ *
+ * All other sessions end. Answers 422 with password_wrong or password_weak.
+ */
+export const changePassword = <ThrowOnError extends boolean = false>(options: Options<ChangePasswordData, ThrowOnError>): RequestResult<ChangePasswordResponses, ChangePasswordErrors, ThrowOnError> => (options.client ?? client).put<ChangePasswordResponses, ChangePasswordErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/me/password',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * End all my other sessions
+ */
+export const endMyOtherSessions = <ThrowOnError extends boolean = false>(options?: Options<EndMyOtherSessionsData, ThrowOnError>): RequestResult<EndMyOtherSessionsResponses, EndMyOtherSessionsErrors, ThrowOnError> => (options?.client ?? client).delete<EndMyOtherSessionsResponses, EndMyOtherSessionsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/me/sessions',
+    ...options
+});
+
+/**
+ * List my sessions
+ */
+export const listMySessions = <ThrowOnError extends boolean = false>(options?: Options<ListMySessionsData, ThrowOnError>): RequestResult<ListMySessionsResponses, ListMySessionsErrors, ThrowOnError> => (options?.client ?? client).get<ListMySessionsResponses, ListMySessionsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/me/sessions',
+    ...options
+});
+
+/**
+ * End one of my sessions
+ */
+export const endMySession = <ThrowOnError extends boolean = false>(options: Options<EndMySessionData, ThrowOnError>): RequestResult<EndMySessionResponses, EndMySessionErrors, ThrowOnError> => (options.client ?? client).delete<EndMySessionResponses, EndMySessionErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/me/sessions/{id}',
     ...options
 });
 
@@ -384,6 +539,15 @@ export const getOrder = <ThrowOnError extends boolean = false>(options: Options<
 });
 
 /**
+ * Explain an order in words to send
+ */
+export const explainOrder = <ThrowOnError extends boolean = false>(options: Options<ExplainOrderData, ThrowOnError>): RequestResult<ExplainOrderResponses, ExplainOrderErrors, ThrowOnError> => (options.client ?? client).get<ExplainOrderResponses, ExplainOrderErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/orders/{id}/explanation',
+    ...options
+});
+
+/**
  * Fulfil without a number
  *
  * Has the store show as shipped what AliExpress has shipped without a tracking number. A number that comes later is added to the same fulfillment.
@@ -406,6 +570,19 @@ export const fulfilWithoutNumber = <ThrowOnError extends boolean = false>(option
 export const holdOrder = <ThrowOnError extends boolean = false>(options: Options<HoldOrderData, ThrowOnError>): RequestResult<HoldOrderResponses, HoldOrderErrors, ThrowOnError> => (options.client ?? client).post<HoldOrderResponses, HoldOrderErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/orders/{id}/hold',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Add a note to an order
+ */
+export const addNote = <ThrowOnError extends boolean = false>(options: Options<AddNoteData, ThrowOnError>): RequestResult<AddNoteResponses, AddNoteErrors, ThrowOnError> => (options.client ?? client).post<AddNoteResponses, AddNoteErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/orders/{id}/notes',
     ...options,
     headers: {
         'Content-Type': 'application/json',
@@ -494,6 +671,17 @@ export const releaseOrder = <ThrowOnError extends boolean = false>(options: Opti
 });
 
 /**
+ * Show what is masked
+ *
+ * Who is shown it, when and why stands in the order's timeline and in the audit.
+ */
+export const showAddress = <ThrowOnError extends boolean = false>(options: Options<ShowAddressData, ThrowOnError>): RequestResult<ShowAddressResponses, ShowAddressErrors, ThrowOnError> => (options.client ?? client).post<ShowAddressResponses, ShowAddressErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/orders/{id}/show-address',
+    ...options
+});
+
+/**
  * Place supplier orders
  *
  * Writes the intent to buy, one supplier order for each AliExpress store, and answers at once; the buying follows within seconds. Stock, price and shipping are checked first, and nothing is ever sent twice: an answer that does not come makes a supplier order unknown, to be resolved by looking. Asking again for what is being bought gives what is under way. Supplier orders are created unpaid. The body may be left out.
@@ -550,6 +738,34 @@ export const getTimeline = <ThrowOnError extends boolean = false>(options: Optio
 });
 
 /**
+ * Ask for a new password
+ *
+ * Answers 202 whether there is such a person or not; whoever is there gets a mail. Answers 409 (mail_off) where no mail is sent: then the operator makes the link.
+ */
+export const askForPasswordReset = <ThrowOnError extends boolean = false>(options: Options<AskForPasswordResetData, ThrowOnError>): RequestResult<AskForPasswordResetResponses, AskForPasswordResetErrors, ThrowOnError> => (options.client ?? client).post<AskForPasswordResetResponses, AskForPasswordResetErrors, ThrowOnError>({
+    url: '/password-resets',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Set a new password with a link
+ *
+ * All sessions of the person end. Answers 422 with password_weak, or with link_over when the link was used or is too old.
+ */
+export const resetPassword = <ThrowOnError extends boolean = false>(options: Options<ResetPasswordData, ThrowOnError>): RequestResult<ResetPasswordResponses, ResetPasswordErrors, ThrowOnError> => (options.client ?? client).post<ResetPasswordResponses, ResetPasswordErrors, ThrowOnError>({
+    url: '/password-resets/use',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
  * List what is to be paid
  *
  * Unpaid supplier orders, the one that AliExpress closes first on top, with the page on which each is paid. Those of orders that the store no longer wants are not here: they are not to be paid.
@@ -558,6 +774,65 @@ export const listToPay = <ThrowOnError extends boolean = false>(options?: Option
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/pay-list',
     ...options
+});
+
+/**
+ * List the merchant's people
+ */
+export const listPeople = <ThrowOnError extends boolean = false>(options?: Options<ListPeopleData, ThrowOnError>): RequestResult<ListPeopleResponses, ListPeopleErrors, ThrowOnError> => (options?.client ?? client).get<ListPeopleResponses, ListPeopleErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/people',
+    ...options
+});
+
+/**
+ * Invite somebody
+ *
+ * Sends a link that is good for 7 days; where no mail is sent, the answer holds it. An invitation to the same address takes the place of the one before.
+ */
+export const invite = <ThrowOnError extends boolean = false>(options: Options<InviteData, ThrowOnError>): RequestResult<InviteResponses, InviteErrors, ThrowOnError> => (options.client ?? client).post<InviteResponses, InviteErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/people/invitations',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Take an invitation back
+ */
+export const uninvite = <ThrowOnError extends boolean = false>(options: Options<UninviteData, ThrowOnError>): RequestResult<UninviteResponses, UninviteErrors, ThrowOnError> => (options.client ?? client).delete<UninviteResponses, UninviteErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/people/invitations/{id}',
+    ...options
+});
+
+/**
+ * Remove a person
+ *
+ * The person may do nothing here from the next request on. Answers 409 (last_owner) for the last owner.
+ */
+export const removePerson = <ThrowOnError extends boolean = false>(options: Options<RemovePersonData, ThrowOnError>): RequestResult<RemovePersonResponses, RemovePersonErrors, ThrowOnError> => (options.client ?? client).delete<RemovePersonResponses, RemovePersonErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/people/{id}',
+    ...options
+});
+
+/**
+ * Change a person's role
+ *
+ * Answers 409 (last_owner) for the last owner.
+ */
+export const changeRole = <ThrowOnError extends boolean = false>(options: Options<ChangeRoleData, ThrowOnError>): RequestResult<ChangeRoleResponses, ChangeRoleErrors, ThrowOnError> => (options.client ?? client).put<ChangeRoleResponses, ChangeRoleErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/people/{id}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
 });
 
 /**
@@ -691,6 +966,44 @@ export const retryPush = <ThrowOnError extends boolean = false>(options: Options
 });
 
 /**
+ * Sign out
+ *
+ * Ends the session at once. There is nothing to end for an API key.
+ */
+export const signOut = <ThrowOnError extends boolean = false>(options?: Options<SignOutData, ThrowOnError>): RequestResult<SignOutResponses, SignOutErrors, ThrowOnError> => (options?.client ?? client).delete<SignOutResponses, SignOutErrors, ThrowOnError>({ url: '/session', ...options });
+
+/**
+ * Sign in
+ *
+ * Opens a session and sets its cookie, which browsers send by themselves. Answers 401 with code_needed where the person has an authenticator app and gave no code, with code_wrong, or with sign_in_refused; 429 after 5 wrong tries of one person, or too many from one address, in 15 minutes. A session ends after 2 hours without use and after 12 hours at the latest; staff's after 15 minutes and 8 hours.
+ */
+export const signIn = <ThrowOnError extends boolean = false>(options: Options<SignInData, ThrowOnError>): RequestResult<SignInResponses, SignInErrors, ThrowOnError> => (options.client ?? client).post<SignInResponses, SignInErrors, ThrowOnError>({
+    url: '/session',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Sign in with a passkey
+ */
+export const finishPasskeySignIn = <ThrowOnError extends boolean = false>(options: Options<FinishPasskeySignInData, ThrowOnError>): RequestResult<FinishPasskeySignInResponses, FinishPasskeySignInErrors, ThrowOnError> => (options.client ?? client).post<FinishPasskeySignInResponses, FinishPasskeySignInErrors, ThrowOnError>({
+    url: '/session/passkey',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Begin to sign in with a passkey
+ */
+export const beginPasskeySignIn = <ThrowOnError extends boolean = false>(options?: Options<BeginPasskeySignInData, ThrowOnError>): RequestResult<BeginPasskeySignInResponses, BeginPasskeySignInErrors, ThrowOnError> => (options?.client ?? client).post<BeginPasskeySignInResponses, BeginPasskeySignInErrors, ThrowOnError>({ url: '/session/passkey/question', ...options });
+
+/**
  * Get the settings
  */
 export const getSettings = <ThrowOnError extends boolean = false>(options?: Options<GetSettingsData, ThrowOnError>): RequestResult<GetSettingsResponses, GetSettingsErrors, ThrowOnError> => (options?.client ?? client).get<GetSettingsResponses, GetSettingsErrors, ThrowOnError>({
@@ -723,6 +1036,32 @@ export const resumePlacing = <ThrowOnError extends boolean = false>(options?: Op
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/settings/resume-placing',
     ...options
+});
+
+/**
+ * Ask to sign up
+ *
+ * Answers 202 whether there is an account with this address already or not. Answers 403 (sign_up_off) where the operator does not let merchants sign up by themselves, and 409 (mail_off) where no mail is sent.
+ */
+export const askToSignUp = <ThrowOnError extends boolean = false>(options: Options<AskToSignUpData, ThrowOnError>): RequestResult<AskToSignUpResponses, AskToSignUpErrors, ThrowOnError> => (options.client ?? client).post<AskToSignUpResponses, AskToSignUpErrors, ThrowOnError>({
+    url: '/sign-ups',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Sign up with a link
+ */
+export const signUp = <ThrowOnError extends boolean = false>(options: Options<SignUpData, ThrowOnError>): RequestResult<SignUpResponses, SignUpErrors, ThrowOnError> => (options.client ?? client).post<SignUpResponses, SignUpErrors, ThrowOnError>({
+    url: '/sign-ups/use',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
 });
 
 /**
@@ -849,6 +1188,96 @@ export const getSupplierProduct = <ThrowOnError extends boolean = false>(options
 export const listSuppliers = <ThrowOnError extends boolean = false>(options?: Options<ListSuppliersData, ThrowOnError>): RequestResult<ListSuppliersResponses, ListSuppliersErrors, ThrowOnError> => (options?.client ?? client).get<ListSuppliersResponses, ListSuppliersErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/suppliers',
+    ...options
+});
+
+/**
+ * List merchants
+ */
+export const listMerchants = <ThrowOnError extends boolean = false>(options?: Options<ListMerchantsData, ThrowOnError>): RequestResult<ListMerchantsResponses, ListMerchantsErrors, ThrowOnError> => (options?.client ?? client).get<ListMerchantsResponses, ListMerchantsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/support/merchants',
+    ...options
+});
+
+/**
+ * Look for an order at all merchants
+ *
+ * By order number, AliExpress number, tracking number, e-mail address, or how the buyer's name or last name begins. The newest first, 50 at most.
+ */
+export const searchAllOrders = <ThrowOnError extends boolean = false>(options: Options<SearchAllOrdersData, ThrowOnError>): RequestResult<SearchAllOrdersResponses, SearchAllOrdersErrors, ThrowOnError> => (options.client ?? client).get<SearchAllOrdersResponses, SearchAllOrdersErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/support/orders',
+    ...options
+});
+
+/**
+ * List the staff
+ */
+export const listStaff = <ThrowOnError extends boolean = false>(options?: Options<ListStaffData, ThrowOnError>): RequestResult<ListStaffResponses, ListStaffErrors, ThrowOnError> => (options?.client ?? client).get<ListStaffResponses, ListStaffErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/support/staff',
+    ...options
+});
+
+/**
+ * Invite somebody to the staff
+ */
+export const inviteStaff = <ThrowOnError extends boolean = false>(options: Options<InviteStaffData, ThrowOnError>): RequestResult<InviteStaffResponses, InviteStaffErrors, ThrowOnError> => (options.client ?? client).post<InviteStaffResponses, InviteStaffErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/support/staff/invitations',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Take an invitation to the staff back
+ */
+export const uninviteStaff = <ThrowOnError extends boolean = false>(options: Options<UninviteStaffData, ThrowOnError>): RequestResult<UninviteStaffResponses, UninviteStaffErrors, ThrowOnError> => (options.client ?? client).delete<UninviteStaffResponses, UninviteStaffErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/support/staff/invitations/{id}',
+    ...options
+});
+
+/**
+ * Change somebody of the staff
+ *
+ * All sessions of the person end. Answers 409 (last_operator) for the last operator.
+ */
+export const changeStaff = <ThrowOnError extends boolean = false>(options: Options<ChangeStaffData, ThrowOnError>): RequestResult<ChangeStaffResponses, ChangeStaffErrors, ThrowOnError> => (options.client ?? client).put<ChangeStaffResponses, ChangeStaffErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/support/staff/{id}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Begin to look at a merchant
+ *
+ * For an hour, requests with the merchant's id as Waybill-Merchant read what the merchant reads, with buyers masked, and may sync, retry a push and add notes. The merchant sees it, with the reason, in the audit.
+ */
+export const beginSupportView = <ThrowOnError extends boolean = false>(options: Options<BeginSupportViewData, ThrowOnError>): RequestResult<BeginSupportViewResponses, BeginSupportViewErrors, ThrowOnError> => (options.client ?? client).post<BeginSupportViewResponses, BeginSupportViewErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/support/views',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Look at a merchant no more
+ */
+export const endSupportView = <ThrowOnError extends boolean = false>(options: Options<EndSupportViewData, ThrowOnError>): RequestResult<EndSupportViewResponses, EndSupportViewErrors, ThrowOnError> => (options.client ?? client).delete<EndSupportViewResponses, EndSupportViewErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/support/views/{merchant}',
     ...options
 });
 

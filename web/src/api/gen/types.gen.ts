@@ -52,19 +52,41 @@ export type ApiKeyRequest = {
 
 export type About = {
     /**
+     * Only in the demo: an account for each role.
+     */
+    demo_accounts?: Array<AboutAccount>;
+    /**
      * Only in the demo: the key of its sample shop.
      */
     demo_api_key?: string;
+    /**
+     * Mail is sent from here: links to new passwords, invitations.
+     */
+    mail: boolean;
     name: string;
     /**
      * Which platforms are set up here; the other cannot be connected.
      */
     platforms: AboutPlatforms;
     /**
+     * Merchants may sign up by themselves.
+     */
+    sign_up: boolean;
+    /**
      * Only in the demo: where the simulated platforms are.
      */
     simulators?: AboutSimulators;
     version: string;
+};
+
+export type AboutAccount = {
+    /**
+     * What its authenticator app would show now; absent where it has none.
+     */
+    code?: string;
+    email: string;
+    password: string;
+    role: 'owner' | 'member' | 'read_only' | 'support' | 'operator';
 };
 
 export type AboutPlatforms = {
@@ -77,7 +99,19 @@ export type AboutSimulators = {
     wix: string;
 };
 
-export type Act = 'key_made' | 'key_revoked' | 'connection_made' | 'connection_removed' | 'settings_changed' | 'store_settings_changed' | 'placing_resumed' | 'carrier_changed' | 'carrier_removed' | 'mapping_made' | 'mapping_changed' | 'mapping_removed' | 'view_made' | 'view_changed' | 'view_removed' | 'placed' | 'purchase_hurried' | 'purchase_held' | 'purchase_withdrawn' | 'place_resolved' | 'number_linked' | 'number_changed' | 'unlinked' | 'held' | 'released' | 'address_changed' | 'address_dropped' | 'override_made' | 'override_dropped' | 'flag_closed' | 'flag_snoozed' | 'flag_reopened' | 'push_retried' | 'push_fixed' | 'push_overwritten' | 'push_accepted' | 'fulfilled_without_number' | 'sync_requested' | 'sync_cancelled' | 'dead_letters_replayed' | 'exported' | 'secrets_rotated' | 'secrets_forgotten';
+export type AcceptInvitationRequest = {
+    /**
+     * Left out by whoever has an account.
+     */
+    name?: string;
+    password: string;
+    /**
+     * From the link, behind the #.
+     */
+    token: string;
+};
+
+export type Act = 'key_made' | 'key_revoked' | 'connection_made' | 'connection_removed' | 'settings_changed' | 'store_settings_changed' | 'placing_resumed' | 'carrier_changed' | 'carrier_removed' | 'mapping_made' | 'mapping_changed' | 'mapping_removed' | 'view_made' | 'view_changed' | 'view_removed' | 'placed' | 'purchase_hurried' | 'purchase_held' | 'purchase_withdrawn' | 'place_resolved' | 'number_linked' | 'number_changed' | 'unlinked' | 'held' | 'released' | 'address_changed' | 'address_dropped' | 'override_made' | 'override_dropped' | 'flag_closed' | 'flag_snoozed' | 'flag_reopened' | 'push_retried' | 'push_fixed' | 'push_overwritten' | 'push_accepted' | 'fulfilled_without_number' | 'sync_requested' | 'sync_cancelled' | 'dead_letters_replayed' | 'exported' | 'note_added' | 'address_shown' | 'support_view_begun' | 'support_view_ended' | 'person_invited' | 'invitation_revoked' | 'person_joined' | 'role_changed' | 'person_removed' | 'account_made' | 'signed_in' | 'password_changed' | 'second_factor_added' | 'second_factor_removed' | 'staff_changed' | 'secrets_rotated' | 'secrets_forgotten';
 
 export type Address = {
     city?: string;
@@ -173,6 +207,11 @@ export type AuditReport = {
 export type AuditSubject = {
     id?: string;
     kind: string;
+};
+
+export type AuthenticatorAppCode = {
+    code: string;
+    token: string;
 };
 
 export type Authorization = {
@@ -632,7 +671,46 @@ export type HopLag = {
     p95_seconds: number;
 };
 
-export type KeyScope = 'orders:read' | 'orders:write' | 'orders:place' | 'sync:write' | 'connections:read' | 'connections:write' | 'settings:read' | 'settings:write' | 'keys:write' | 'audit:read';
+export type Invitation = {
+    by: string;
+    created_at: string;
+    email: string;
+    expires_at: string;
+    id: string;
+    /**
+     * Where no mail is sent: the link to hand over. It is shown this once and lets in whoever has it.
+     */
+    link?: string;
+    role: 'owner' | 'member' | 'read_only' | 'support' | 'operator';
+};
+
+export type InvitationOffer = {
+    by: string;
+    email: string;
+    /**
+     * There is an account with this address: give its password.
+     */
+    known: boolean;
+    /**
+     * Absent for the staff of the installation.
+     */
+    merchant?: string;
+    role: 'owner' | 'member' | 'read_only' | 'support' | 'operator';
+};
+
+export type InvitationToken = {
+    /**
+     * From the link, behind the #.
+     */
+    token: string;
+};
+
+export type InviteRequest = {
+    email: string;
+    role: 'owner' | 'member' | 'read_only';
+};
+
+export type KeyScope = 'orders:read' | 'orders:write' | 'orders:place' | 'pushes:retry' | 'orders:note' | 'sync:write' | 'connections:read' | 'connections:write' | 'settings:read' | 'settings:write' | 'webhooks:write' | 'keys:write' | 'people:write' | 'audit:read' | 'desk:use' | 'operate';
 
 export type Kind = 'invalid' | 'unauthenticated' | 'forbidden' | 'not_found' | 'conflict' | 'throttled' | 'disconnected' | 'rejected' | 'unavailable' | 'unknown' | 'internal';
 
@@ -726,27 +804,137 @@ export type LinkedSupplierOrder = {
     warnings: Array<LinkWarning>;
 };
 
+export type MailLinkRequest = {
+    email: string;
+};
+
 export type Me = {
     actor: string;
     /**
      * When the key stops working; absent: it does not.
      */
     key_expires_at?: string;
-    key_name: string;
-    merchant: MeMerchant;
     /**
-     * What the key is allowed.
+     * Absent for a person.
+     */
+    key_name?: string;
+    /**
+     * Absent for staff who look at no merchant.
+     */
+    merchant?: MeMerchant;
+    /**
+     * Absent for an API key.
+     */
+    person?: MePerson;
+    /**
+     * Of the person, at the merchant or on the installation; absent for an API key, and before staff have set up their second factor.
+     */
+    role?: 'owner' | 'member' | 'read_only' | 'support' | 'operator';
+    /**
+     * What the caller is allowed.
      */
     scopes: Array<KeyScope>;
+    /**
+     * Staff look at the merchant, for this reason. Addresses are masked.
+     */
+    view_reason?: string;
+};
+
+export type MeMembership = {
+    id: string;
+    name: string;
+    role: 'owner' | 'member' | 'read_only';
 };
 
 export type MeMerchant = {
-    id: MerchantId;
+    id: string;
     name: string;
     zone: string;
 };
 
-export type MerchantId = '00000000-0000-0000-0000-000000000000';
+export type MePerson = {
+    /**
+     * Has an authenticator app.
+     */
+    app: boolean;
+    email: string;
+    id: string;
+    /**
+     * Where the person has a role. To act at another than the first, send its id as Waybill-Merchant.
+     */
+    merchants: Array<MeMembership>;
+    name: string;
+    /**
+     * How many passkeys.
+     */
+    passkeys: number;
+    staff: boolean;
+    /**
+     * Merchants that staff look at, and until when.
+     */
+    views: Array<SupportView>;
+    /**
+     * Nothing else is allowed before a second factor is set up.
+     */
+    wants_factor: boolean;
+};
+
+export type Member = {
+    created_at: string;
+    email: string;
+    id: string;
+    name: string;
+    role: 'owner' | 'member' | 'read_only';
+    second_factor: boolean;
+    /**
+     * Absent: never.
+     */
+    signed_in_at?: string;
+    you: boolean;
+};
+
+export type MemberList = {
+    invitations: Array<Invitation>;
+    people: Array<Member>;
+};
+
+export type MerchantName = {
+    id: string;
+    name: string;
+};
+
+export type MerchantOverview = {
+    accounts: number;
+    broken_connections: number;
+    created_at: string;
+    id: string;
+    /**
+     * When one of the connections last answered.
+     */
+    last_success_at?: string;
+    name: string;
+    open_flags: number;
+    /**
+     * Orders that can still change.
+     */
+    open_orders: number;
+    /**
+     * Since when the order waits whose check is most overdue; absent: none is.
+     */
+    overdue_since?: string;
+    /**
+     * Connected stores and supplier accounts, and how many of both have to be connected again.
+     */
+    stores: number;
+};
+
+export type MerchantPage = {
+    merchants: Array<MerchantOverview>;
+    /**
+     * Send it as cursor to get the next page; absent on the last.
+     */
+    next_cursor?: string;
+};
 
 export type Mismatch = {
     detail: string;
@@ -822,6 +1010,36 @@ export type NewApiKey = {
     state: 'active' | 'expired' | 'revoked';
 };
 
+export type NewAuthenticatorApp = {
+    /**
+     * For typing it into an authenticator app.
+     */
+    secret: string;
+    /**
+     * Goes back with the first code, within 15 minutes.
+     */
+    token: string;
+    /**
+     * The same as a link, for a QR code.
+     */
+    url: string;
+};
+
+export type NewPasskeyRequest = {
+    /**
+     * What the authenticator answered, as PublicKeyCredential.toJSON gives it.
+     */
+    credential: {
+        [key: string]: unknown;
+    };
+    name: string;
+    token: string;
+};
+
+export type NoteRequest = {
+    text: string;
+};
+
 export type OptionalReason = {
     /**
      * Shown in the timeline.
@@ -868,6 +1086,10 @@ export type Order = {
     last_checked_source?: string;
     line_count: number;
     lines: Array<OrderLine>;
+    /**
+     * The buyer is masked, because support looks: showAddress shows it.
+     */
+    masked: boolean;
     next_check_at?: string;
     /**
      * What keeps the merchant's rule from buying it; absent while automatic placing is off.
@@ -985,6 +1207,17 @@ export type OrderCounts = {
     closed: number;
     fulfilled: number;
     pending: number;
+};
+
+export type OrderExplanation = {
+    /**
+     * Where the order stands, what is to be done and when it is looked at again.
+     */
+    for_merchant: string;
+    /**
+     * Where the goods are, without suppliers and prices.
+     */
+    for_shopper: string;
 };
 
 export type OrderHold = {
@@ -1215,6 +1448,60 @@ export type ParcelItem = {
     supplier_order_id: string;
 };
 
+export type Passkey = {
+    created_at: string;
+    id: string;
+    last_used_at?: string;
+    name: string;
+};
+
+export type PasskeyAnswer = {
+    /**
+     * What the authenticator answered, as PublicKeyCredential.toJSON gives it.
+     */
+    credential: {
+        [key: string]: unknown;
+    };
+    token: string;
+};
+
+export type PasskeyList = {
+    passkeys: Array<Passkey>;
+};
+
+export type PasskeyQuestion = {
+    /**
+     * What navigator.credentials.get or .create takes, with binary fields in base64url.
+     */
+    options: {
+        [key: string]: unknown;
+    };
+    /**
+     * Goes back with the answer, within 5 minutes.
+     */
+    token: string;
+};
+
+export type PasswordProof = {
+    /**
+     * The present password, so that a browser left open is not enough.
+     */
+    password: string;
+};
+
+export type PasswordRequest = {
+    current: string;
+    new: string;
+};
+
+export type PasswordResetRequest = {
+    password: string;
+    /**
+     * From the link, behind the #.
+     */
+    token: string;
+};
+
 export type PayItem = {
     account_id: string;
     /**
@@ -1262,6 +1549,8 @@ export type PayTotal = {
     amount: Money;
     orders: number;
 };
+
+export type PersonRole = 'owner' | 'member' | 'read_only' | 'support' | 'operator';
 
 export type PlaceRequest = {
     /**
@@ -1568,6 +1857,10 @@ export type RetryRequest = {
 
 export type Role = 'dropship' | 'own' | 'no_shipping';
 
+export type RoleRequest = {
+    role: 'owner' | 'member' | 'read_only';
+};
+
 export type SavedView = {
     created_at: string;
     id: string;
@@ -1591,6 +1884,22 @@ export type SavedViewRequest = {
      * Anything; Waybill reads nothing into it.
      */
     query?: string;
+};
+
+export type Session = {
+    agent: string;
+    client: string;
+    created_at: string;
+    current: boolean;
+    id: string;
+    /**
+     * To the minute.
+     */
+    seen_at: string;
+};
+
+export type SessionList = {
+    sessions: Array<Session>;
 };
 
 export type Settings = {
@@ -1642,12 +1951,76 @@ export type ShippingService = {
     tracked: boolean;
 };
 
+export type ShownAddress = {
+    buyer_email: string;
+    buyer_note: string;
+    /**
+     * Where purchases go instead.
+     */
+    purchase_address?: Address;
+    recipient: Address;
+};
+
+export type SignInRequest = {
+    /**
+     * Instead of a person: the session may do what this API key may.
+     */
+    api_key?: string;
+    /**
+     * What the authenticator app shows, for those who have one.
+     */
+    code?: string;
+    email?: string;
+    password?: string;
+};
+
+export type SignUpRequest = {
+    merchant: string;
+    name: string;
+    password: string;
+    /**
+     * From the link, behind the #.
+     */
+    token: string;
+    zone: string;
+};
+
 export type SnoozeRequest = {
     reason: string;
     until: string;
 };
 
 export type Source = 'webhook' | 'push' | 'poll' | 'sweep' | 'manual' | 'person' | 'engine';
+
+export type StaffInviteRequest = {
+    email: string;
+    role: 'support' | 'operator';
+};
+
+export type StaffList = {
+    invitations: Array<Invitation>;
+    staff: Array<StaffMember>;
+};
+
+export type StaffMember = {
+    created_at: string;
+    disabled_at?: string;
+    email: string;
+    id: string;
+    name: string;
+    role: 'support' | 'operator';
+    second_factor: boolean;
+    signed_in_at?: string;
+    you: boolean;
+};
+
+export type StaffRequest = {
+    /**
+     * The account is switched off: nobody signs in with it.
+     */
+    disabled?: boolean;
+    role: 'support' | 'operator';
+};
 
 export type Stage = 'unpaid' | 'paid' | 'shipped' | 'finished' | 'closed';
 
@@ -1785,6 +2158,43 @@ export type SupplierSku = {
 export type SupplierStore = {
     id: string;
     name: string;
+};
+
+export type SupportHit = {
+    /**
+     * Masked.
+     */
+    buyer_email: string;
+    buyer_name: string;
+    /**
+     * What the text is.
+     */
+    matched: 'number' | 'supplier_number' | 'tracking_number' | 'email' | 'name';
+    merchant: MerchantName;
+    number: string;
+    open_flags: number;
+    order_id: string;
+    placed_at: string;
+    store: string;
+    tab: Tab;
+};
+
+export type SupportHits = {
+    orders: Array<SupportHit>;
+};
+
+export type SupportView = {
+    expires_at: string;
+    merchant: MerchantName;
+    reason: string;
+};
+
+export type SupportViewRequest = {
+    merchant_id: string;
+    /**
+     * The merchant reads it in the audit.
+     */
+    reason: string;
 };
 
 export type SyncEstimate = {
@@ -3155,6 +3565,90 @@ export type SnoozeFlagResponses = {
 
 export type SnoozeFlagResponse = SnoozeFlagResponses[keyof SnoozeFlagResponses];
 
+export type AcceptInvitationData = {
+    /**
+     * The link's token, and who accepts
+     */
+    body: AcceptInvitationRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/invitations/accept';
+};
+
+export type AcceptInvitationErrors = {
+    /**
+     * Conflict
+     */
+    409: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type AcceptInvitationError = AcceptInvitationErrors[keyof AcceptInvitationErrors];
+
+export type AcceptInvitationResponses = {
+    /**
+     * OK
+     */
+    200: Me;
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type AcceptInvitationResponse = AcceptInvitationResponses[keyof AcceptInvitationResponses];
+
+export type ReadInvitationData = {
+    /**
+     * The link's token
+     */
+    body: InvitationToken;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/invitations/read';
+};
+
+export type ReadInvitationErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type ReadInvitationError = ReadInvitationErrors[keyof ReadInvitationErrors];
+
+export type ReadInvitationResponses = {
+    /**
+     * OK
+     */
+    200: InvitationOffer;
+};
+
+export type ReadInvitationResponse = ReadInvitationResponses[keyof ReadInvitationResponses];
+
 export type GetMeData = {
     body?: never;
     path?: never;
@@ -3183,6 +3677,485 @@ export type GetMeResponses = {
 };
 
 export type GetMeResponse = GetMeResponses[keyof GetMeResponses];
+
+export type BeginAuthenticatorAppData = {
+    /**
+     * The password
+     */
+    body: PasswordProof;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/me/authenticator-app';
+};
+
+export type BeginAuthenticatorAppErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Too Many Requests
+     */
+    429: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type BeginAuthenticatorAppError = BeginAuthenticatorAppErrors[keyof BeginAuthenticatorAppErrors];
+
+export type BeginAuthenticatorAppResponses = {
+    /**
+     * OK
+     */
+    200: NewAuthenticatorApp;
+};
+
+export type BeginAuthenticatorAppResponse = BeginAuthenticatorAppResponses[keyof BeginAuthenticatorAppResponses];
+
+export type FinishAuthenticatorAppData = {
+    /**
+     * The first code
+     */
+    body: AuthenticatorAppCode;
+    path?: never;
+    query?: never;
+    url: '/me/authenticator-app';
+};
+
+export type FinishAuthenticatorAppErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Too Many Requests
+     */
+    429: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type FinishAuthenticatorAppError = FinishAuthenticatorAppErrors[keyof FinishAuthenticatorAppErrors];
+
+export type FinishAuthenticatorAppResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type FinishAuthenticatorAppResponse = FinishAuthenticatorAppResponses[keyof FinishAuthenticatorAppResponses];
+
+export type RemoveAuthenticatorAppData = {
+    /**
+     * The password
+     */
+    body: PasswordProof;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/me/authenticator-app/remove';
+};
+
+export type RemoveAuthenticatorAppErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Conflict
+     */
+    409: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Too Many Requests
+     */
+    429: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type RemoveAuthenticatorAppError = RemoveAuthenticatorAppErrors[keyof RemoveAuthenticatorAppErrors];
+
+export type RemoveAuthenticatorAppResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type RemoveAuthenticatorAppResponse = RemoveAuthenticatorAppResponses[keyof RemoveAuthenticatorAppResponses];
+
+export type ListMyPasskeysData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/me/passkeys';
+};
+
+export type ListMyPasskeysErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type ListMyPasskeysError = ListMyPasskeysErrors[keyof ListMyPasskeysErrors];
+
+export type ListMyPasskeysResponses = {
+    /**
+     * OK
+     */
+    200: PasskeyList;
+};
+
+export type ListMyPasskeysResponse = ListMyPasskeysResponses[keyof ListMyPasskeysResponses];
+
+export type FinishPasskeyData = {
+    /**
+     * What the authenticator made, and a name for it
+     */
+    body: NewPasskeyRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/me/passkeys';
+};
+
+export type FinishPasskeyErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type FinishPasskeyError = FinishPasskeyErrors[keyof FinishPasskeyErrors];
+
+export type FinishPasskeyResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type FinishPasskeyResponse = FinishPasskeyResponses[keyof FinishPasskeyResponses];
+
+export type BeginPasskeyData = {
+    /**
+     * The password
+     */
+    body: PasswordProof;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/me/passkeys/question';
+};
+
+export type BeginPasskeyErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Conflict
+     */
+    409: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Too Many Requests
+     */
+    429: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type BeginPasskeyError = BeginPasskeyErrors[keyof BeginPasskeyErrors];
+
+export type BeginPasskeyResponses = {
+    /**
+     * OK
+     */
+    200: PasskeyQuestion;
+};
+
+export type BeginPasskeyResponse = BeginPasskeyResponses[keyof BeginPasskeyResponses];
+
+export type RemovePasskeyData = {
+    body?: never;
+    path: {
+        /**
+         * Passkey id
+         */
+        key: string;
+    };
+    query?: never;
+    url: '/me/passkeys/{key}';
+};
+
+export type RemovePasskeyErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Conflict
+     */
+    409: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type RemovePasskeyError = RemovePasskeyErrors[keyof RemovePasskeyErrors];
+
+export type RemovePasskeyResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type RemovePasskeyResponse = RemovePasskeyResponses[keyof RemovePasskeyResponses];
+
+export type ChangePasswordData = {
+    /**
+     * The present password and the new one
+     */
+    body: PasswordRequest;
+    path?: never;
+    query?: never;
+    url: '/me/password';
+};
+
+export type ChangePasswordErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Too Many Requests
+     */
+    429: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type ChangePasswordError = ChangePasswordErrors[keyof ChangePasswordErrors];
+
+export type ChangePasswordResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type ChangePasswordResponse = ChangePasswordResponses[keyof ChangePasswordResponses];
+
+export type EndMyOtherSessionsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/me/sessions';
+};
+
+export type EndMyOtherSessionsErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type EndMyOtherSessionsError = EndMyOtherSessionsErrors[keyof EndMyOtherSessionsErrors];
+
+export type EndMyOtherSessionsResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type EndMyOtherSessionsResponse = EndMyOtherSessionsResponses[keyof EndMyOtherSessionsResponses];
+
+export type ListMySessionsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/me/sessions';
+};
+
+export type ListMySessionsErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type ListMySessionsError = ListMySessionsErrors[keyof ListMySessionsErrors];
+
+export type ListMySessionsResponses = {
+    /**
+     * OK
+     */
+    200: SessionList;
+};
+
+export type ListMySessionsResponse = ListMySessionsResponses[keyof ListMySessionsResponses];
+
+export type EndMySessionData = {
+    body?: never;
+    path: {
+        /**
+         * Session id
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/me/sessions/{id}';
+};
+
+export type EndMySessionErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type EndMySessionError = EndMySessionErrors[keyof EndMySessionErrors];
+
+export type EndMySessionResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type EndMySessionResponse = EndMySessionResponses[keyof EndMySessionResponses];
 
 export type ListMismatchesData = {
     body?: never;
@@ -3482,6 +4455,48 @@ export type GetOrderResponses = {
 
 export type GetOrderResponse = GetOrderResponses[keyof GetOrderResponses];
 
+export type ExplainOrderData = {
+    body?: never;
+    path: {
+        /**
+         * Order id
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/orders/{id}/explanation';
+};
+
+export type ExplainOrderErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type ExplainOrderError = ExplainOrderErrors[keyof ExplainOrderErrors];
+
+export type ExplainOrderResponses = {
+    /**
+     * OK
+     */
+    200: OrderExplanation;
+};
+
+export type ExplainOrderResponse = ExplainOrderResponses[keyof ExplainOrderResponses];
+
 export type FulfilWithoutNumberData = {
     /**
      * Why
@@ -3587,6 +4602,61 @@ export type HoldOrderResponses = {
 };
 
 export type HoldOrderResponse = HoldOrderResponses[keyof HoldOrderResponses];
+
+export type AddNoteData = {
+    /**
+     * The note
+     */
+    body: NoteRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        /**
+         * Order id
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/orders/{id}/notes';
+};
+
+export type AddNoteErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type AddNoteError = AddNoteErrors[keyof AddNoteErrors];
+
+export type AddNoteResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type AddNoteResponse = AddNoteResponses[keyof AddNoteResponses];
 
 export type CreateOverrideData = {
     /**
@@ -3887,6 +4957,54 @@ export type ReleaseOrderResponses = {
 
 export type ReleaseOrderResponse = ReleaseOrderResponses[keyof ReleaseOrderResponses];
 
+export type ShowAddressData = {
+    body?: never;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        /**
+         * Order id
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/orders/{id}/show-address';
+};
+
+export type ShowAddressErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type ShowAddressError = ShowAddressErrors[keyof ShowAddressErrors];
+
+export type ShowAddressResponses = {
+    /**
+     * OK
+     */
+    200: ShownAddress;
+};
+
+export type ShowAddressResponse = ShowAddressResponses[keyof ShowAddressResponses];
+
 export type PlaceSupplierOrdersData = {
     /**
      * What to buy
@@ -4095,6 +5213,88 @@ export type GetTimelineResponses = {
 
 export type GetTimelineResponse = GetTimelineResponses[keyof GetTimelineResponses];
 
+export type AskForPasswordResetData = {
+    /**
+     * Whose
+     */
+    body: MailLinkRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/password-resets';
+};
+
+export type AskForPasswordResetErrors = {
+    /**
+     * Conflict
+     */
+    409: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Too Many Requests
+     */
+    429: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type AskForPasswordResetError = AskForPasswordResetErrors[keyof AskForPasswordResetErrors];
+
+export type AskForPasswordResetResponses = {
+    /**
+     * Accepted
+     */
+    202: unknown;
+};
+
+export type ResetPasswordData = {
+    /**
+     * The link's token and the password
+     */
+    body: PasswordResetRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/password-resets/use';
+};
+
+export type ResetPasswordErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type ResetPasswordError = ResetPasswordErrors[keyof ResetPasswordErrors];
+
+export type ResetPasswordResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type ResetPasswordResponse = ResetPasswordResponses[keyof ResetPasswordResponses];
+
 export type ListToPayData = {
     body?: never;
     path?: never;
@@ -4144,6 +5344,230 @@ export type ListToPayResponses = {
 };
 
 export type ListToPayResponse = ListToPayResponses[keyof ListToPayResponses];
+
+export type ListPeopleData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/people';
+};
+
+export type ListPeopleErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type ListPeopleError = ListPeopleErrors[keyof ListPeopleErrors];
+
+export type ListPeopleResponses = {
+    /**
+     * OK
+     */
+    200: MemberList;
+};
+
+export type ListPeopleResponse = ListPeopleResponses[keyof ListPeopleResponses];
+
+export type InviteData = {
+    /**
+     * Whom, and as what
+     */
+    body: InviteRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/people/invitations';
+};
+
+export type InviteErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Conflict
+     */
+    409: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type InviteError = InviteErrors[keyof InviteErrors];
+
+export type InviteResponses = {
+    /**
+     * Created
+     */
+    201: Invitation;
+};
+
+export type InviteResponse = InviteResponses[keyof InviteResponses];
+
+export type UninviteData = {
+    body?: never;
+    path: {
+        /**
+         * Invitation id
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/people/invitations/{id}';
+};
+
+export type UninviteErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type UninviteError = UninviteErrors[keyof UninviteErrors];
+
+export type UninviteResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type UninviteResponse = UninviteResponses[keyof UninviteResponses];
+
+export type RemovePersonData = {
+    body?: never;
+    path: {
+        /**
+         * Person id
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/people/{id}';
+};
+
+export type RemovePersonErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Conflict
+     */
+    409: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type RemovePersonError = RemovePersonErrors[keyof RemovePersonErrors];
+
+export type RemovePersonResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type RemovePersonResponse = RemovePersonResponses[keyof RemovePersonResponses];
+
+export type ChangeRoleData = {
+    /**
+     * The role
+     */
+    body: RoleRequest;
+    path: {
+        /**
+         * Person id
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/people/{id}';
+};
+
+export type ChangeRoleErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Conflict
+     */
+    409: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type ChangeRoleError = ChangeRoleErrors[keyof ChangeRoleErrors];
+
+export type ChangeRoleResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type ChangeRoleResponse = ChangeRoleResponses[keyof ChangeRoleResponses];
 
 export type ListProductMappingsData = {
     body?: never;
@@ -4620,6 +6044,154 @@ export type RetryPushResponses = {
 
 export type RetryPushResponse = RetryPushResponses[keyof RetryPushResponses];
 
+export type SignOutData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/session';
+};
+
+export type SignOutErrors = {
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type SignOutError = SignOutErrors[keyof SignOutErrors];
+
+export type SignOutResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type SignOutResponse = SignOutResponses[keyof SignOutResponses];
+
+export type SignInData = {
+    /**
+     * Who, and what proves it
+     */
+    body: SignInRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/session';
+};
+
+export type SignInErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Too Many Requests
+     */
+    429: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type SignInError = SignInErrors[keyof SignInErrors];
+
+export type SignInResponses = {
+    /**
+     * OK
+     */
+    200: Me;
+};
+
+export type SignInResponse = SignInResponses[keyof SignInResponses];
+
+export type FinishPasskeySignInData = {
+    /**
+     * What the authenticator answered
+     */
+    body: PasskeyAnswer;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/session/passkey';
+};
+
+export type FinishPasskeySignInErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Too Many Requests
+     */
+    429: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type FinishPasskeySignInError = FinishPasskeySignInErrors[keyof FinishPasskeySignInErrors];
+
+export type FinishPasskeySignInResponses = {
+    /**
+     * OK
+     */
+    200: Me;
+};
+
+export type FinishPasskeySignInResponse = FinishPasskeySignInResponses[keyof FinishPasskeySignInResponses];
+
+export type BeginPasskeySignInData = {
+    body?: never;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/session/passkey/question';
+};
+
+export type BeginPasskeySignInErrors = {
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type BeginPasskeySignInError = BeginPasskeySignInErrors[keyof BeginPasskeySignInErrors];
+
+export type BeginPasskeySignInResponses = {
+    /**
+     * OK
+     */
+    200: PasskeyQuestion;
+};
+
+export type BeginPasskeySignInResponse = BeginPasskeySignInResponses[keyof BeginPasskeySignInResponses];
+
 export type GetSettingsData = {
     body?: never;
     path?: never;
@@ -4723,6 +6295,92 @@ export type ResumePlacingResponses = {
 };
 
 export type ResumePlacingResponse = ResumePlacingResponses[keyof ResumePlacingResponses];
+
+export type AskToSignUpData = {
+    /**
+     * Who
+     */
+    body: MailLinkRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/sign-ups';
+};
+
+export type AskToSignUpErrors = {
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Conflict
+     */
+    409: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Too Many Requests
+     */
+    429: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type AskToSignUpError = AskToSignUpErrors[keyof AskToSignUpErrors];
+
+export type AskToSignUpResponses = {
+    /**
+     * Accepted
+     */
+    202: unknown;
+};
+
+export type SignUpData = {
+    /**
+     * The link's token, and who signs up
+     */
+    body: SignUpRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/sign-ups/use';
+};
+
+export type SignUpErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type SignUpError = SignUpErrors[keyof SignUpErrors];
+
+export type SignUpResponses = {
+    /**
+     * OK
+     */
+    200: Me;
+};
+
+export type SignUpResponse = SignUpResponses[keyof SignUpResponses];
 
 export type PlaceManySupplierOrdersData = {
     /**
@@ -5177,6 +6835,368 @@ export type ListSuppliersResponses = {
 };
 
 export type ListSuppliersResponse = ListSuppliersResponses[keyof ListSuppliersResponses];
+
+export type ListMerchantsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * A part of the name
+         */
+        q?: string;
+        /**
+         * next_cursor of the page before
+         */
+        cursor?: string;
+        /**
+         * Merchants on a page
+         */
+        limit?: number;
+    };
+    url: '/support/merchants';
+};
+
+export type ListMerchantsErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type ListMerchantsError = ListMerchantsErrors[keyof ListMerchantsErrors];
+
+export type ListMerchantsResponses = {
+    /**
+     * OK
+     */
+    200: MerchantPage;
+};
+
+export type ListMerchantsResponse = ListMerchantsResponses[keyof ListMerchantsResponses];
+
+export type SearchAllOrdersData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * At least 3 characters
+         */
+        q: string;
+    };
+    url: '/support/orders';
+};
+
+export type SearchAllOrdersErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type SearchAllOrdersError = SearchAllOrdersErrors[keyof SearchAllOrdersErrors];
+
+export type SearchAllOrdersResponses = {
+    /**
+     * OK
+     */
+    200: SupportHits;
+};
+
+export type SearchAllOrdersResponse = SearchAllOrdersResponses[keyof SearchAllOrdersResponses];
+
+export type ListStaffData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/support/staff';
+};
+
+export type ListStaffErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type ListStaffError = ListStaffErrors[keyof ListStaffErrors];
+
+export type ListStaffResponses = {
+    /**
+     * OK
+     */
+    200: StaffList;
+};
+
+export type ListStaffResponse = ListStaffResponses[keyof ListStaffResponses];
+
+export type InviteStaffData = {
+    /**
+     * Whom, and as what
+     */
+    body: StaffInviteRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/support/staff/invitations';
+};
+
+export type InviteStaffErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Conflict
+     */
+    409: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type InviteStaffError = InviteStaffErrors[keyof InviteStaffErrors];
+
+export type InviteStaffResponses = {
+    /**
+     * Created
+     */
+    201: Invitation;
+};
+
+export type InviteStaffResponse = InviteStaffResponses[keyof InviteStaffResponses];
+
+export type UninviteStaffData = {
+    body?: never;
+    path: {
+        /**
+         * Invitation id
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/support/staff/invitations/{id}';
+};
+
+export type UninviteStaffErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type UninviteStaffError = UninviteStaffErrors[keyof UninviteStaffErrors];
+
+export type UninviteStaffResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type UninviteStaffResponse = UninviteStaffResponses[keyof UninviteStaffResponses];
+
+export type ChangeStaffData = {
+    /**
+     * Role, and whether the account is switched off
+     */
+    body: StaffRequest;
+    path: {
+        /**
+         * Person id
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/support/staff/{id}';
+};
+
+export type ChangeStaffErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Conflict
+     */
+    409: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type ChangeStaffError = ChangeStaffErrors[keyof ChangeStaffErrors];
+
+export type ChangeStaffResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type ChangeStaffResponse = ChangeStaffResponses[keyof ChangeStaffResponses];
+
+export type BeginSupportViewData = {
+    /**
+     * Which merchant, and why
+     */
+    body: SupportViewRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/support/views';
+};
+
+export type BeginSupportViewErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type BeginSupportViewError = BeginSupportViewErrors[keyof BeginSupportViewErrors];
+
+export type BeginSupportViewResponses = {
+    /**
+     * Created
+     */
+    201: SupportView;
+};
+
+export type BeginSupportViewResponse = BeginSupportViewResponses[keyof BeginSupportViewResponses];
+
+export type EndSupportViewData = {
+    body?: never;
+    path: {
+        /**
+         * Merchant id
+         */
+        merchant: string;
+    };
+    query?: never;
+    url: '/support/views/{merchant}';
+};
+
+export type EndSupportViewErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type EndSupportViewError = EndSupportViewErrors[keyof EndSupportViewErrors];
+
+export type EndSupportViewResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type EndSupportViewResponse = EndSupportViewResponses[keyof EndSupportViewResponses];
 
 export type GetSyncHealthData = {
     body?: never;
