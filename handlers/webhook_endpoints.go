@@ -165,7 +165,7 @@ func (s *server) replaceWebhookEndpoint(w http.ResponseWriter, r *http.Request, 
 	if err != nil {
 		return err
 	}
-	e, err := s.Outgoing.ReplaceEndpoint(r.Context(), caller.MerchantID, pathID(r), in)
+	e, err := s.Outgoing.ReplaceEndpoint(r.Context(), caller.MerchantID, pathID(r), in, caller.Actor)
 	if err != nil {
 		return err
 	}
@@ -187,7 +187,7 @@ func (s *server) replaceWebhookEndpoint(w http.ResponseWriter, r *http.Request, 
 //	@Security	BearerAuth
 //	@Router		/webhook-endpoints/{id} [delete]
 func (s *server) deleteWebhookEndpoint(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
-	if err := s.Outgoing.DeleteEndpoint(r.Context(), caller.MerchantID, pathID(r)); err != nil {
+	if err := s.Outgoing.DeleteEndpoint(r.Context(), caller.MerchantID, pathID(r), caller.Actor); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -210,7 +210,7 @@ func (s *server) deleteWebhookEndpoint(w http.ResponseWriter, r *http.Request, c
 //	@Security		BearerAuth
 //	@Router			/webhook-endpoints/{id}/rotate-secret [post]
 func (s *server) rotateWebhookSecret(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
-	e, secret, err := s.Outgoing.RotateSecret(r.Context(), caller.MerchantID, pathID(r))
+	e, secret, err := s.Outgoing.RotateSecret(r.Context(), caller.MerchantID, pathID(r), caller.Actor)
 	if err != nil {
 		return err
 	}
@@ -234,7 +234,7 @@ func (s *server) rotateWebhookSecret(w http.ResponseWriter, r *http.Request, cal
 //	@Security		BearerAuth
 //	@Router			/webhook-endpoints/{id}/test [post]
 func (s *server) testWebhookEndpoint(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
-	d, err := s.Outgoing.SendTest(r.Context(), caller.MerchantID, pathID(r))
+	d, err := s.Outgoing.SendTest(r.Context(), caller.MerchantID, pathID(r), caller.Actor)
 	if err != nil {
 		return err
 	}
@@ -350,7 +350,7 @@ func (s *server) replayWebhookMessage(w http.ResponseWriter, r *http.Request, ca
 	if err != nil {
 		return err
 	}
-	n, err := s.Outgoing.ReplayMessage(r.Context(), caller.MerchantID, pathID(r), in.EndpointID)
+	n, err := s.Outgoing.ReplayMessage(r.Context(), caller.MerchantID, pathID(r), in.EndpointID, caller.Actor)
 	if err != nil {
 		return err
 	}
@@ -386,7 +386,7 @@ func (s *server) replayFailedWebhooks(w http.ResponseWriter, r *http.Request, ca
 	if err != nil {
 		return err
 	}
-	n, err := s.Outgoing.ReplayFailed(r.Context(), caller.MerchantID, pathID(r), in.Since)
+	n, err := s.Outgoing.ReplayFailed(r.Context(), caller.MerchantID, pathID(r), in.Since, caller.Actor)
 	if err != nil {
 		return err
 	}
