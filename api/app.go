@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -32,6 +33,7 @@ import (
 	"waybill/services/mail"
 	"waybill/services/orders"
 	"waybill/services/ordersync"
+	"waybill/services/outgoing"
 	"waybill/services/people"
 	"waybill/services/wix"
 	"waybill/web"
@@ -120,6 +122,7 @@ type app struct {
 	health   *health.Recorder
 	feed     *feed.Service
 	mail     *mail.Sender
+	outgoing *outgoing.Service
 	queue    *database.Queue
 	cancel   context.CancelFunc // of what runs for as long as the program
 	running  sync.WaitGroup
@@ -151,15 +154,17 @@ func (a *app) up(ctx context.Context, terminal io.Writer) error {
 	if err != nil {
 		return err
 	}
-	workers := a.sync.Workers()
+	workers, queues := a.sync.Workers(), ordersync.Queues(a.cfg.Workers)
 	a.people.AddWorkers(workers)
-	a.queue, err = a.db.Work(ctx, database.WorkOptions{Workers: workers, Queues: ordersync.Queues(a.cfg.Workers), Observe: a.metrics.job, Log: a.log})
+	a.outgoing.AddWorkers(workers)
+	maps.Copy(queues, a.outgoing.Queues())
+	a.queue, err = a.db.Work(ctx, database.WorkOptions{Workers: workers, Queues: queues, Observe: a.metrics.job, Log: a.log})
 	if err != nil {
 		return err
 	}
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	a.cancel = cancel
-	for _, run := range []func(context.Context){a.sync.Sweeper, a.budgets.Run, a.health.Run, a.feed.Run, a.tidy} {
+	for _, run := range []func(context.Context){a.sync.Sweeper, a.outgoing.Sweeper, a.budgets.Run, a.health.Run, a.feed.Run, a.tidy} {
 		a.running.Go(func() { run(life) })
 	}
 	if a.cfg.MetricsListen != "off" {
@@ -277,6 +282,12 @@ func (a *app) wire(ctx context.Context, terminal io.Writer) (http.Handler, error
 		Rates: ordersync.Rates{StorePerSecond: float64(cfg.WixPerMinute) / 60, SupplierPerSecond: cfg.AliExpressPerSecond}, Budgets: a.budgets, Health: a.health,
 		Log: a.log, Count: a.metrics.count, Lag: a.metrics.lag,
 	})
+	a.outgoing = outgoing.New(outgoing.Options{
+		DB: a.db, Accounts: a.accounts, Mail: a.mail, PublicURL: cfg.PublicURL, Networks: cfg.WebhookNetworks, Workers: cfg.Workers, Log: a.log, Count: a.metrics.count,
+	})
+	if len(cfg.WebhookNetworks) > 0 {
+		a.log.Warn("webhooks are sent to private networks (WAYBILL_WEBHOOK_NETWORKS): that is for developers", "networks", cfg.WebhookNetworks)
+	}
 	if cfg.WixAppID == "" || cfg.AliExpressAppKey == "" {
 		a.log.Warn("a platform is not set up: see waybill serve --help", "wix", cfg.WixAppID != "", "aliexpress", cfg.AliExpressAppKey != "")
 	}
@@ -285,7 +296,7 @@ func (a *app) wire(ctx context.Context, terminal io.Writer) (http.Handler, error
 		return nil, err
 	}
 	return handlers.New(handlers.Deps{
-		Orders: truth, Sync: a.sync, Accounts: a.accounts, People: a.people, Desk: desk.New(a.db), Audit: audit.New(a.db), Feed: a.feed, Idempotency: idempotency.New(a.db), PublicURL: cfg.PublicURL, TrustedProxies: cfg.Proxies, About: a.about(), Ready: a.db.Ready, Docs: docs.Handler(), Pages: pages, Log: a.log,
+		Orders: truth, Sync: a.sync, Accounts: a.accounts, People: a.people, Desk: desk.New(a.db), Audit: audit.New(a.db), Feed: a.feed, Outgoing: a.outgoing, Idempotency: idempotency.New(a.db), PublicURL: cfg.PublicURL, TrustedProxies: cfg.Proxies, About: a.about(), Ready: a.db.Ready, Docs: docs.Handler(), Pages: pages, Log: a.log,
 		Observe: a.metrics.request,
 	}), nil
 }

@@ -53,6 +53,8 @@ type Config struct {
 	SMTPURL  models.Secret
 	MailFrom string
 
+	WebhookNetworks []netip.Prefix
+
 	PlaceTimeout  time.Duration
 	PlaceLease    time.Duration
 	PlaceSettle   time.Duration
@@ -100,6 +102,7 @@ func (c *Config) settings() []setting {
 		decimal("WAYBILL_ALIEXPRESS_PER_SECOND", "1", "calls a second for each method; 0 for no limit of ours", &c.AliExpressPerSecond, 0, 1000),
 		secret("WAYBILL_SMTP_URL", "", "server through which mail is sent: smtps://user:password@host:465, or smtp://user:password@host:587 with STARTTLS; no mail when empty", &c.SMTPURL),
 		text("WAYBILL_MAIL_FROM", "", "whose name mail is sent in: Waybill <waybill@example.com>", &c.MailFrom),
+		networks("WAYBILL_WEBHOOK_NETWORKS", "", "for developers: private networks to which merchants' webhooks are sent all the same, on any port and without TLS", &c.WebhookNetworks),
 		duration("WAYBILL_PLACE_TIMEOUT", "30s", "how long AliExpress may take to answer a purchase", &c.PlaceTimeout, time.Second, 5*time.Minute),
 		duration("WAYBILL_PLACE_LEASE", "90s", "after this a purchase without an answer is unknown", &c.PlaceLease, 2*time.Second, time.Hour),
 		duration("WAYBILL_PLACE_SETTLE", "60s", "how long an unknown purchase is left alone before it is looked for", &c.PlaceSettle, 0, time.Hour),

@@ -20,7 +20,7 @@ var mayImport = map[string]string{
 	"services/mail":                     "models github.com/wneessen/go-mail",
 	"services/mail/mailtest":            "models github.com/emersion",
 	"services/outbox":                   "models services/database github.com/riverqueue",
-	"services/outgoing":                 "models services/accounts services/database services/mail services/outbox code.dny.dev/ssrf github.com/riverqueue gorm.io",
+	"services/outgoing":                 "models services/accounts services/audit services/database services/mail services/outbox code.dny.dev/ssrf github.com/riverqueue gorm.io",
 	"services/database":                 "models gorm.io github.com/riverqueue github.com/jackc github.com/pressly github.com/google/uuid",
 	"services/database/localpg":         "github.com/jackc",
 	"services/database/databasetest":    "services/database services/database/localpg github.com/jackc",
@@ -38,7 +38,7 @@ var mayImport = map[string]string{
 	"services/wix/wixsim":               "", // not even its own adapter: it must not share a mistake with it
 	"services/aliexpress":               "models services/platform",
 	"services/aliexpress/aliexpresssim": "",
-	"handlers":                          "models services/audit services/feed services/idempotency services/orders services/ordersync services/accounts services/desk services/people github.com/go-chi github.com/go-playground",
+	"handlers":                          "models services/audit services/feed services/idempotency services/orders services/ordersync services/outgoing services/accounts services/desk services/people github.com/go-chi github.com/go-playground",
 	"docs":                              "github.com/swaggo/files",
 	"docs/convert":                      "github.com/getkin",
 	"web":                               "",

@@ -36,7 +36,7 @@ type about struct {
 	Platforms aboutPlatforms `json:"platforms" validate:"required"`
 	// Merchants may sign up by themselves.
 	SignUp bool `json:"sign_up" validate:"required"`
-	// Mail is sent from here: links to new passwords, invitations.
+	// Mail is sent from here: links to new passwords, invitations, notifications.
 	Mail bool `json:"mail" validate:"required"`
 	// Only in the demo: the key of its sample shop.
 	DemoAPIKey string `json:"demo_api_key,omitempty"`

@@ -154,6 +154,20 @@ func TestEveryChangeIsEntered(t *testing.T) {
 	c.do("PUT /views/{id}", "/views/"+made.ID, `{"name":"Found","query":"q=Berg"}`, models.ActViewChanged, nil)
 	c.do("DELETE /views/{id}", "/views/"+made.ID, "", models.ActViewRemoved, nil)
 
+	c.do("POST /webhook-endpoints", "/webhook-endpoints", hook, models.ActWebhookMade, &made)
+	endpoint := "/webhook-endpoints/" + made.ID
+	if e := c.do("PUT /webhook-endpoints/{id}", endpoint, strings.Replace(hook, "/hook", "/other", 1), models.ActWebhookChanged, nil); fmt.Sprint(e.Detail) != "map[url:map[from:https://example.com/hook to:https://example.com/other]]" {
+		t.Errorf("%+v", e)
+	}
+	c.do("POST /webhook-endpoints/{id}/rotate-secret", endpoint+"/rotate-secret", "", models.ActWebhookSecretChanged, nil)
+	var sent struct {
+		MessageID string `json:"message_id"`
+	}
+	c.do("POST /webhook-endpoints/{id}/test", endpoint+"/test", "", models.ActWebhookTested, &sent)
+	c.do("POST /webhook-messages/{id}/replay", "/webhook-messages/"+sent.MessageID+"/replay", "", models.ActWebhooksReplayed, nil)
+	c.do("POST /webhook-endpoints/{id}/replay-failed", endpoint+"/replay-failed", `{"since":"2026-01-01T00:00:00Z"}`, models.ActWebhooksReplayed, nil)
+	c.do("DELETE /webhook-endpoints/{id}", endpoint, "", models.ActWebhookRemoved, nil)
+
 	c.do("POST /api-keys", "/api-keys", `{"name":"script","scopes":["orders:read"]}`, models.ActKeyMade, &made)
 	c.do("DELETE /api-keys/{id}", "/api-keys/"+made.ID, "", models.ActKeyRevoked, nil)
 	signed, err := c.shop.SignedInstance(c.shop.Info().InstanceID)
@@ -182,7 +196,7 @@ func TestEveryChangeIsEntered(t *testing.T) {
 		t.Errorf("%+v, the last is %+v", report, last)
 	}
 	for _, e := range c.entries("limit=200") {
-		if raw := fmt.Sprint(e); strings.Contains(raw, "Berg") || strings.Contains(raw, "wbk_") {
+		if raw := fmt.Sprint(e); strings.Contains(raw, "Berg") || strings.Contains(raw, "wbk_") || strings.Contains(raw, "whsec_") {
 			t.Errorf("what a person searched for or a key is in the audit: %s", raw)
 		}
 	}

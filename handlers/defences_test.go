@@ -259,6 +259,9 @@ func TestNoGetChangesAnything(t *testing.T) {
 	var job struct{ ID string }
 	d.read(http.MethodPost, "/orders/"+string(order)+"/sync", "", http.StatusAccepted, &job)
 
+	var hook struct{ ID string }
+	d.read(http.MethodPost, "/webhook-endpoints", `{"url":"https://example.com/hook","types":["order.created"]}`, http.StatusCreated, &hook)
+
 	doc, err := openapi3.NewLoader().LoadFromData(docs.OpenAPI())
 	if err != nil {
 		t.Fatal(err)
@@ -270,7 +273,7 @@ func TestNoGetChangesAnything(t *testing.T) {
 		}
 		url := path
 		for folder, id := range map[string]string{
-			"/orders/": string(order), "/sync-jobs/": job.ID, "/product-mappings/": mapping.ID, "/connections/": string(account.ID),
+			"/orders/": string(order), "/sync-jobs/": job.ID, "/product-mappings/": mapping.ID, "/connections/": string(account.ID), "/webhook-endpoints/": hook.ID,
 		} {
 			if strings.HasPrefix(path, folder) {
 				url = strings.Replace(path, "{id}", id, 1)

@@ -26,6 +26,7 @@ import (
 	"waybill/services/mail"
 	"waybill/services/orders"
 	"waybill/services/ordersync"
+	"waybill/services/outgoing"
 	"waybill/services/people"
 	"waybill/services/wix/wixsim"
 )
@@ -84,6 +85,7 @@ func (d *door) serve(deps Deps) {
 		d.Fatal(err)
 	}
 	deps.People, deps.Desk = d.people, desk.New(d.db)
+	deps.Outgoing = outgoing.New(outgoing.Options{DB: d.db, Accounts: deps.Accounts, Log: deps.Log})
 	d.api = New(deps)
 	server := httptest.NewServer(d.api)
 	d.Cleanup(server.Close)

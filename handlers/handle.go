@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -170,6 +171,10 @@ func newValidation() *validation {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		return name
 	})
+	// It fails only for a name that is empty or reserved.
+	_ = v.RegisterValidation("flag_code", func(f validator.FieldLevel) bool {
+		return slices.Contains(models.FlagCodes(), models.FlagCode(f.Field().String()))
+	})
 	return &validation{v}
 }
 
@@ -188,7 +193,7 @@ func (val *validation) check(v any) error {
 
 func reason(f validator.FieldError) string {
 	switch f.Tag() {
-	case "required", "required_if", "required_unless", "required_without":
+	case "required", "required_if", "required_with", "required_unless", "required_without":
 		return "is required"
 	case "excluded_unless", "excluded_if", "excluded_with":
 		return "does not belong here"
@@ -210,6 +215,10 @@ func reason(f validator.FieldError) string {
 		return "must be a country code (ISO 3166-1 alpha-2)"
 	case "datetime":
 		return "must be a time such as 06:00"
+	case "email":
+		return "must be a mail address such as ann@example.com"
+	case "flag_code":
+		return "must be the code of a flag"
 	case "iso4217":
 		return "must be a currency code (ISO 4217)"
 	}

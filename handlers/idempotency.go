@@ -17,6 +17,7 @@ const idempotencyKey = "Idempotency-Key"
 var shownOnce = map[string]bool{
 	"POST /api-keys": true, "POST /connections/authorizations": true, "POST /people/invitations": true, "POST /support/staff/invitations": true,
 	"POST /me/authenticator-app": true, "POST /me/passkeys/question": true, "POST /orders/{id}/show-address": true,
+	"POST /webhook-endpoints": true, "POST /webhook-endpoints/{id}/rotate-secret": true,
 }
 
 // once lets a POST that names itself with an Idempotency-Key be done once: a repeat is told what the first was answered. Kept are

@@ -145,6 +145,17 @@ var permissions = map[string]models.KeyScope{
 	"PUT /product-mappings/{id}":          models.MayWriteSettings,
 	"DELETE /product-mappings/{id}":       models.MayWriteSettings,
 
+	"GET /webhook-endpoints":                     models.MayReadSettings,
+	"GET /webhook-endpoints/{id}":                models.MayReadSettings,
+	"GET /webhook-endpoints/{id}/deliveries":     models.MayReadSettings,
+	"POST /webhook-endpoints":                    models.MayWriteWebhooks,
+	"PUT /webhook-endpoints/{id}":                models.MayWriteWebhooks,
+	"DELETE /webhook-endpoints/{id}":             models.MayWriteWebhooks,
+	"POST /webhook-endpoints/{id}/rotate-secret": models.MayWriteWebhooks,
+	"POST /webhook-endpoints/{id}/test":          models.MayWriteWebhooks,
+	"POST /webhook-endpoints/{id}/replay-failed": models.MayWriteWebhooks,
+	"POST /webhook-messages/{id}/replay":         models.MayWriteWebhooks,
+
 	"GET /api-keys":         models.MayManageKeys,
 	"POST /api-keys":        models.MayManageKeys,
 	"DELETE /api-keys/{id}": models.MayManageKeys,

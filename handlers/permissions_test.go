@@ -102,21 +102,23 @@ func TestEveryRouteHasAPermission(t *testing.T) {
 
 // What routes with an id need in their body before they look at the id.
 var matrixBodies = map[string]string{
-	"POST /orders/{id}/supplier-orders/link":  `{"number":"8198352049851315"}`,
-	"POST /orders/{id}/hold":                  `{"reason":"x"}`,
-	"PUT /orders/{id}/purchase-address":       `{"reason":"x","address":{"first_name":"Jane","last_name":"Doe","phone":"+12125550123","line1":"1 Main Street","city":"New York","subdivision":"US-NY","country":"US"}}`,
-	"PATCH /supplier-orders/{id}":             `{"number":"8198352049851315","reason":"x"}`,
-	"POST /supplier-orders/{id}/hold":         `{"until":"2099-01-01T00:00:00Z"}`,
-	"POST /supplier-orders/{id}/unlink":       `{"reason":"x","force":true}`,
-	"POST /supplier-orders/{id}/resolve":      `{"outcome":"absent"}`,
-	"POST /pushes/{id}/accept":                `{"reason":"x"}`,
-	"POST /orders/{id}/fulfil-without-number": `{"reason":"x"}`,
-	"POST /orders/{id}/overrides":             `{"kind":"closed","reason":"x"}`,
-	"POST /flags/{id}/snooze":                 `{"until":"2099-01-01T00:00:00Z","reason":"x"}`,
-	"POST /flags/{id}/close":                  `{"reason":"x"}`,
-	"PUT /product-mappings/{id}":              `{"role":"own"}`,
-	"PUT /connections/{id}/settings":          `{}`,
-	"PUT /views/{id}":                         `{"name":"x"}`,
+	"POST /orders/{id}/supplier-orders/link":     `{"number":"8198352049851315"}`,
+	"POST /orders/{id}/hold":                     `{"reason":"x"}`,
+	"PUT /orders/{id}/purchase-address":          `{"reason":"x","address":{"first_name":"Jane","last_name":"Doe","phone":"+12125550123","line1":"1 Main Street","city":"New York","subdivision":"US-NY","country":"US"}}`,
+	"PATCH /supplier-orders/{id}":                `{"number":"8198352049851315","reason":"x"}`,
+	"POST /supplier-orders/{id}/hold":            `{"until":"2099-01-01T00:00:00Z"}`,
+	"POST /supplier-orders/{id}/unlink":          `{"reason":"x","force":true}`,
+	"POST /supplier-orders/{id}/resolve":         `{"outcome":"absent"}`,
+	"POST /pushes/{id}/accept":                   `{"reason":"x"}`,
+	"POST /orders/{id}/fulfil-without-number":    `{"reason":"x"}`,
+	"POST /orders/{id}/overrides":                `{"kind":"closed","reason":"x"}`,
+	"POST /flags/{id}/snooze":                    `{"until":"2099-01-01T00:00:00Z","reason":"x"}`,
+	"POST /flags/{id}/close":                     `{"reason":"x"}`,
+	"PUT /product-mappings/{id}":                 `{"role":"own"}`,
+	"PUT /connections/{id}/settings":             `{}`,
+	"PUT /views/{id}":                            `{"name":"x"}`,
+	"PUT /webhook-endpoints/{id}":                `{"url":"https://example.com/hook","types":["order.created"]}`,
+	"POST /webhook-endpoints/{id}/replay-failed": `{"since":"2026-01-01T00:00:00Z"}`,
 }
 
 // Every route, with every kind of key: what is not allowed is refused, and another merchant's things are not there.
@@ -291,10 +293,11 @@ func (d *door) oneOfEverything() map[string]models.ID {
 	ids := map[string]models.ID{"/orders/": order, "/connections/": d.store}
 	var made struct{ ID models.ID }
 	for prefix, request := range map[string][2]string{
-		"/views/":            {"/views", `{"name":"Late"}`},
-		"/sync-jobs/":        {"/sync-jobs", `{"scope":{"kind":"orders","ids":["` + string(order) + `"]}}`},
-		"/product-mappings/": {"/product-mappings", `{"store_id":"` + string(d.store) + `","variant_key":"other","role":"own"}`},
-		"{oid}":              {"/orders/" + string(order) + "/overrides", `{"kind":"line_role","line_id":"a","role":"dropship","reason":"x"}`},
+		"/views/":             {"/views", `{"name":"Late"}`},
+		"/webhook-endpoints/": {"/webhook-endpoints", `{"url":"https://example.com/hook","types":["order.created"]}`},
+		"/sync-jobs/":         {"/sync-jobs", `{"scope":{"kind":"orders","ids":["` + string(order) + `"]}}`},
+		"/product-mappings/":  {"/product-mappings", `{"store_id":"` + string(d.store) + `","variant_key":"other","role":"own"}`},
+		"{oid}":               {"/orders/" + string(order) + "/overrides", `{"kind":"line_role","line_id":"a","role":"dropship","reason":"x"}`},
 	} {
 		status, _, answer := d.call(http.MethodPost, request[0], request[1])
 		if err := json.Unmarshal([]byte(answer), &made); err != nil || status >= 300 {
@@ -302,6 +305,11 @@ func (d *door) oneOfEverything() map[string]models.ID {
 		}
 		ids[prefix] = made.ID
 	}
+	var sent struct {
+		MessageID models.ID `json:"message_id"`
+	}
+	d.read(http.MethodPost, "/webhook-endpoints/"+string(ids["/webhook-endpoints/"])+"/test", "", http.StatusAccepted, &sent)
+	ids["/webhook-messages/"] = sent.MessageID
 	var flags struct{ Flags []struct{ ID models.ID } }
 	d.read(http.MethodGet, "/flags", "", http.StatusOK, &flags)
 	ids["/flags/"] = flags.Flags[0].ID

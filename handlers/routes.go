@@ -19,6 +19,7 @@ import (
 	"waybill/services/idempotency"
 	"waybill/services/orders"
 	"waybill/services/ordersync"
+	"waybill/services/outgoing"
 	"waybill/services/people"
 )
 
@@ -31,6 +32,7 @@ type Deps struct {
 	Desk     *desk.Service
 	Audit    *audit.Service
 	Feed     *feed.Service
+	Outgoing *outgoing.Service
 	// Idempotency keeps what named requests were answered.
 	Idempotency *idempotency.Service
 	// PublicURL is where browsers and platforms reach Waybill.
@@ -95,13 +97,15 @@ type server struct {
 //	@tag.description			Keys of the merchant and what each is allowed. A key without the scope that a route wants is answered 403 (scope_missing).
 //	@tag.name					audit
 //	@tag.description			What people, keys and the operator did. Entries are only ever added, and each holds the hash of itself and of the one before it, so that what was changed later is found.
+//	@tag.name					webhook endpoints
+//	@tag.description			Where the merchant's own systems are told of changes, and what became of it.
 //	@tag.name					webhooks
 //	@tag.description			What the platforms call. Authenticated by signature, not by key.
 //	@securityDefinitions.apikey	BearerAuth
 //	@in							header
 //	@name						Authorization
 func New(d Deps) http.Handler {
-	if d.Orders == nil || d.Sync == nil || d.Accounts == nil || d.People == nil || d.Desk == nil || d.Audit == nil || d.Feed == nil || d.Idempotency == nil || d.Ready == nil || d.Docs == nil || d.Pages == nil || d.Log == nil {
+	if d.Orders == nil || d.Sync == nil || d.Accounts == nil || d.People == nil || d.Desk == nil || d.Audit == nil || d.Feed == nil || d.Outgoing == nil || d.Idempotency == nil || d.Ready == nil || d.Docs == nil || d.Pages == nil || d.Log == nil {
 		panic("handlers: a dependency is missing")
 	}
 	s := &server{Deps: d, validate: newValidation()}
@@ -251,6 +255,17 @@ func (s *server) routes() chi.Router {
 
 		r.Get("/settings", s.authed(s.getSettings))
 		r.Put("/settings", s.authed(s.replaceSettings))
+
+		r.Get("/webhook-endpoints", s.authed(s.listWebhookEndpoints))
+		r.Post("/webhook-endpoints", s.authed(s.createWebhookEndpoint))
+		r.Get("/webhook-endpoints/{id}", s.authed(s.getWebhookEndpoint))
+		r.Put("/webhook-endpoints/{id}", s.authed(s.replaceWebhookEndpoint))
+		r.Delete("/webhook-endpoints/{id}", s.authed(s.deleteWebhookEndpoint))
+		r.Post("/webhook-endpoints/{id}/rotate-secret", s.authed(s.rotateWebhookSecret))
+		r.Post("/webhook-endpoints/{id}/test", s.authed(s.testWebhookEndpoint))
+		r.Get("/webhook-endpoints/{id}/deliveries", s.authed(s.listWebhookDeliveries))
+		r.Post("/webhook-endpoints/{id}/replay-failed", s.authed(s.replayFailedWebhooks))
+		r.Post("/webhook-messages/{id}/replay", s.authed(s.replayWebhookMessage))
 
 		r.Get("/api-keys", s.authed(s.listAPIKeys))
 		r.Post("/api-keys", s.authed(s.createAPIKey))

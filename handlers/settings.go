@@ -29,7 +29,32 @@ type settings struct {
 	SellerLateDays *int `json:"seller_late_days" validate:"omitempty,min=1,max=90" example:"7"`
 	// A parcel without a movement is flagged after so many days; 10 when left out.
 	TrackingSilentDays *int `json:"tracking_silent_days" validate:"omitempty,min=1,max=90" example:"10"`
+	// What the merchant is told by mail; nothing when left out. GET /about says whether mail can be sent here at all.
+	Notifications notifications `json:"notifications"`
 } //	@name	Settings
+
+// notifications say which flags the merchant is told of by mail, and when.
+type notifications struct {
+	// Who gets the mail; nobody when empty.
+	Addresses []string `json:"addresses" validate:"omitempty,max=5,unique,dive,email,max=254" example:"ann@example.com"`
+	// The flags to tell of; all that need the merchant when empty.
+	Codes []models.FlagCode `json:"codes" validate:"omitempty,max=100,unique,dive,flag_code"`
+	// At once is two minutes after the first, so that what comes together is one mail.
+	Mode models.MailMode `json:"mode" validate:"omitempty,oneof=at_once hourly daily" enums:"at_once,hourly,daily"`
+	// The hour of the daily mail, in the merchant's zone.
+	Hour string `json:"hour,omitempty" validate:"required_if=Mode daily,omitempty,datetime=15:04" example:"08:00"`
+	// Between these hours, in the merchant's zone, no mail is sent; what comes then waits for their end.
+	QuietFrom string `json:"quiet_from,omitempty" validate:"required_with=QuietTo,omitempty,datetime=15:04" example:"22:00"`
+	QuietTo   string `json:"quiet_to,omitempty" validate:"required_with=QuietFrom,omitempty,datetime=15:04" example:"07:00"`
+} //	@name	Notifications
+
+func toNotifications(n models.Notifications) notifications {
+	out := notifications{Addresses: append([]string{}, n.Addresses...), Codes: append([]models.FlagCode{}, n.Codes...), Mode: n.Mode, Hour: n.Hour, QuietFrom: n.QuietFrom, QuietTo: n.QuietTo}
+	if out.Mode == "" {
+		out.Mode = models.MailAtOnce
+	}
+	return out
+}
 
 type placingTripped struct {
 	At  time.Time `json:"at"`
@@ -55,6 +80,7 @@ func toSettings(m models.Merchant) settings {
 	out := settings{
 		Zone: m.Zone, FullSweeps: s.FullSweeps, HoldMinutes: s.HoldMinutes, SellerNote: s.SellerNote, PlacingStopped: s.PlacingStopped,
 		PayWarningHours: s.PayWarningHours, SellerLateDays: s.SellerLateDays, TrackingSilentDays: s.TrackingSilentDays,
+		Notifications: toNotifications(s.Notifications),
 		AutoPlace: autoPlace{
 			Enabled: s.AutoPlace.Enabled, StoreIDs: append([]models.ID{}, s.AutoPlace.StoreIDs...), Countries: append([]string{}, s.AutoPlace.Countries...),
 			AccountID: s.AutoPlace.AccountID,
@@ -73,7 +99,8 @@ func (in settings) into() models.Settings {
 	out := models.Settings{
 		FullSweeps: in.FullSweeps, HoldMinutes: in.HoldMinutes, SellerNote: in.SellerNote, PlacingStopped: in.PlacingStopped,
 		PayWarningHours: in.PayWarningHours, SellerLateDays: in.SellerLateDays, TrackingSilentDays: in.TrackingSilentDays,
-		AutoPlace: models.AutoPlace{Enabled: in.AutoPlace.Enabled, StoreIDs: in.AutoPlace.StoreIDs, Countries: in.AutoPlace.Countries, AccountID: in.AutoPlace.AccountID},
+		Notifications: models.Notifications(in.Notifications),
+		AutoPlace:     models.AutoPlace{Enabled: in.AutoPlace.Enabled, StoreIDs: in.AutoPlace.StoreIDs, Countries: in.AutoPlace.Countries, AccountID: in.AutoPlace.AccountID},
 	}
 	if limit := in.AutoPlace.MaxTotal; limit != nil {
 		out.AutoPlace.MaxTotalMinor, out.AutoPlace.MaxTotalCurrency = &limit.Minor, limit.Currency

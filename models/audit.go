@@ -28,6 +28,13 @@ const (
 	ActViewChanged          Act = "view_changed"
 	ActViewRemoved          Act = "view_removed"
 
+	ActWebhookMade          Act = "webhook_made"
+	ActWebhookChanged       Act = "webhook_changed"
+	ActWebhookRemoved       Act = "webhook_removed"
+	ActWebhookSecretChanged Act = "webhook_secret_changed"
+	ActWebhookTested        Act = "webhook_tested"
+	ActWebhooksReplayed     Act = "webhooks_replayed"
+
 	ActPlaced            Act = "placed"
 	ActPurchaseHurried   Act = "purchase_hurried"
 	ActPurchaseHeld      Act = "purchase_held"
@@ -101,6 +108,8 @@ const (
 	SubjectCarrier    = "carrier"
 	SubjectMapping    = "mapping"
 	SubjectView       = "view"
+	SubjectWebhook    = "webhook"         // an endpoint
+	SubjectMessage    = "webhook_message" // sent to one or more of them
 	SubjectFlag       = "flag" // of a connection; one of an order is in the detail of what was done to the order
 	SubjectSyncJob    = "sync_job"
 	SubjectWork       = "work" // that was given up

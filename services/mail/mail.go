@@ -89,7 +89,7 @@ func isThisMachine(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// On reports whether mail can be sent at all.
+// On reports whether mail can be sent at all. A nil sender is off.
 func (s *Sender) On() bool { return s != nil && s.from != nil }
 
 // Message is what one person gets.

@@ -11,6 +11,7 @@ import (
 
 	"waybill/models"
 	"waybill/services/accounts"
+	"waybill/services/audit"
 	"waybill/services/database"
 	"waybill/services/outbox"
 )
@@ -76,9 +77,22 @@ func (s *Service) AddEndpoint(ctx context.Context, m models.MerchantID, in Wante
 		if e.Secret, e.SecretKeyID, err = s.accounts.Seal(tx, m, secretPlace(e.ID), secret); err != nil {
 			return err
 		}
-		return tx.Create(&e).Error
+		if err := tx.Create(&e).Error; err != nil {
+			return err
+		}
+		return enter(tx, e, models.ActWebhookMade, by, map[string]any{"url": e.URL, "types": e.Types})
 	})
 	return e, secret, err
+}
+
+// enter enters into the audit what was done to an endpoint.
+func enter(tx database.Tx, e models.WebhookEndpoint, what models.Act, by models.Actor, detail map[string]any) error {
+	return audit.Append(tx, e.MerchantID, audit.Act{By: by, What: what, Subject: models.AuditSubject{Kind: models.SubjectWebhook, ID: e.ID}, Detail: detail})
+}
+
+// decided is what an audit compares of an endpoint.
+func decided(e models.WebhookEndpoint) map[string]any {
+	return map[string]any{"url": e.URL, "description": e.Description, "types": e.Types, "state": e.State}
 }
 
 // into takes what a person decided over. An endpoint that is enabled begins anew: what it has failed before no longer counts.
@@ -94,17 +108,21 @@ func (in Wanted) into(e *models.WebhookEndpoint, now time.Time) {
 }
 
 // ReplaceEndpoint changes an endpoint. What waits for one that is disabled has failed, and can be replayed.
-func (s *Service) ReplaceEndpoint(ctx context.Context, m models.MerchantID, id models.ID, in Wanted) (e models.WebhookEndpoint, err error) {
+func (s *Service) ReplaceEndpoint(ctx context.Context, m models.MerchantID, id models.ID, in Wanted, by models.Actor) (e models.WebhookEndpoint, err error) {
 	if err := s.checkURL(in.URL); err != nil {
 		return e, err
 	}
 	err = s.change(ctx, m, id, &e, func(tx database.Tx) error {
+		before := decided(e)
 		in.into(&e, tx.Now)
 		err := tx.Model(&e).Select("url", "description", "types", "state", "disabled_why", "disabled_at", "failing_since", "updated_at").Updates(&e).Error
-		if err != nil || e.State == models.WebhookActive {
+		if err == nil && e.State != models.WebhookActive {
+			err = giveUp(tx, e)
+		}
+		if err != nil {
 			return err
 		}
-		return giveUp(tx, e)
+		return enter(tx, e, models.ActWebhookChanged, by, audit.Changed(before, decided(e)))
 	})
 	return e, err
 }
@@ -135,18 +153,21 @@ func giveUp(tx database.Tx, e models.WebhookEndpoint) error {
 }
 
 // DeleteEndpoint deletes an endpoint and what it was told.
-func (s *Service) DeleteEndpoint(ctx context.Context, m models.MerchantID, id models.ID) error {
+func (s *Service) DeleteEndpoint(ctx context.Context, m models.MerchantID, id models.ID, by models.Actor) error {
 	var e models.WebhookEndpoint
 	return s.change(ctx, m, id, &e, func(tx database.Tx) error {
 		if err := tx.Exec("DELETE FROM webhook_deliveries WHERE merchant_id = ? AND endpoint_id = ?", m, id).Error; err != nil {
 			return err
 		}
-		return tx.Exec("DELETE FROM webhook_endpoints WHERE merchant_id = ? AND id = ?", m, id).Error
+		if err := tx.Exec("DELETE FROM webhook_endpoints WHERE merchant_id = ? AND id = ?", m, id).Error; err != nil {
+			return err
+		}
+		return enter(tx, e, models.ActWebhookRemoved, by, map[string]any{"url": e.URL})
 	})
 }
 
 // RotateSecret gives an endpoint a new secret, shown this once. The one before signs beside it for a day.
-func (s *Service) RotateSecret(ctx context.Context, m models.MerchantID, id models.ID) (e models.WebhookEndpoint, secret models.Secret, err error) {
+func (s *Service) RotateSecret(ctx context.Context, m models.MerchantID, id models.ID, by models.Actor) (e models.WebhookEndpoint, secret models.Secret, err error) {
 	secret = newSecret()
 	err = s.change(ctx, m, id, &e, func(tx database.Tx) error {
 		until := tx.Now.Add(secretOverlap)
@@ -155,7 +176,10 @@ func (s *Service) RotateSecret(ctx context.Context, m models.MerchantID, id mode
 			return err
 		}
 		e.UpdatedAt = tx.Now
-		return tx.Model(&e).Select("secret", "secret_key_id", "old_secret", "old_secret_key_id", "old_secret_until", "updated_at").Updates(&e).Error
+		if err := tx.Model(&e).Select("secret", "secret_key_id", "old_secret", "old_secret_key_id", "old_secret_until", "updated_at").Updates(&e).Error; err != nil {
+			return err
+		}
+		return enter(tx, e, models.ActWebhookSecretChanged, by, nil)
 	})
 	return e, secret, err
 }
@@ -182,15 +206,17 @@ func (s *Service) secrets(ctx context.Context, e models.WebhookEndpoint, at time
 }
 
 // SendTest has a message sent that says nothing, to see whether it arrives.
-func (s *Service) SendTest(ctx context.Context, m models.MerchantID, id models.ID) (d Delivery, err error) {
+func (s *Service) SendTest(ctx context.Context, m models.MerchantID, id models.ID, by models.Actor) (d Delivery, err error) {
 	var e models.WebhookEndpoint
 	var message models.ID
 	err = s.change(ctx, m, id, &e, func(tx database.Tx) error {
 		if e.State != models.WebhookActive {
 			return endpointDisabled()
 		}
-		message, err = outbox.Add(tx, m, outbox.Message{Type: models.WebhookTest, Data: map[string]any{"endpoint_id": id}}, []models.ID{id})
-		return err
+		if message, err = outbox.Add(tx, m, outbox.Message{Type: models.WebhookTest, Data: map[string]any{"endpoint_id": id}}, []models.ID{id}); err != nil {
+			return err
+		}
+		return enter(tx, e, models.ActWebhookTested, by, map[string]any{"message_id": message})
 	})
 	if err != nil {
 		return d, err
@@ -263,7 +289,7 @@ const replay = `UPDATE webhook_deliveries d SET state = 'waiting', next_try_at =
 
 // ReplayMessage has a message delivered again, to the endpoint that is named or, without one, to all that it was for. It says to
 // how many. One that waits for its next attempt has it now.
-func (s *Service) ReplayMessage(ctx context.Context, m models.MerchantID, message, endpoint models.ID) (n int, err error) {
+func (s *Service) ReplayMessage(ctx context.Context, m models.MerchantID, message, endpoint models.ID, by models.Actor) (n int, err error) {
 	if !database.ValidID(string(message)) {
 		return 0, noMessage()
 	}
@@ -279,22 +305,28 @@ func (s *Service) ReplayMessage(ctx context.Context, m models.MerchantID, messag
 		if res.Error == nil && res.RowsAffected == 0 {
 			return endpointDisabled()
 		}
+		if res.Error != nil {
+			return res.Error
+		}
 		n = int(res.RowsAffected)
-		return res.Error
+		return audit.Append(tx, m, audit.Act{By: by, What: models.ActWebhooksReplayed, Subject: models.AuditSubject{Kind: models.SubjectMessage, ID: message}, Detail: map[string]any{"replayed": n}})
 	})
 	return n, err
 }
 
 // ReplayFailed has everything delivered again that was written since a time and given up. It says how many messages.
-func (s *Service) ReplayFailed(ctx context.Context, m models.MerchantID, id models.ID, since time.Time) (n int, err error) {
+func (s *Service) ReplayFailed(ctx context.Context, m models.MerchantID, id models.ID, since time.Time, by models.Actor) (n int, err error) {
 	var e models.WebhookEndpoint
 	err = s.change(ctx, m, id, &e, func(tx database.Tx) error {
 		if e.State != models.WebhookActive {
 			return endpointDisabled()
 		}
 		res := tx.Exec(replay+"AND d.endpoint_id = ? AND d.state = 'failed' AND d.message_id >= ?", m, id, database.IDBefore(since))
+		if res.Error != nil {
+			return res.Error
+		}
 		n = int(res.RowsAffected)
-		return res.Error
+		return enter(tx, e, models.ActWebhooksReplayed, by, map[string]any{"since": since.UTC(), "replayed": n})
 	})
 	return n, err
 }

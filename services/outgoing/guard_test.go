@@ -64,7 +64,7 @@ func TestNoInnerAddressIsEverCalled(t *testing.T) {
 	for i, host := range hosts {
 		for _, at := range []string{":" + port, ":443", ""} {
 			d.exec("UPDATE webhook_endpoints SET url = ? WHERE id = ?", "https://"+host+at+"/", e.ID)
-			test, err := d.SendTest(t.Context(), d.m, e.ID)
+			test, err := d.SendTest(t.Context(), d.m, e.ID, "api:test")
 			d.must(err)
 			var tried outgoing.Delivery
 			d.waitFor("an attempt at "+host, func() bool {
@@ -117,11 +117,11 @@ func TestANameThatMovesInsideIsNotFollowed(t *testing.T) {
 	e, _ := d.endpoint("https://example.com:"+port+"/", models.WebhookOrderCreated) // the name in the certificate
 	d.work()
 	domain.point("127.0.0.2")
-	_, err = d.SendTest(t.Context(), d.m, e.ID)
+	_, err = d.SendTest(t.Context(), d.m, e.ID, "api:test")
 	d.must(err)
 	d.waitFor("the first is delivered", func() bool { return len(d.deliveries(e, models.WebhookDelivered)) == 1 })
 	domain.point("127.0.0.3")
-	_, err = d.SendTest(t.Context(), d.m, e.ID)
+	_, err = d.SendTest(t.Context(), d.m, e.ID, "api:test")
 	d.must(err)
 	d.waitFor("the second is given up", func() bool { return len(d.deliveries(e, models.WebhookFailed)) == 1 })
 	for _, try := range d.deliveries(e, models.WebhookFailed)[0].Tries {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"waybill/models"
-	"waybill/services/outgoing"
 )
 
 // notified sets what the merchant is told by mail.
@@ -168,13 +167,5 @@ func TestQuietHoursHoldMailBack(t *testing.T) {
 	})
 	if n := len(d.box.Letters()); n != 0 {
 		t.Errorf("%d letters", n)
-	}
-}
-
-func TestWithoutAMailServerNothingIsTried(t *testing.T) {
-	t.Parallel()
-	d := newDesk(t, func(o *outgoing.Options) { o.Mail = nil })
-	if d.MailOn() {
-		t.Error("mail is said to be on")
 	}
 }

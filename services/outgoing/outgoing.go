@@ -73,9 +73,6 @@ func New(o Options) *Service {
 	return s
 }
 
-// MailOn reports whether mail can be sent at all.
-func (s *Service) MailOn() bool { return s.mail.On() }
-
 // every is a wait between attempts as this service lets it pass.
 func (s *Service) every(d time.Duration) time.Duration { return time.Duration(float64(d) / s.speed) }
 

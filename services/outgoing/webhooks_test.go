@@ -82,7 +82,7 @@ func TestNothingIsWrittenForNobodyAndNothingWithoutItsChange(t *testing.T) {
 	if count() != 0 {
 		t.Error("a message is written that no endpoint wants")
 	}
-	_, err := d.ReplaceEndpoint(t.Context(), d.m, e.ID, outgoing.Wanted{URL: e.URL, Types: []models.WebhookType{models.WebhookOrderCreated}})
+	_, err := d.ReplaceEndpoint(t.Context(), d.m, e.ID, outgoing.Wanted{URL: e.URL, Types: []models.WebhookType{models.WebhookOrderCreated}}, "api:test")
 	d.must(err)
 	failed := errors.New("the transaction fails")
 	err = d.db.Of(d.m).InTx(t.Context(), func(tx database.Tx) error {
@@ -133,7 +133,7 @@ func TestAFailingMessageIsTriedEightTimes(t *testing.T) {
 
 	// Replayed it is the same message, and its schedule begins anew.
 	r.answers(http.StatusNoContent)
-	if n, err := d.ReplayMessage(t.Context(), d.m, gave.MessageID, ""); err != nil || n != 1 {
+	if n, err := d.ReplayMessage(t.Context(), d.m, gave.MessageID, "", "api:test"); err != nil || n != 1 {
 		t.Fatalf("%d, %v", n, err)
 	}
 	d.waitFor("it is delivered", func() bool { return len(d.deliveries(e, models.WebhookDelivered)) == 1 })
@@ -153,10 +153,10 @@ func TestWhatFailedSinceATimeIsReplayed(t *testing.T) {
 	}
 	d.waitFor("all are given up", func() bool { return len(d.deliveries(e, models.WebhookFailed)) == 3 })
 	r.answers(http.StatusOK)
-	if n, err := d.ReplayFailed(t.Context(), d.m, e.ID, time.Now().Add(time.Hour)); err != nil || n != 0 {
+	if n, err := d.ReplayFailed(t.Context(), d.m, e.ID, time.Now().Add(time.Hour), "api:test"); err != nil || n != 0 {
 		t.Errorf("%d of the future, %v", n, err)
 	}
-	if n, err := d.ReplayFailed(t.Context(), d.m, e.ID, time.Now().Add(-time.Hour)); err != nil || n != 3 {
+	if n, err := d.ReplayFailed(t.Context(), d.m, e.ID, time.Now().Add(-time.Hour), "api:test"); err != nil || n != 3 {
 		t.Errorf("%d, %v", n, err)
 	}
 	d.waitFor("all are delivered", func() bool { return len(d.deliveries(e, models.WebhookDelivered)) == 3 })
@@ -195,19 +195,19 @@ func TestAnEndpointThatOnlyFailsIsDisabledAndItsOwnerIsTold(t *testing.T) {
 			if l := d.box.Letters()[0]; l.To != "owner@example.com" || !strings.Contains(l.Text(), r.URL) || !strings.Contains(l.Header("Subject"), "disabled") {
 				t.Errorf("%s\n%s", l.Header("Subject"), l.Text())
 			}
-			if _, err := d.SendTest(t.Context(), d.m, e.ID); models.AsError(err).Code != "webhook_endpoint_disabled" {
+			if _, err := d.SendTest(t.Context(), d.m, e.ID, "api:test"); models.AsError(err).Code != "webhook_endpoint_disabled" {
 				t.Errorf("a test: %v", err)
 			}
-			if _, err := d.ReplayFailed(t.Context(), d.m, e.ID, time.Now().Add(-time.Hour)); models.AsError(err).Code != "webhook_endpoint_disabled" {
+			if _, err := d.ReplayFailed(t.Context(), d.m, e.ID, time.Now().Add(-time.Hour), "api:test"); models.AsError(err).Code != "webhook_endpoint_disabled" {
 				t.Errorf("a replay: %v", err)
 			}
 			// Enabled again it begins anew.
 			r.answers(http.StatusOK)
-			enabled, err := d.ReplaceEndpoint(t.Context(), d.m, e.ID, outgoing.Wanted{URL: e.URL, Types: e.Types})
+			enabled, err := d.ReplaceEndpoint(t.Context(), d.m, e.ID, outgoing.Wanted{URL: e.URL, Types: e.Types}, "api:test")
 			if err != nil || enabled.State != models.WebhookActive || enabled.FailingSince != nil || enabled.DisabledWhy != "" {
 				t.Fatalf("%+v, %v", enabled, err)
 			}
-			if _, err := d.SendTest(t.Context(), d.m, e.ID); err != nil {
+			if _, err := d.SendTest(t.Context(), d.m, e.ID, "api:test"); err != nil {
 				t.Fatal(err)
 			}
 			d.waitFor("the test arrives", func() bool { return len(d.deliveries(e, models.WebhookDelivered)) == 1 })
@@ -258,7 +258,7 @@ func TestBothSecretsSignForADay(t *testing.T) {
 	test := func() call {
 		t.Helper()
 		n := len(r.got())
-		_, err := d.SendTest(t.Context(), d.m, e.ID)
+		_, err := d.SendTest(t.Context(), d.m, e.ID, "api:test")
 		d.must(err)
 		d.waitFor("the test arrives", func() bool { return len(r.got()) == n+1 })
 		return r.got()[n]
@@ -269,7 +269,7 @@ func TestBothSecretsSignForADay(t *testing.T) {
 		d.must(err)
 		return verify.Verify(c.body, c.header) == nil
 	}
-	_, fresh, err := d.RotateSecret(t.Context(), d.m, e.ID)
+	_, fresh, err := d.RotateSecret(t.Context(), d.m, e.ID, "api:test")
 	d.must(err)
 	if c := test(); !good(c, old) || !good(c, fresh) || fresh == old {
 		t.Errorf("signed %s", c.header.Get("Webhook-Signature"))
@@ -306,17 +306,17 @@ func TestAnotherMerchantsWebhooksAreNotThere(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	e, _ := d.endpoint("https://example.com/hook")
-	test, err := d.SendTest(t.Context(), d.m, e.ID)
+	test, err := d.SendTest(t.Context(), d.m, e.ID, "api:test")
 	d.must(err)
 	d.m, _ = d.merchant()
 	for name, err := range map[string]error{
 		"read":    second(d.Endpoint(t.Context(), d.m, e.ID)),
-		"replace": second(d.ReplaceEndpoint(t.Context(), d.m, e.ID, outgoing.Wanted{URL: e.URL, Types: e.Types})),
-		"delete":  d.DeleteEndpoint(t.Context(), d.m, e.ID),
-		"test":    second(d.SendTest(t.Context(), d.m, e.ID)),
-		"failed":  second(d.ReplayFailed(t.Context(), d.m, e.ID, time.Time{})),
-		"replay":  second(d.ReplayMessage(t.Context(), d.m, test.MessageID, "")),
-		"odd id":  second(d.ReplayMessage(t.Context(), d.m, "42", "")),
+		"replace": second(d.ReplaceEndpoint(t.Context(), d.m, e.ID, outgoing.Wanted{URL: e.URL, Types: e.Types}, "api:test")),
+		"delete":  d.DeleteEndpoint(t.Context(), d.m, e.ID, "api:test"),
+		"test":    second(d.SendTest(t.Context(), d.m, e.ID, "api:test")),
+		"failed":  second(d.ReplayFailed(t.Context(), d.m, e.ID, time.Time{}, "api:test")),
+		"replay":  second(d.ReplayMessage(t.Context(), d.m, test.MessageID, "", "api:test")),
+		"odd id":  second(d.ReplayMessage(t.Context(), d.m, "42", "", "api:test")),
 	} {
 		if !errors.Is(err, models.NotFound) {
 			t.Errorf("%s: %v", name, err)
