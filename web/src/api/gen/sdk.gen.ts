@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, ServerSentEventsResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { AcceptInvitationData, AcceptInvitationErrors, AcceptInvitationResponses, AcceptPushData, AcceptPushErrors, AcceptPushResponses, AddNoteData, AddNoteErrors, AddNoteResponses, AskForPasswordResetData, AskForPasswordResetErrors, AskForPasswordResetResponses, AskToSignUpData, AskToSignUpErrors, AskToSignUpResponses, BeginAuthenticatorAppData, BeginAuthenticatorAppErrors, BeginAuthenticatorAppResponses, BeginPasskeyData, BeginPasskeyErrors, BeginPasskeyResponses, BeginPasskeySignInData, BeginPasskeySignInErrors, BeginPasskeySignInResponses, BeginSupportViewData, BeginSupportViewErrors, BeginSupportViewResponses, CancelSyncJobData, CancelSyncJobErrors, CancelSyncJobResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeRoleData, ChangeRoleErrors, ChangeRoleResponses, ChangeStaffData, ChangeStaffErrors, ChangeStaffResponses, CloseFlagData, CloseFlagErrors, CloseFlagResponses, CountOrdersData, CountOrdersErrors, CountOrdersResponses, CreateApiKeyData, CreateApiKeyErrors, CreateApiKeyResponses, CreateAuthorizationData, CreateAuthorizationErrors, CreateAuthorizationResponses, CreateConnectionData, CreateConnectionErrors, CreateConnectionResponses, CreateOverrideData, CreateOverrideErrors, CreateOverrideResponses, CreateProductMappingData, CreateProductMappingErrors, CreateProductMappingResponses, CreateSyncJobData, CreateSyncJobErrors, CreateSyncJobResponses, CreateViewData, CreateViewErrors, CreateViewResponses, DeleteCarrierData, DeleteCarrierErrors, DeleteCarrierResponses, DeleteConnectionData, DeleteConnectionErrors, DeleteConnectionResponses, DeleteOverrideData, DeleteOverrideErrors, DeleteOverrideResponses, DeleteProductMappingData, DeleteProductMappingErrors, DeleteProductMappingResponses, DeleteViewData, DeleteViewErrors, DeleteViewResponses, DropPurchaseAddressData, DropPurchaseAddressErrors, DropPurchaseAddressResponses, EndMyOtherSessionsData, EndMyOtherSessionsErrors, EndMyOtherSessionsResponses, EndMySessionData, EndMySessionErrors, EndMySessionResponses, EndSupportViewData, EndSupportViewErrors, EndSupportViewResponses, EstimateSyncData, EstimateSyncErrors, EstimateSyncResponses, ExplainOrderData, ExplainOrderErrors, ExplainOrderResponses, ExportAuditData, ExportAuditErrors, ExportAuditResponses, ExportOrdersData, ExportOrdersErrors, ExportOrdersResponses, FinishAuthenticatorAppData, FinishAuthenticatorAppErrors, FinishAuthenticatorAppResponses, FinishAuthorizationData, FinishAuthorizationErrors, FinishAuthorizationResponses, FinishPasskeyData, FinishPasskeyErrors, FinishPasskeyResponses, FinishPasskeySignInData, FinishPasskeySignInErrors, FinishPasskeySignInResponses, FixPushData, FixPushErrors, FixPushResponses, FulfilWithoutNumberData, FulfilWithoutNumberErrors, FulfilWithoutNumberResponses, GetAboutData, GetAboutErrors, GetAboutResponses, GetConnectionData, GetConnectionErrors, GetConnectionResponses, GetMeData, GetMeErrors, GetMeResponses, GetOrderData, GetOrderErrors, GetOrderResponses, GetProductMappingData, GetProductMappingErrors, GetProductMappingResponses, GetSettingsData, GetSettingsErrors, GetSettingsResponses, GetSupplierProductData, GetSupplierProductErrors, GetSupplierProductResponses, GetSyncHealthData, GetSyncHealthErrors, GetSyncHealthResponses, GetSyncHistoryData, GetSyncHistoryErrors, GetSyncHistoryResponses, GetSyncJobData, GetSyncJobErrors, GetSyncJobResponses, GetTimelineData, GetTimelineErrors, GetTimelineResponses, HoldOrderData, HoldOrderErrors, HoldOrderResponses, HoldSupplierOrderData, HoldSupplierOrderErrors, HoldSupplierOrderResponses, InviteData, InviteErrors, InviteResponses, InviteStaffData, InviteStaffErrors, InviteStaffResponses, LinkSupplierOrderData, LinkSupplierOrderErrors, LinkSupplierOrderResponses, ListApiKeysData, ListApiKeysErrors, ListApiKeysResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListCarriersData, ListCarriersErrors, ListCarriersResponses, ListConnectionsData, ListConnectionsErrors, ListConnectionsResponses, ListDeadLettersData, ListDeadLettersErrors, ListDeadLettersResponses, ListFlagsData, ListFlagsErrors, ListFlagsResponses, ListMerchantsData, ListMerchantsErrors, ListMerchantsResponses, ListMismatchesData, ListMismatchesErrors, ListMismatchesResponses, ListMyPasskeysData, ListMyPasskeysErrors, ListMyPasskeysResponses, ListMySessionsData, ListMySessionsErrors, ListMySessionsResponses, ListOrdersData, ListOrdersErrors, ListOrdersResponses, ListPeopleData, ListPeopleErrors, ListPeopleResponses, ListProductMappingsData, ListProductMappingsErrors, ListProductMappingsResponses, ListStaffData, ListStaffErrors, ListStaffResponses, ListSuppliersData, ListSuppliersErrors, ListSuppliersResponses, ListSyncJobItemsData, ListSyncJobItemsErrors, ListSyncJobItemsResponses, ListSyncJobsData, ListSyncJobsErrors, ListSyncJobsResponses, ListToPayData, ListToPayErrors, ListToPayResponses, ListViewsData, ListViewsErrors, ListViewsResponses, ListWantedMappingsData, ListWantedMappingsErrors, ListWantedMappingsResponses, OverwritePushData, OverwritePushErrors, OverwritePushResponses, PlaceManySupplierOrdersData, PlaceManySupplierOrdersErrors, PlaceManySupplierOrdersResponses, PlaceSupplierOrderNowData, PlaceSupplierOrderNowErrors, PlaceSupplierOrderNowResponses, PlaceSupplierOrdersData, PlaceSupplierOrdersErrors, PlaceSupplierOrdersResponses, PreflightOrderData, PreflightOrderErrors, PreflightOrderResponses, ProbeAliExpressPushData, ProbeAliExpressPushErrors, ProbeAliExpressPushResponses, PutCarrierData, PutCarrierErrors, PutCarrierResponses, ReadInvitationData, ReadInvitationErrors, ReadInvitationResponses, ReceiveAliExpressPushData, ReceiveAliExpressPushErrors, ReceiveAliExpressPushResponses, ReceiveWixWebhookData, ReceiveWixWebhookErrors, ReceiveWixWebhookResponses, ReleaseOrderData, ReleaseOrderErrors, ReleaseOrderResponses, RemoveAuthenticatorAppData, RemoveAuthenticatorAppErrors, RemoveAuthenticatorAppResponses, RemovePasskeyData, RemovePasskeyErrors, RemovePasskeyResponses, RemovePersonData, RemovePersonErrors, RemovePersonResponses, RenumberSupplierOrderData, RenumberSupplierOrderErrors, RenumberSupplierOrderResponses, ReopenFlagData, ReopenFlagErrors, ReopenFlagResponses, ReplaceProductMappingData, ReplaceProductMappingErrors, ReplaceProductMappingResponses, ReplaceSettingsData, ReplaceSettingsErrors, ReplaceSettingsResponses, ReplaceStoreSettingsData, ReplaceStoreSettingsErrors, ReplaceStoreSettingsResponses, ReplaceViewData, ReplaceViewErrors, ReplaceViewResponses, ReplayDeadLettersData, ReplayDeadLettersErrors, ReplayDeadLettersResponses, ResetPasswordData, ResetPasswordErrors, ResetPasswordResponses, ResolveSupplierOrderData, ResolveSupplierOrderErrors, ResolveSupplierOrderResponses, ResumePlacingData, ResumePlacingErrors, ResumePlacingResponses, RetryPushData, RetryPushErrors, RetryPushResponses, RevokeApiKeyData, RevokeApiKeyErrors, RevokeApiKeyResponses, SearchAllOrdersData, SearchAllOrdersErrors, SearchAllOrdersResponses, SetPurchaseAddressData, SetPurchaseAddressErrors, SetPurchaseAddressResponses, ShowAddressData, ShowAddressErrors, ShowAddressResponses, SignInData, SignInErrors, SignInResponses, SignOutData, SignOutErrors, SignOutResponses, SignUpData, SignUpErrors, SignUpResponses, SnoozeFlagData, SnoozeFlagErrors, SnoozeFlagResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponse, StreamEventsResponses, SyncOrderData, SyncOrderErrors, SyncOrderResponses, TestCarrierData, TestCarrierErrors, TestCarrierResponses, UninviteData, UninviteErrors, UninviteResponses, UninviteStaffData, UninviteStaffErrors, UninviteStaffResponses, UnlinkSupplierOrderData, UnlinkSupplierOrderErrors, UnlinkSupplierOrderResponses, VerifyAuditData, VerifyAuditErrors, VerifyAuditResponses, WithdrawSupplierOrderData, WithdrawSupplierOrderErrors, WithdrawSupplierOrderResponses } from './types.gen';
+import type { AcceptInvitationData, AcceptInvitationErrors, AcceptInvitationResponses, AcceptPushData, AcceptPushErrors, AcceptPushResponses, AddNoteData, AddNoteErrors, AddNoteResponses, AskForPasswordResetData, AskForPasswordResetErrors, AskForPasswordResetResponses, AskToSignUpData, AskToSignUpErrors, AskToSignUpResponses, BeginAuthenticatorAppData, BeginAuthenticatorAppErrors, BeginAuthenticatorAppResponses, BeginPasskeyData, BeginPasskeyErrors, BeginPasskeyResponses, BeginPasskeySignInData, BeginPasskeySignInErrors, BeginPasskeySignInResponses, BeginSupportViewData, BeginSupportViewErrors, BeginSupportViewResponses, CancelSyncJobData, CancelSyncJobErrors, CancelSyncJobResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeRoleData, ChangeRoleErrors, ChangeRoleResponses, ChangeStaffData, ChangeStaffErrors, ChangeStaffResponses, CloseFlagData, CloseFlagErrors, CloseFlagResponses, CountOrdersData, CountOrdersErrors, CountOrdersResponses, CreateApiKeyData, CreateApiKeyErrors, CreateApiKeyResponses, CreateAuthorizationData, CreateAuthorizationErrors, CreateAuthorizationResponses, CreateConnectionData, CreateConnectionErrors, CreateConnectionResponses, CreateOverrideData, CreateOverrideErrors, CreateOverrideResponses, CreateProductMappingData, CreateProductMappingErrors, CreateProductMappingResponses, CreateSyncJobData, CreateSyncJobErrors, CreateSyncJobResponses, CreateViewData, CreateViewErrors, CreateViewResponses, CreateWebhookEndpointData, CreateWebhookEndpointErrors, CreateWebhookEndpointResponses, DeleteCarrierData, DeleteCarrierErrors, DeleteCarrierResponses, DeleteConnectionData, DeleteConnectionErrors, DeleteConnectionResponses, DeleteOverrideData, DeleteOverrideErrors, DeleteOverrideResponses, DeleteProductMappingData, DeleteProductMappingErrors, DeleteProductMappingResponses, DeleteViewData, DeleteViewErrors, DeleteViewResponses, DeleteWebhookEndpointData, DeleteWebhookEndpointErrors, DeleteWebhookEndpointResponses, DropPurchaseAddressData, DropPurchaseAddressErrors, DropPurchaseAddressResponses, EndMyOtherSessionsData, EndMyOtherSessionsErrors, EndMyOtherSessionsResponses, EndMySessionData, EndMySessionErrors, EndMySessionResponses, EndSupportViewData, EndSupportViewErrors, EndSupportViewResponses, EstimateSyncData, EstimateSyncErrors, EstimateSyncResponses, ExplainOrderData, ExplainOrderErrors, ExplainOrderResponses, ExportAuditData, ExportAuditErrors, ExportAuditResponses, ExportOrdersData, ExportOrdersErrors, ExportOrdersResponses, FinishAuthenticatorAppData, FinishAuthenticatorAppErrors, FinishAuthenticatorAppResponses, FinishAuthorizationData, FinishAuthorizationErrors, FinishAuthorizationResponses, FinishPasskeyData, FinishPasskeyErrors, FinishPasskeyResponses, FinishPasskeySignInData, FinishPasskeySignInErrors, FinishPasskeySignInResponses, FixPushData, FixPushErrors, FixPushResponses, FulfilWithoutNumberData, FulfilWithoutNumberErrors, FulfilWithoutNumberResponses, GetAboutData, GetAboutErrors, GetAboutResponses, GetConnectionData, GetConnectionErrors, GetConnectionResponses, GetMeData, GetMeErrors, GetMeResponses, GetOrderData, GetOrderErrors, GetOrderResponses, GetProductMappingData, GetProductMappingErrors, GetProductMappingResponses, GetSettingsData, GetSettingsErrors, GetSettingsResponses, GetSupplierProductData, GetSupplierProductErrors, GetSupplierProductResponses, GetSyncHealthData, GetSyncHealthErrors, GetSyncHealthResponses, GetSyncHistoryData, GetSyncHistoryErrors, GetSyncHistoryResponses, GetSyncJobData, GetSyncJobErrors, GetSyncJobResponses, GetTimelineData, GetTimelineErrors, GetTimelineResponses, GetWebhookEndpointData, GetWebhookEndpointErrors, GetWebhookEndpointResponses, HoldOrderData, HoldOrderErrors, HoldOrderResponses, HoldSupplierOrderData, HoldSupplierOrderErrors, HoldSupplierOrderResponses, InviteData, InviteErrors, InviteResponses, InviteStaffData, InviteStaffErrors, InviteStaffResponses, LinkSupplierOrderData, LinkSupplierOrderErrors, LinkSupplierOrderResponses, ListApiKeysData, ListApiKeysErrors, ListApiKeysResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListCarriersData, ListCarriersErrors, ListCarriersResponses, ListConnectionsData, ListConnectionsErrors, ListConnectionsResponses, ListDeadLettersData, ListDeadLettersErrors, ListDeadLettersResponses, ListFlagsData, ListFlagsErrors, ListFlagsResponses, ListMerchantsData, ListMerchantsErrors, ListMerchantsResponses, ListMismatchesData, ListMismatchesErrors, ListMismatchesResponses, ListMyPasskeysData, ListMyPasskeysErrors, ListMyPasskeysResponses, ListMySessionsData, ListMySessionsErrors, ListMySessionsResponses, ListOrdersData, ListOrdersErrors, ListOrdersResponses, ListPeopleData, ListPeopleErrors, ListPeopleResponses, ListProductMappingsData, ListProductMappingsErrors, ListProductMappingsResponses, ListStaffData, ListStaffErrors, ListStaffResponses, ListSuppliersData, ListSuppliersErrors, ListSuppliersResponses, ListSyncJobItemsData, ListSyncJobItemsErrors, ListSyncJobItemsResponses, ListSyncJobsData, ListSyncJobsErrors, ListSyncJobsResponses, ListToPayData, ListToPayErrors, ListToPayResponses, ListViewsData, ListViewsErrors, ListViewsResponses, ListWantedMappingsData, ListWantedMappingsErrors, ListWantedMappingsResponses, ListWebhookDeliveriesData, ListWebhookDeliveriesErrors, ListWebhookDeliveriesResponses, ListWebhookEndpointsData, ListWebhookEndpointsErrors, ListWebhookEndpointsResponses, OverwritePushData, OverwritePushErrors, OverwritePushResponses, PlaceManySupplierOrdersData, PlaceManySupplierOrdersErrors, PlaceManySupplierOrdersResponses, PlaceSupplierOrderNowData, PlaceSupplierOrderNowErrors, PlaceSupplierOrderNowResponses, PlaceSupplierOrdersData, PlaceSupplierOrdersErrors, PlaceSupplierOrdersResponses, PreflightOrderData, PreflightOrderErrors, PreflightOrderResponses, ProbeAliExpressPushData, ProbeAliExpressPushErrors, ProbeAliExpressPushResponses, PutCarrierData, PutCarrierErrors, PutCarrierResponses, ReadInvitationData, ReadInvitationErrors, ReadInvitationResponses, ReceiveAliExpressPushData, ReceiveAliExpressPushErrors, ReceiveAliExpressPushResponses, ReceiveWixWebhookData, ReceiveWixWebhookErrors, ReceiveWixWebhookResponses, ReleaseOrderData, ReleaseOrderErrors, ReleaseOrderResponses, RemoveAuthenticatorAppData, RemoveAuthenticatorAppErrors, RemoveAuthenticatorAppResponses, RemovePasskeyData, RemovePasskeyErrors, RemovePasskeyResponses, RemovePersonData, RemovePersonErrors, RemovePersonResponses, RenumberSupplierOrderData, RenumberSupplierOrderErrors, RenumberSupplierOrderResponses, ReopenFlagData, ReopenFlagErrors, ReopenFlagResponses, ReplaceProductMappingData, ReplaceProductMappingErrors, ReplaceProductMappingResponses, ReplaceSettingsData, ReplaceSettingsErrors, ReplaceSettingsResponses, ReplaceStoreSettingsData, ReplaceStoreSettingsErrors, ReplaceStoreSettingsResponses, ReplaceViewData, ReplaceViewErrors, ReplaceViewResponses, ReplaceWebhookEndpointData, ReplaceWebhookEndpointErrors, ReplaceWebhookEndpointResponses, ReplayDeadLettersData, ReplayDeadLettersErrors, ReplayDeadLettersResponses, ReplayFailedWebhooksData, ReplayFailedWebhooksErrors, ReplayFailedWebhooksResponses, ReplayWebhookMessageData, ReplayWebhookMessageErrors, ReplayWebhookMessageResponses, ResetPasswordData, ResetPasswordErrors, ResetPasswordResponses, ResolveSupplierOrderData, ResolveSupplierOrderErrors, ResolveSupplierOrderResponses, ResumePlacingData, ResumePlacingErrors, ResumePlacingResponses, RetryPushData, RetryPushErrors, RetryPushResponses, RevokeApiKeyData, RevokeApiKeyErrors, RevokeApiKeyResponses, RotateWebhookSecretData, RotateWebhookSecretErrors, RotateWebhookSecretResponses, SearchAllOrdersData, SearchAllOrdersErrors, SearchAllOrdersResponses, SetPurchaseAddressData, SetPurchaseAddressErrors, SetPurchaseAddressResponses, ShowAddressData, ShowAddressErrors, ShowAddressResponses, SignInData, SignInErrors, SignInResponses, SignOutData, SignOutErrors, SignOutResponses, SignUpData, SignUpErrors, SignUpResponses, SnoozeFlagData, SnoozeFlagErrors, SnoozeFlagResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponse, StreamEventsResponses, SyncOrderData, SyncOrderErrors, SyncOrderResponses, TestCarrierData, TestCarrierErrors, TestCarrierResponses, TestWebhookEndpointData, TestWebhookEndpointErrors, TestWebhookEndpointResponses, UninviteData, UninviteErrors, UninviteResponses, UninviteStaffData, UninviteStaffErrors, UninviteStaffResponses, UnlinkSupplierOrderData, UnlinkSupplierOrderErrors, UnlinkSupplierOrderResponses, VerifyAuditData, VerifyAuditErrors, VerifyAuditResponses, WithdrawSupplierOrderData, WithdrawSupplierOrderErrors, WithdrawSupplierOrderResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -1410,6 +1410,126 @@ export const deleteView = <ThrowOnError extends boolean = false>(options: Option
 export const replaceView = <ThrowOnError extends boolean = false>(options: Options<ReplaceViewData, ThrowOnError>): RequestResult<ReplaceViewResponses, ReplaceViewErrors, ThrowOnError> => (options.client ?? client).put<ReplaceViewResponses, ReplaceViewErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/views/{id}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * List webhook endpoints
+ */
+export const listWebhookEndpoints = <ThrowOnError extends boolean = false>(options?: Options<ListWebhookEndpointsData, ThrowOnError>): RequestResult<ListWebhookEndpointsResponses, ListWebhookEndpointsErrors, ThrowOnError> => (options?.client ?? client).get<ListWebhookEndpointsResponses, ListWebhookEndpointsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/webhook-endpoints',
+    ...options
+});
+
+/**
+ * Add a webhook endpoint
+ *
+ * The answer holds the secret, which is shown this once. Messages are POSTed as JSON with type, timestamp and data, which has ids, numbers and tabs and nothing of a buyer, and are signed as Standard Webhooks 1.0 says: webhook-id, which stays the same when a message is sent again, webhook-timestamp and webhook-signature. Whatever answers 2xx within 15 seconds has the message; anything else is tried again after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h and 10 h. 410 disables the endpoint, as do five days of nothing but failures. A message may arrive twice, and before an older one: version grows with each change of an order. Answers 409 (too_many_webhook_endpoints) when there are 10 already.
+ */
+export const createWebhookEndpoint = <ThrowOnError extends boolean = false>(options: Options<CreateWebhookEndpointData, ThrowOnError>): RequestResult<CreateWebhookEndpointResponses, CreateWebhookEndpointErrors, ThrowOnError> => (options.client ?? client).post<CreateWebhookEndpointResponses, CreateWebhookEndpointErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/webhook-endpoints',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Delete a webhook endpoint
+ */
+export const deleteWebhookEndpoint = <ThrowOnError extends boolean = false>(options: Options<DeleteWebhookEndpointData, ThrowOnError>): RequestResult<DeleteWebhookEndpointResponses, DeleteWebhookEndpointErrors, ThrowOnError> => (options.client ?? client).delete<DeleteWebhookEndpointResponses, DeleteWebhookEndpointErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/webhook-endpoints/{id}',
+    ...options
+});
+
+/**
+ * Get a webhook endpoint
+ */
+export const getWebhookEndpoint = <ThrowOnError extends boolean = false>(options: Options<GetWebhookEndpointData, ThrowOnError>): RequestResult<GetWebhookEndpointResponses, GetWebhookEndpointErrors, ThrowOnError> => (options.client ?? client).get<GetWebhookEndpointResponses, GetWebhookEndpointErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/webhook-endpoints/{id}',
+    ...options
+});
+
+/**
+ * Change a webhook endpoint
+ *
+ * What waits for an endpoint that is disabled has failed, and can be replayed when it is enabled again.
+ */
+export const replaceWebhookEndpoint = <ThrowOnError extends boolean = false>(options: Options<ReplaceWebhookEndpointData, ThrowOnError>): RequestResult<ReplaceWebhookEndpointResponses, ReplaceWebhookEndpointErrors, ThrowOnError> => (options.client ?? client).put<ReplaceWebhookEndpointResponses, ReplaceWebhookEndpointErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/webhook-endpoints/{id}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * List deliveries
+ *
+ * What an endpoint was told and what became of it, newest first, for 30 days. Answers of receivers are not kept.
+ */
+export const listWebhookDeliveries = <ThrowOnError extends boolean = false>(options: Options<ListWebhookDeliveriesData, ThrowOnError>): RequestResult<ListWebhookDeliveriesResponses, ListWebhookDeliveriesErrors, ThrowOnError> => (options.client ?? client).get<ListWebhookDeliveriesResponses, ListWebhookDeliveriesErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/webhook-endpoints/{id}/deliveries',
+    ...options
+});
+
+/**
+ * Send again what failed
+ *
+ * Everything that was written since a time and given up. Answers 409 (webhook_endpoint_disabled) for an endpoint that is disabled.
+ */
+export const replayFailedWebhooks = <ThrowOnError extends boolean = false>(options: Options<ReplayFailedWebhooksData, ThrowOnError>): RequestResult<ReplayFailedWebhooksResponses, ReplayFailedWebhooksErrors, ThrowOnError> => (options.client ?? client).post<ReplayFailedWebhooksResponses, ReplayFailedWebhooksErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/webhook-endpoints/{id}/replay-failed',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Replace the secret of a webhook endpoint
+ *
+ * The answer holds the new secret, which is shown this once. For a day messages are signed with the one before, too.
+ */
+export const rotateWebhookSecret = <ThrowOnError extends boolean = false>(options: Options<RotateWebhookSecretData, ThrowOnError>): RequestResult<RotateWebhookSecretResponses, RotateWebhookSecretErrors, ThrowOnError> => (options.client ?? client).post<RotateWebhookSecretResponses, RotateWebhookSecretErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/webhook-endpoints/{id}/rotate-secret',
+    ...options
+});
+
+/**
+ * Send a test message
+ *
+ * It has the type webhook.test. What became of it is in the list of deliveries a moment later. Answers 409 (webhook_endpoint_disabled) for an endpoint that is disabled.
+ */
+export const testWebhookEndpoint = <ThrowOnError extends boolean = false>(options: Options<TestWebhookEndpointData, ThrowOnError>): RequestResult<TestWebhookEndpointResponses, TestWebhookEndpointErrors, ThrowOnError> => (options.client ?? client).post<TestWebhookEndpointResponses, TestWebhookEndpointErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/webhook-endpoints/{id}/test',
+    ...options
+});
+
+/**
+ * Send a message again
+ *
+ * It keeps its id, and its schedule begins anew. Answers 409 (webhook_endpoint_disabled) when all endpoints that it was for are disabled.
+ */
+export const replayWebhookMessage = <ThrowOnError extends boolean = false>(options: Options<ReplayWebhookMessageData, ThrowOnError>): RequestResult<ReplayWebhookMessageResponses, ReplayWebhookMessageErrors, ThrowOnError> => (options.client ?? client).post<ReplayWebhookMessageResponses, ReplayWebhookMessageErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/webhook-messages/{id}/replay',
     ...options,
     headers: {
         'Content-Type': 'application/json',

@@ -60,7 +60,7 @@ export type About = {
      */
     demo_api_key?: string;
     /**
-     * Mail is sent from here: links to new passwords, invitations.
+     * Mail is sent from here: links to new passwords, invitations, notifications.
      */
     mail: boolean;
     name: string;
@@ -111,7 +111,7 @@ export type AcceptInvitationRequest = {
     token: string;
 };
 
-export type Act = 'key_made' | 'key_revoked' | 'connection_made' | 'connection_removed' | 'settings_changed' | 'store_settings_changed' | 'placing_resumed' | 'carrier_changed' | 'carrier_removed' | 'mapping_made' | 'mapping_changed' | 'mapping_removed' | 'view_made' | 'view_changed' | 'view_removed' | 'placed' | 'purchase_hurried' | 'purchase_held' | 'purchase_withdrawn' | 'place_resolved' | 'number_linked' | 'number_changed' | 'unlinked' | 'held' | 'released' | 'address_changed' | 'address_dropped' | 'override_made' | 'override_dropped' | 'flag_closed' | 'flag_snoozed' | 'flag_reopened' | 'push_retried' | 'push_fixed' | 'push_overwritten' | 'push_accepted' | 'fulfilled_without_number' | 'sync_requested' | 'sync_cancelled' | 'dead_letters_replayed' | 'exported' | 'note_added' | 'address_shown' | 'support_view_begun' | 'support_view_ended' | 'person_invited' | 'invitation_revoked' | 'person_joined' | 'role_changed' | 'person_removed' | 'account_made' | 'signed_in' | 'password_changed' | 'second_factor_added' | 'second_factor_removed' | 'staff_changed' | 'secrets_rotated' | 'secrets_forgotten';
+export type Act = 'key_made' | 'key_revoked' | 'connection_made' | 'connection_removed' | 'settings_changed' | 'store_settings_changed' | 'placing_resumed' | 'carrier_changed' | 'carrier_removed' | 'mapping_made' | 'mapping_changed' | 'mapping_removed' | 'view_made' | 'view_changed' | 'view_removed' | 'webhook_made' | 'webhook_changed' | 'webhook_removed' | 'webhook_secret_changed' | 'webhook_tested' | 'webhooks_replayed' | 'placed' | 'purchase_hurried' | 'purchase_held' | 'purchase_withdrawn' | 'place_resolved' | 'number_linked' | 'number_changed' | 'unlinked' | 'held' | 'released' | 'address_changed' | 'address_dropped' | 'override_made' | 'override_dropped' | 'flag_closed' | 'flag_snoozed' | 'flag_reopened' | 'push_retried' | 'push_fixed' | 'push_overwritten' | 'push_accepted' | 'fulfilled_without_number' | 'sync_requested' | 'sync_cancelled' | 'dead_letters_replayed' | 'exported' | 'note_added' | 'address_shown' | 'support_view_begun' | 'support_view_ended' | 'person_invited' | 'invitation_revoked' | 'person_joined' | 'role_changed' | 'person_removed' | 'account_made' | 'signed_in' | 'password_changed' | 'second_factor_added' | 'second_factor_removed' | 'staff_changed' | 'secrets_rotated' | 'secrets_forgotten';
 
 export type Address = {
     city?: string;
@@ -710,7 +710,7 @@ export type InviteRequest = {
     role: 'owner' | 'member' | 'read_only';
 };
 
-export type KeyScope = 'orders:read' | 'orders:write' | 'orders:place' | 'pushes:retry' | 'orders:note' | 'sync:write' | 'connections:read' | 'connections:write' | 'settings:read' | 'settings:write' | 'webhooks:write' | 'keys:write' | 'people:write' | 'audit:read' | 'desk:use' | 'operate';
+export type KeyScope = 'desk:use' | 'operate' | 'orders:read' | 'orders:write' | 'orders:place' | 'pushes:retry' | 'orders:note' | 'sync:write' | 'connections:read' | 'connections:write' | 'settings:read' | 'settings:write' | 'webhooks:write' | 'keys:write' | 'people:write' | 'audit:read';
 
 export type Kind = 'invalid' | 'unauthenticated' | 'forbidden' | 'not_found' | 'conflict' | 'throttled' | 'disconnected' | 'rejected' | 'unavailable' | 'unknown' | 'internal';
 
@@ -808,6 +808,8 @@ export type MailLinkRequest = {
     email: string;
 };
 
+export type MailMode = 'at_once' | 'hourly' | 'daily';
+
 export type Me = {
     actor: string;
     /**
@@ -841,13 +843,13 @@ export type Me = {
 };
 
 export type MeMembership = {
-    id: MerchantId;
+    id: string;
     name: string;
     role: 'owner' | 'member' | 'read_only';
 };
 
 export type MeMerchant = {
-    id: MerchantId;
+    id: string;
     name: string;
     zone: string;
 };
@@ -898,10 +900,8 @@ export type MemberList = {
     people: Array<Member>;
 };
 
-export type MerchantId = '00000000-0000-0000-0000-000000000000';
-
 export type MerchantName = {
-    id: MerchantId;
+    id: string;
     name: string;
 };
 
@@ -909,7 +909,7 @@ export type MerchantOverview = {
     accounts: number;
     broken_connections: number;
     created_at: string;
-    id: MerchantId;
+    id: string;
     /**
      * When one of the connections last answered.
      */
@@ -1038,8 +1038,63 @@ export type NewPasskeyRequest = {
     token: string;
 };
 
+export type NewWebhookEndpoint = {
+    created_at: string;
+    created_by: string;
+    description: string;
+    disabled_at?: string;
+    /**
+     * Why it is disabled: by a person, because it answered 410, or because it answered with nothing but failures for five days.
+     */
+    disabled_why?: 'person' | 'gone' | 'failing';
+    /**
+     * Absent: its newest attempt was a success.
+     */
+    failing_since?: string;
+    id: string;
+    /**
+     * To the minute. Absent: nothing was ever delivered.
+     */
+    last_success_at?: string;
+    /**
+     * Until then the secret before this one signs, too.
+     */
+    old_secret_until?: string;
+    /**
+     * With it each message is signed (Standard Webhooks 1.0, HMAC-SHA256). It is shown this once and cannot be read again.
+     */
+    secret: string;
+    state: 'active' | 'disabled';
+    types: Array<WebhookType>;
+    url: string;
+};
+
 export type NoteRequest = {
     text: string;
+};
+
+export type Notifications = {
+    /**
+     * Who gets the mail; nobody when empty.
+     */
+    addresses?: Array<string>;
+    /**
+     * The flags to tell of; all that need the merchant when empty.
+     */
+    codes?: Array<FlagCode>;
+    /**
+     * The hour of the daily mail, in the merchant's zone.
+     */
+    hour?: string;
+    /**
+     * At once is two minutes after the first, so that what comes together is one mail.
+     */
+    mode?: 'at_once' | 'hourly' | 'daily';
+    /**
+     * Between these hours, in the merchant's zone, no mail is sent; what comes then waits for their end.
+     */
+    quiet_from?: string;
+    quiet_to?: string;
 };
 
 export type OptionalReason = {
@@ -1915,6 +1970,10 @@ export type Settings = {
      */
     hold_minutes?: number;
     /**
+     * What the merchant is told by mail; nothing when left out. GET /about says whether mail can be sent here at all.
+     */
+    notifications?: Notifications;
+    /**
      * An unpaid supplier order is flagged so long before AliExpress closes it, but not in the first half of its time; 24 when left out.
      */
     pay_warning_hours?: number;
@@ -2192,7 +2251,7 @@ export type SupportView = {
 };
 
 export type SupportViewRequest = {
-    merchant_id: MerchantId;
+    merchant_id: string;
     /**
      * The merchant reads it in the audit.
      */
@@ -2450,6 +2509,114 @@ export type WantedMappingPage = {
     next_cursor?: string;
     wanted_mappings: Array<WantedMapping>;
 };
+
+export type WebhookDelivery = {
+    attempts: number;
+    created_at: string;
+    delivered_at?: string;
+    message_id: string;
+    next_try_at?: string;
+    /**
+     * What is sent.
+     */
+    payload: {
+        [key: string]: unknown;
+    };
+    state: 'waiting' | 'delivered' | 'failed';
+    /**
+     * The newest 20 attempts, oldest first.
+     */
+    tries: Array<WebhookTry>;
+    type: WebhookType;
+};
+
+export type WebhookDeliveryList = {
+    deliveries: Array<WebhookDelivery>;
+    next_cursor?: string;
+};
+
+export type WebhookEndpoint = {
+    created_at: string;
+    created_by: string;
+    description: string;
+    disabled_at?: string;
+    /**
+     * Why it is disabled: by a person, because it answered 410, or because it answered with nothing but failures for five days.
+     */
+    disabled_why?: 'person' | 'gone' | 'failing';
+    /**
+     * Absent: its newest attempt was a success.
+     */
+    failing_since?: string;
+    id: string;
+    /**
+     * To the minute. Absent: nothing was ever delivered.
+     */
+    last_success_at?: string;
+    /**
+     * Until then the secret before this one signs, too.
+     */
+    old_secret_until?: string;
+    state: 'active' | 'disabled';
+    types: Array<WebhookType>;
+    url: string;
+};
+
+export type WebhookEndpointList = {
+    webhook_endpoints: Array<WebhookEndpoint>;
+};
+
+export type WebhookEndpointRequest = {
+    /**
+     * Spaces around it are left out.
+     */
+    description?: string;
+    /**
+     * Nothing is sent to it, and what happens meanwhile is not kept for it. An endpoint that is enabled again begins anew: what it has failed before no longer counts.
+     */
+    disabled?: boolean;
+    types: Array<WebhookType>;
+    /**
+     * Must begin with https:// and lead to port 443 of a public address. Redirects are not followed.
+     */
+    url: string;
+};
+
+export type WebhookReplayFailedRequest = {
+    /**
+     * Messages that were written since then.
+     */
+    since: string;
+};
+
+export type WebhookReplayRequest = {
+    /**
+     * Only to this endpoint; left out: to all that it was for.
+     */
+    endpoint_id?: string;
+};
+
+export type WebhookReplayed = {
+    /**
+     * How many deliveries are made again.
+     */
+    replayed: number;
+};
+
+export type WebhookTry = {
+    at: string;
+    duration_ms: number;
+    /**
+     * Absent: it was delivered.
+     */
+    error?: 'timeout' | 'name_not_found' | 'unreachable' | 'tls_failed' | 'address_forbidden' | 'redirected' | 'refused' | 'secret_unreadable';
+    /**
+     * Absent: there was no answer.
+     */
+    status?: number;
+};
+
+export type WebhookType = 'order.created' | 'order.tab_changed' | 'order.shipped' | 'order.flag_opened' | 'order.flag_closed' | 'connection.needs_reauth' | 'sync_job.finished' | 'webhook.test';
 
 export type GetAboutData = {
     body?: never;
@@ -7707,6 +7874,495 @@ export type ReplaceViewResponses = {
 };
 
 export type ReplaceViewResponse = ReplaceViewResponses[keyof ReplaceViewResponses];
+
+export type ListWebhookEndpointsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/webhook-endpoints';
+};
+
+export type ListWebhookEndpointsErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type ListWebhookEndpointsError = ListWebhookEndpointsErrors[keyof ListWebhookEndpointsErrors];
+
+export type ListWebhookEndpointsResponses = {
+    /**
+     * OK
+     */
+    200: WebhookEndpointList;
+};
+
+export type ListWebhookEndpointsResponse = ListWebhookEndpointsResponses[keyof ListWebhookEndpointsResponses];
+
+export type CreateWebhookEndpointData = {
+    /**
+     * Address and types
+     */
+    body: WebhookEndpointRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/webhook-endpoints';
+};
+
+export type CreateWebhookEndpointErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Conflict
+     */
+    409: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type CreateWebhookEndpointError = CreateWebhookEndpointErrors[keyof CreateWebhookEndpointErrors];
+
+export type CreateWebhookEndpointResponses = {
+    /**
+     * Created
+     */
+    201: NewWebhookEndpoint;
+};
+
+export type CreateWebhookEndpointResponse = CreateWebhookEndpointResponses[keyof CreateWebhookEndpointResponses];
+
+export type DeleteWebhookEndpointData = {
+    body?: never;
+    path: {
+        /**
+         * Endpoint id
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/webhook-endpoints/{id}';
+};
+
+export type DeleteWebhookEndpointErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type DeleteWebhookEndpointError = DeleteWebhookEndpointErrors[keyof DeleteWebhookEndpointErrors];
+
+export type DeleteWebhookEndpointResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type DeleteWebhookEndpointResponse = DeleteWebhookEndpointResponses[keyof DeleteWebhookEndpointResponses];
+
+export type GetWebhookEndpointData = {
+    body?: never;
+    path: {
+        /**
+         * Endpoint id
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/webhook-endpoints/{id}';
+};
+
+export type GetWebhookEndpointErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type GetWebhookEndpointError = GetWebhookEndpointErrors[keyof GetWebhookEndpointErrors];
+
+export type GetWebhookEndpointResponses = {
+    /**
+     * OK
+     */
+    200: WebhookEndpoint;
+};
+
+export type GetWebhookEndpointResponse = GetWebhookEndpointResponses[keyof GetWebhookEndpointResponses];
+
+export type ReplaceWebhookEndpointData = {
+    /**
+     * Address and types
+     */
+    body: WebhookEndpointRequest;
+    path: {
+        /**
+         * Endpoint id
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/webhook-endpoints/{id}';
+};
+
+export type ReplaceWebhookEndpointErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type ReplaceWebhookEndpointError = ReplaceWebhookEndpointErrors[keyof ReplaceWebhookEndpointErrors];
+
+export type ReplaceWebhookEndpointResponses = {
+    /**
+     * OK
+     */
+    200: WebhookEndpoint;
+};
+
+export type ReplaceWebhookEndpointResponse = ReplaceWebhookEndpointResponses[keyof ReplaceWebhookEndpointResponses];
+
+export type ListWebhookDeliveriesData = {
+    body?: never;
+    path: {
+        /**
+         * Endpoint id
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * Only these
+         */
+        state?: 'waiting' | 'delivered' | 'failed';
+        /**
+         * next_cursor of the page before
+         */
+        cursor?: string;
+        /**
+         * At most so many
+         */
+        limit?: number;
+    };
+    url: '/webhook-endpoints/{id}/deliveries';
+};
+
+export type ListWebhookDeliveriesErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type ListWebhookDeliveriesError = ListWebhookDeliveriesErrors[keyof ListWebhookDeliveriesErrors];
+
+export type ListWebhookDeliveriesResponses = {
+    /**
+     * OK
+     */
+    200: WebhookDeliveryList;
+};
+
+export type ListWebhookDeliveriesResponse = ListWebhookDeliveriesResponses[keyof ListWebhookDeliveriesResponses];
+
+export type ReplayFailedWebhooksData = {
+    /**
+     * Since when
+     */
+    body: WebhookReplayFailedRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        /**
+         * Endpoint id
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/webhook-endpoints/{id}/replay-failed';
+};
+
+export type ReplayFailedWebhooksErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Conflict
+     */
+    409: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type ReplayFailedWebhooksError = ReplayFailedWebhooksErrors[keyof ReplayFailedWebhooksErrors];
+
+export type ReplayFailedWebhooksResponses = {
+    /**
+     * Accepted
+     */
+    202: WebhookReplayed;
+};
+
+export type ReplayFailedWebhooksResponse = ReplayFailedWebhooksResponses[keyof ReplayFailedWebhooksResponses];
+
+export type RotateWebhookSecretData = {
+    body?: never;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        /**
+         * Endpoint id
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/webhook-endpoints/{id}/rotate-secret';
+};
+
+export type RotateWebhookSecretErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type RotateWebhookSecretError = RotateWebhookSecretErrors[keyof RotateWebhookSecretErrors];
+
+export type RotateWebhookSecretResponses = {
+    /**
+     * OK
+     */
+    200: NewWebhookEndpoint;
+};
+
+export type RotateWebhookSecretResponse = RotateWebhookSecretResponses[keyof RotateWebhookSecretResponses];
+
+export type TestWebhookEndpointData = {
+    body?: never;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        /**
+         * Endpoint id
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/webhook-endpoints/{id}/test';
+};
+
+export type TestWebhookEndpointErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Conflict
+     */
+    409: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type TestWebhookEndpointError = TestWebhookEndpointErrors[keyof TestWebhookEndpointErrors];
+
+export type TestWebhookEndpointResponses = {
+    /**
+     * Accepted
+     */
+    202: WebhookDelivery;
+};
+
+export type TestWebhookEndpointResponse = TestWebhookEndpointResponses[keyof TestWebhookEndpointResponses];
+
+export type ReplayWebhookMessageData = {
+    /**
+     * Where to
+     */
+    body?: WebhookReplayRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        /**
+         * Message id
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/webhook-messages/{id}/replay';
+};
+
+export type ReplayWebhookMessageErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Conflict
+     */
+    409: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type ReplayWebhookMessageError = ReplayWebhookMessageErrors[keyof ReplayWebhookMessageErrors];
+
+export type ReplayWebhookMessageResponses = {
+    /**
+     * Accepted
+     */
+    202: WebhookReplayed;
+};
+
+export type ReplayWebhookMessageResponse = ReplayWebhookMessageResponses[keyof ReplayWebhookMessageResponses];
 
 export type ProbeAliExpressPushData = {
     body?: never;
