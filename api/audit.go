@@ -22,7 +22,7 @@ kept elsewhere, it shows later that the chain still leads there.
 
 export writes everything that was done, oldest first, one JSON object on each line.
 
-The merchant ` + string(models.NoMerchant) + ` is the installation itself.
+The merchant ` + string(audit.Installation) + ` is the installation itself.
 `
 
 // auditCommand reads audits from the database. Waybill may run meanwhile.

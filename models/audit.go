@@ -80,9 +80,6 @@ const (
 	ActSecretsForgotten Act = "secrets_forgotten" // the operator has lost their key
 )
 
-// NoMerchant is whose audit holds what was done to the installation as a whole.
-const NoMerchant MerchantID = "00000000-0000-0000-0000-000000000000"
-
 // Request is by which request something was done. It is empty for what no request led to.
 type Request struct {
 	ID     string `gorm:"column:request_id"`

@@ -19,6 +19,9 @@ import (
 	"waybill/services/database"
 )
 
+// Installation is whose audit holds what was done to the installation as a whole, and to no merchant.
+const Installation = models.MerchantID("00000000-0000-0000-0000-000000000000")
+
 // Act is what an entry is made from. The time is the transaction's, the request its context's; number and hash follow from the entry
 // before.
 type Act struct {
@@ -203,7 +206,7 @@ func (s *Service) Merchants(ctx context.Context) ([]models.MerchantID, error) {
 	if err := s.db.Read(ctx).Raw("SELECT id FROM merchants ORDER BY id").Scan(&all).Error; err != nil {
 		return nil, fmt.Errorf("list merchants: %w", database.Err(err))
 	}
-	return append([]models.MerchantID{models.NoMerchant}, all...), nil
+	return append([]models.MerchantID{Installation}, all...), nil
 }
 
 // Report is what a look at a whole chain found.

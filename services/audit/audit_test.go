@@ -2,12 +2,15 @@ package audit_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"waybill/models"
 	"waybill/services/audit"
@@ -101,7 +104,7 @@ func TestTamperingIsFound(t *testing.T) {
 			if r := verify(t, db, merchant); r.Broken != nil || r.Entries != 9 || len(r.Head) != 32 {
 				t.Fatalf("untouched: %+v", r)
 			}
-			res := db.Read(t.Context()).Exec(c.sql, map[string]any{"m": merchant})
+			res := databasetest.Owner(t, db).Exec(c.sql, map[string]any{"m": merchant})
 			if res.Error != nil || res.RowsAffected == 0 {
 				t.Fatal(res.RowsAffected, res.Error)
 			}
@@ -112,6 +115,23 @@ func TestTamperingIsFound(t *testing.T) {
 				t.Errorf("the other's: %+v", r)
 			}
 		})
+	}
+}
+
+// The program itself can only add.
+func TestTheProgramMayOnlyAdd(t *testing.T) {
+	t.Parallel()
+	db := databasetest.New(t)
+	enter(t, db, merchant, some(2)...)
+	for _, sql := range []string{"UPDATE audit_entries SET reason = 'x'", "DELETE FROM audit_entries", "TRUNCATE audit_entries", "DELETE FROM audit_heads", "TRUNCATE audit_heads"} {
+		err := db.Of(merchant).InTx(t.Context(), func(tx database.Tx) error { return tx.Exec(sql).Error })
+		var refused *pgconn.PgError
+		if !errors.As(err, &refused) || refused.Code != "42501" {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+	if r := verify(t, db, merchant); r.Broken != nil || r.Entries != 3 {
+		t.Errorf("%+v", r)
 	}
 }
 
@@ -135,7 +155,7 @@ func TestALongChainIsWalkedWhole(t *testing.T) {
 	if err != nil || seen != 2501 {
 		t.Errorf("%d, %v", seen, err)
 	}
-	if err := db.Read(t.Context()).Exec("UPDATE audit_entries SET reason = 'x' WHERE seq = 2222").Error; err != nil {
+	if err := databasetest.Owner(t, db).Exec("UPDATE audit_entries SET reason = 'x' WHERE seq = 2222").Error; err != nil {
 		t.Fatal(err)
 	}
 	if r := verify(t, db, merchant); r.Broken == nil || r.Broken.Seq != 2222 || r.Entries != 2221 {

@@ -162,7 +162,7 @@ func (s *Service) Invite(ctx context.Context, by models.Actor, m models.Merchant
 // chainOf is whose audit tells of a merchant's people, or, without one, of the staff.
 func chainOf(m models.MerchantID) models.MerchantID {
 	if m == "" {
-		return models.NoMerchant
+		return audit.Installation
 	}
 	return m
 }

@@ -168,11 +168,11 @@ func aPerson(id models.ID) models.AuditSubject {
 
 // account changes somebody's account: what is entered about it is in the installation's audit.
 func (s *Service) account(ctx context.Context, by models.Actor, what models.Act, person models.ID, detail map[string]any, change func(database.Tx) error) error {
-	return s.DB.Of(models.NoMerchant).InTx(ctx, func(tx database.Tx) error {
+	return s.DB.Of(audit.Installation).InTx(ctx, func(tx database.Tx) error {
 		if err := change(tx); err != nil {
 			return err
 		}
-		return audit.Append(tx, models.NoMerchant, audit.Act{By: by, What: what, Subject: aPerson(person), Detail: detail})
+		return audit.Append(tx, audit.Installation, audit.Act{By: by, What: what, Subject: aPerson(person), Detail: detail})
 	})
 }
 

@@ -193,6 +193,13 @@ export const places: Place[] = [
   },
   { name: "settings", path: "/settings" },
   { name: "settings-key", path: "/settings", steps: inTurn(click("button", "Make a key"), dialog) },
+  {
+    name: "settings-audit",
+    path: "/settings#audit",
+    steps: inTurn(click("button", "Check the chain"), async (page) => {
+      await expect(page.getByText(/^The chain is whole/)).toBeVisible();
+    }),
+  },
   { name: "welcome", path: "/welcome" },
   { name: "keyboard", path: "/orders?tab=pending", steps: inTurn((page) => page.keyboard.press("?"), dialog) },
   { name: "not-found", path: "/no/such/page" },

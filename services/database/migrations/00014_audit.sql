@@ -36,4 +36,10 @@ CREATE TABLE audit_heads (
 ALTER TABLE connect_states ADD COLUMN actor text NOT NULL DEFAULT '';
 
 -- Whoever manages keys may read what was done. Keys cannot give more than they have, so nobody could otherwise.
-UPDATE api_keys SET scopes = scopes || '["audit:read"]' WHERE scopes @> '["keys:write"]';
+UPDATE api_keys SET scopes = scopes || '["audit:read"]'::jsonb WHERE scopes @> '["keys:write"]'::jsonb;
+
+-- What was entered stays as it was entered: the program may add to it, and that is all.
+SELECT build_tenant_wall('audit_entries');
+SELECT build_tenant_wall('audit_heads');
+REVOKE UPDATE, DELETE ON audit_entries FROM waybill_app;
+REVOKE DELETE ON audit_heads FROM waybill_app;

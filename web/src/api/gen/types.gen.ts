@@ -841,13 +841,13 @@ export type Me = {
 };
 
 export type MeMembership = {
-    id: MerchantId;
+    id: string;
     name: string;
     role: 'owner' | 'member' | 'read_only';
 };
 
 export type MeMerchant = {
-    id: MerchantId;
+    id: string;
     name: string;
     zone: string;
 };
@@ -898,10 +898,8 @@ export type MemberList = {
     people: Array<Member>;
 };
 
-export type MerchantId = '00000000-0000-0000-0000-000000000000';
-
 export type MerchantName = {
-    id: MerchantId;
+    id: string;
     name: string;
 };
 
@@ -909,7 +907,7 @@ export type MerchantOverview = {
     accounts: number;
     broken_connections: number;
     created_at: string;
-    id: MerchantId;
+    id: string;
     /**
      * When one of the connections last answered.
      */
@@ -2192,7 +2190,7 @@ export type SupportView = {
 };
 
 export type SupportViewRequest = {
-    merchant_id: MerchantId;
+    merchant_id: string;
     /**
      * The merchant reads it in the audit.
      */
