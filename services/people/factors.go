@@ -217,6 +217,9 @@ func (s *Service) keyholder(ctx context.Context, id models.ID) (keyholder, error
 
 // BeginPasskey asks a signed-in person's browser to make a passkey.
 func (s *Service) BeginPasskey(ctx context.Context, of Session, password string) (Ceremony, error) {
+	if !s.HasPasskeys() {
+		return Ceremony{}, noPasskeysHere()
+	}
 	p, err := s.provedForFactor(ctx, of, password)
 	if err != nil {
 		return Ceremony{}, err

@@ -5,6 +5,7 @@ package people
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/url"
 	"strings"
 	"time"
@@ -35,7 +36,7 @@ type Options struct {
 type Service struct {
 	Options
 	sessions *scs.SessionManager
-	passkeys *webauthn.WebAuthn
+	passkeys *webauthn.WebAuthn // nil where Waybill is reached by a number: browsers bind passkeys to names
 	hashing  chan struct{} // one place for each hash that is computed at once
 	nobody   string        // a hash that no password has: what is compared for people who are not there
 }
@@ -46,11 +47,12 @@ func New(o Options) (*Service, error) {
 	if err != nil || u.Hostname() == "" {
 		return nil, fmt.Errorf("the public URL %q has no host", o.PublicURL)
 	}
-	keys, err := webauthn.New(&webauthn.Config{RPID: u.Hostname(), RPDisplayName: "Waybill", RPOrigins: []string{u.Scheme + "://" + u.Host}})
-	if err != nil {
-		return nil, fmt.Errorf("set up passkeys: %w", err)
+	s := &Service{Options: o, hashing: make(chan struct{}, hashesAtOnce)}
+	if net.ParseIP(u.Hostname()) == nil {
+		if s.passkeys, err = webauthn.New(&webauthn.Config{RPID: u.Hostname(), RPDisplayName: "Waybill", RPOrigins: []string{u.Scheme + "://" + u.Host}}); err != nil {
+			return nil, fmt.Errorf("set up passkeys: %w", err)
+		}
 	}
-	s := &Service{Options: o, passkeys: keys, hashing: make(chan struct{}, hashesAtOnce)}
 	if s.nobody, err = s.hash(context.Background(), "nobody has this password"); err != nil {
 		return nil, err
 	}
@@ -59,6 +61,13 @@ func New(o Options) (*Service, error) {
 }
 
 const readPerson = "SELECT id, email, name, password_hash, staff, totp, totp_key_id, totp_last_step, disabled_at, created_at, signed_in_at FROM people "
+
+// HasPasskeys reports whether passkeys can be used here.
+func (s *Service) HasPasskeys() bool { return s.passkeys != nil }
+
+func noPasskeysHere() error {
+	return models.Errorf(models.Conflict, "passkeys_off", "Passkeys need Waybill to be reached by a name, not by a number.")
+}
 
 // person reads a person by id.
 func (s *Service) person(ctx context.Context, id models.ID) (models.Person, error) {

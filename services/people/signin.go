@@ -96,6 +96,9 @@ const ceremonyLife = 5 * time.Minute
 
 // BeginPasskeySignIn asks for any passkey of this site.
 func (s *Service) BeginPasskeySignIn(ctx context.Context) (Ceremony, error) {
+	if !s.HasPasskeys() {
+		return Ceremony{}, noPasskeysHere()
+	}
 	options, state, err := s.passkeys.BeginDiscoverableLogin(webauthn.WithUserVerification(protocol.VerificationRequired))
 	if err != nil {
 		return Ceremony{}, fmt.Errorf("begin a sign-in by passkey: %w", err)
