@@ -44,6 +44,7 @@ type door struct {
 	orders   *orders.Service
 	accounts *accounts.Service
 	people   *people.Service
+	deps     Deps
 	shop     *wixsim.Server        // behind the store; nil where nothing calls a platform
 	market   *aliexpresssim.Server // behind the supplier account, likewise
 	m        models.MerchantID
@@ -85,6 +86,7 @@ func (d *door) serve(deps Deps) {
 		d.Fatal(err)
 	}
 	deps.People, deps.Desk = d.people, desk.New(d.db)
+	d.deps = deps
 	deps.Outgoing = outgoing.New(outgoing.Options{DB: d.db, Accounts: deps.Accounts, Log: deps.Log})
 	d.api = New(deps)
 	server := httptest.NewServer(d.api)

@@ -34,6 +34,9 @@ var (
 	TriesOfMailTo = Tries{"mail_to", 3, time.Hour}
 )
 
+// Limit is how many tries there are.
+func (t Tries) Limit() int { return t.limit }
+
 // Try counts a try before it is made, so that many at once count as many; it answers Throttled when there were too many. A try that
 // went well is taken back with Forgive.
 func (s *Service) Try(ctx context.Context, what Tries, subject string) error {

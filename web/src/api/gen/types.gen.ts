@@ -65,6 +65,10 @@ export type About = {
     mail: boolean;
     name: string;
     /**
+     * Passkeys can be used: browsers reach Waybill by a name.
+     */
+    passkeys: boolean;
+    /**
      * Which platforms are set up here; the other cannot be connected.
      */
     platforms: AboutPlatforms;
@@ -710,7 +714,7 @@ export type InviteRequest = {
     role: 'owner' | 'member' | 'read_only';
 };
 
-export type KeyScope = 'desk:use' | 'operate' | 'orders:read' | 'orders:write' | 'orders:place' | 'pushes:retry' | 'orders:note' | 'sync:write' | 'connections:read' | 'connections:write' | 'settings:read' | 'settings:write' | 'webhooks:write' | 'keys:write' | 'people:write' | 'audit:read';
+export type KeyScope = 'orders:read' | 'orders:write' | 'orders:place' | 'pushes:retry' | 'orders:note' | 'sync:write' | 'connections:read' | 'connections:write' | 'settings:read' | 'settings:write' | 'webhooks:write' | 'keys:write' | 'people:write' | 'audit:read' | 'desk:use' | 'operate';
 
 export type Kind = 'invalid' | 'unauthenticated' | 'forbidden' | 'not_found' | 'conflict' | 'throttled' | 'disconnected' | 'rejected' | 'unavailable' | 'unknown' | 'internal';
 
