@@ -146,6 +146,8 @@ var withoutTenant = map[string]string{
 	"directory": "finds the merchant of what comes from outside", "api_keys": "finds the merchant of a key", "connect_states": "finds the merchant of a consent that comes back",
 	"orphan_inbox": "of accounts that are nobody's yet", "platform_budgets": "an app's, which merchants share", "budget_use": "an app's, which merchants share",
 	"check_stretch": "an app's, which merchants share",
+	"people":        "may belong to several merchants", "memberships": "finds the merchants of a person", "support_views": "finds the merchant that support looks at",
+	"passkeys": "a person's", "sessions": "a person's", "one_time_tokens": "finds what a link is for, before anybody has signed in", "tries": "counted before anybody has signed in",
 }
 
 // design.md section 5: merchant_id comes first in every primary key, unique constraint, foreign key and index of a tenant's
