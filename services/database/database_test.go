@@ -145,14 +145,9 @@ var withoutTenant = map[string]string{
 	"merchants": "is the list of them", "goose_db_version": "what has been migrated",
 	"directory": "finds the merchant of what comes from outside", "api_keys": "finds the merchant of a key", "connect_states": "finds the merchant of a consent that comes back",
 	"orphan_inbox": "of accounts that are nobody's yet", "platform_budgets": "an app's, which merchants share", "budget_use": "an app's, which merchants share",
-	"check_stretch":   "an app's, which merchants share",
-	"people":          "may work for several merchants",
-	"memberships":     "found by the person, before it is known for which merchant he acts",
-	"passkeys":        "of a person",
-	"sessions":        "found by the token",
-	"one_time_tokens": "found by the token",
-	"tries":           "of addresses and people",
-	"support_views":   "of a person of the staff",
+	"check_stretch": "an app's, which merchants share",
+	"people":        "may belong to several merchants", "memberships": "finds the merchants of a person", "support_views": "finds the merchant that support looks at",
+	"passkeys": "a person's", "sessions": "a person's", "one_time_tokens": "finds what a link is for, before anybody has signed in", "tries": "counted before anybody has signed in",
 }
 
 // design.md section 5: merchant_id comes first in every primary key, unique constraint, foreign key and index of a tenant's

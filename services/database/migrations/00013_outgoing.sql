@@ -98,3 +98,5 @@ CREATE TABLE notification_mails (
     CONSTRAINT notification_mails_not_forgotten_check CHECK ((state = 'waiting') = (next_try_at IS NOT NULL))
 );
 CREATE INDEX notification_mails_due ON notification_mails (merchant_id, next_try_at) WHERE state = 'waiting';
+
+SELECT build_tenant_wall(t) FROM unnest(ARRAY['webhook_endpoints', 'webhook_messages', 'webhook_deliveries', 'notifications', 'notification_mails']::regclass[]) AS t;
