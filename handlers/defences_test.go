@@ -266,6 +266,7 @@ func TestNoGetChangesAnything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	operator := d.as(models.RoleOperator)
 	before := d.contents()
 	for _, path := range slices.Sorted(maps.Keys(doc.Paths.Map())) {
 		if doc.Paths.Value(path).Get == nil || strings.HasSuffix(path, "/callback") || path == "/events" { // events: a stream without an end, read by tests of its own
@@ -283,7 +284,15 @@ func TestNoGetChangesAnything(t *testing.T) {
 		if strings.Contains(url, "{") {
 			t.Fatalf("the test has no id for %s", path)
 		}
-		if status, _, answer := d.call(http.MethodGet, url, ""); status >= 300 {
+		var status int
+		var answer string
+		if anyPrefix(path, "/me/", "/support/") {
+			got := operator.send(http.MethodGet, strings.Replace(url, "/support/orders", "/support/orders?q=10042", 1), "")
+			status, answer = got.status, got.text
+		} else {
+			status, _, answer = d.call(http.MethodGet, url, "")
+		}
+		if status >= 300 {
 			t.Errorf("GET %s: %d %s", url, status, answer)
 		}
 		after := d.contents()

@@ -86,8 +86,8 @@ func (d *door) serve(deps Deps) {
 		d.Fatal(err)
 	}
 	deps.People, deps.Desk = d.people, desk.New(d.db)
-	d.deps = deps
 	deps.Outgoing = outgoing.New(outgoing.Options{DB: d.db, Accounts: deps.Accounts, Log: deps.Log})
+	d.deps = deps
 	d.api = New(deps)
 	server := httptest.NewServer(d.api)
 	d.Cleanup(server.Close)

@@ -32,7 +32,8 @@ func (s *server) keyCaller(r *http.Request, header string) (accounts.Caller, err
 		return accounts.Caller{}, models.Errorf(models.Unauthenticated, "key_missing", "Send your API key as Authorization: Bearer <key>.")
 	}
 	caller, err := s.Accounts.Authenticate(r.Context(), key)
-	if errors.Is(err, models.Unauthenticated) { // guessing keys is hopeless, and noisy
+	var refusal *models.Error
+	if errors.As(err, &refusal) && refusal.Code == accounts.KeyUnknown { // guessing keys is hopeless, and noisy
 		if limit := s.People.Try(r.Context(), people.TriesOfKeys, client(r)); limit != nil {
 			return caller, limit
 		}

@@ -23,6 +23,9 @@ const (
 	keyPrefix  = "wbk_"
 )
 
+// KeyUnknown is the code of the refusal of a key that is not known.
+const KeyUnknown = "key_unknown"
+
 // Caller is who a request comes from: an API key, or a person in a role.
 type Caller struct {
 	// MerchantID is empty for staff who look at no merchant.
@@ -84,7 +87,7 @@ func (s *Service) caller(ctx context.Context, where string, args ...any) (Caller
 		return Caller{}, database.Err(err)
 	}
 	if len(found) == 0 {
-		return Caller{}, models.Errorf(models.Unauthenticated, "key_unknown", "This API key is not known. Send it as Authorization: Bearer <key>.")
+		return Caller{}, models.Errorf(models.Unauthenticated, KeyUnknown, "This API key is not known. Send it as Authorization: Bearer <key>.")
 	}
 	k := found[0]
 	switch {
