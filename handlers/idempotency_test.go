@@ -316,6 +316,12 @@ func TestEveryPostCanBeNamed(t *testing.T) {
 		url := d.url + pathWith(path, ids)
 		first := d.post(url, matrixBodies[route], route)
 		again := d.post(url, matrixBodies[route], route)
+		if shownOnce[route] && first.status < 300 {
+			if again.code != "idempotency_answer_not_kept" {
+				t.Errorf("%s: %+v, then %+v", route, first, again)
+			}
+			continue
+		}
 		final := first.status < 500 && first.retry == ""
 		if first.status == http.StatusInternalServerError || final && (again.replayed != "true" || again.text != first.text) {
 			t.Errorf("%s: %+v, then %+v", route, first, again)
