@@ -185,7 +185,7 @@ function Endpoints({ endpoints, onDo }: { endpoints: WebhookEndpoint[]; onDo: (d
             <td data-label={words.column.types} className="small">
               {e.types.length === webhookTypes.length
                 ? words.everything
-                : e.types.map((type) => words.types[type]).join(", ")}
+                : e.types.map((type) => words.types[type]).join(" · ")}
             </td>
             <td data-label={words.column.state} className="small">
               <State of={e} />
