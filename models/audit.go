@@ -110,7 +110,7 @@ const (
 	SubjectView       = "view"
 	SubjectWebhook    = "webhook"         // an endpoint
 	SubjectMessage    = "webhook_message" // sent to one or more of them
-	SubjectFlag       = "flag" // of a connection; one of an order is in the detail of what was done to the order
+	SubjectFlag       = "flag"            // of a connection; one of an order is in the detail of what was done to the order
 	SubjectSyncJob    = "sync_job"
 	SubjectWork       = "work" // that was given up
 	SubjectSecrets    = "secrets"

@@ -241,7 +241,7 @@ func (s *Service) judge(tx database.Tx, e models.WebhookEndpoint, try models.Web
 	if e.State != models.WebhookActive {
 		return nil
 	}
-	why := ""
+	var why string
 	switch {
 	case try.Status == http.StatusGone:
 		why = models.WebhookDisabledGone

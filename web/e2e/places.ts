@@ -2,7 +2,7 @@
 // screenshots.
 
 import type { Page, Route } from "@playwright/test";
-import type { DeadLetterPage, SyncHistory, SyncJobPage } from "../src/api/gen/types.gen";
+import type { DeadLetterPage, SyncHistory, SyncJobPage, WebhookEndpoint } from "../src/api/gen/types.gen";
 import { expect, type Shop } from "./shop";
 
 export interface Place {
@@ -40,6 +40,17 @@ const inTurn =
   };
 
 const json = (body: unknown) => (r: Route) => r.fulfill({ json: body });
+
+const endpoint = (description: string, more: Partial<WebhookEndpoint>): WebhookEndpoint => ({
+  id: `0198a7f2-7c1e-7b5e-9d53-${String(description.length).padStart(12, "0")}`,
+  url: "https://hooks.example.com/waybill",
+  description,
+  types: ["order.created", "order.shipped"],
+  state: "active",
+  created_at: "2026-03-14T09:20:41Z",
+  created_by: "api:first",
+  ...more,
+});
 
 const tabs = ["pending", "awaiting_order", "awaiting_payment", "awaiting_shipment", "fulfilled", "attention", "closed"];
 
@@ -192,6 +203,24 @@ export const places: Place[] = [
     steps: inTurn(click("button", /^Edit the mapping of/), dialog),
   },
   { name: "settings", path: "/settings" },
+  { name: "settings-webhook", path: "/settings", steps: inTurn(click("button", "Add an endpoint"), dialog) },
+  {
+    name: "settings-webhooks",
+    path: "/settings",
+    answers: {
+      "**/api/v1/webhook-endpoints": json({
+        webhook_endpoints: [
+          endpoint("Warehouse", { last_success_at: new Date().toISOString() }),
+          endpoint("Accounting", { failing_since: new Date().toISOString() }),
+          endpoint("Old shop", { state: "disabled", disabled_why: "failing", disabled_at: new Date().toISOString() }),
+        ],
+      }),
+    },
+    steps: async (page) => {
+      await page.getByRole("button", { name: "Add an endpoint" }).scrollIntoViewIfNeeded();
+      await expect(page.getByText("Fails since")).toBeVisible();
+    },
+  },
   { name: "settings-key", path: "/settings", steps: inTurn(click("button", "Make a key"), dialog) },
   {
     name: "settings-audit",

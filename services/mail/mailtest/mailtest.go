@@ -54,7 +54,7 @@ func New(t testing.TB, p Protection) *Server {
 	config := &tls.Config{Certificates: web.TLS.Certificates}
 	s := &Server{Roots: x509.NewCertPool()}
 	s.Roots.AddCert(web.Certificate())
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

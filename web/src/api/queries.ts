@@ -26,6 +26,8 @@ import {
   listToPay,
   listViews,
   listWantedMappings,
+  listWebhookDeliveries,
+  listWebhookEndpoints,
 } from "./gen/sdk.gen";
 import type {
   CountOrdersData,
@@ -243,6 +245,25 @@ export const supplierProductQuery = (product_id: string, account_id?: string) =>
   });
 
 export const carriersQuery = queryOptions({ queryKey: ["carriers"], queryFn: () => call(listCarriers()) });
+
+export const webhooksQuery = queryOptions({ queryKey: ["webhooks"], queryFn: () => call(listWebhookEndpoints()) });
+
+/** What an endpoint was told, newest first, page after page. It changes by itself while messages are sent. */
+export const deliveriesQuery = (id: string, state: "" | "waiting" | "delivered" | "failed") =>
+  infiniteQueryOptions({
+    queryKey: ["webhooks", id, "deliveries", state],
+    queryFn: ({ pageParam }) =>
+      call(
+        listWebhookDeliveries({
+          path: { id },
+          query: { cursor: pageParam || undefined, state: state || undefined, limit: 20 },
+        }),
+      ),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.next_cursor,
+    placeholderData: keepPreviousData,
+    refetchInterval: 3_000,
+  });
 
 export const keysQuery = queryOptions({ queryKey: ["api keys"], queryFn: () => call(listApiKeys()) });
 

@@ -12,6 +12,7 @@ import { useText } from "../text";
 import { Confirm } from "../ui/Confirm";
 import { Dialog } from "../ui/Dialog";
 import { IconPlus, IconTrash, IconWarn } from "../ui/icons";
+import { ShownOnce } from "../ui/ShownOnce";
 import { ActionFailed, Failed, Loading, sentence } from "../ui/states";
 import { Time } from "../ui/Time";
 import { toast } from "../ui/toasts";
@@ -67,7 +68,16 @@ export function KeysSection() {
           }}
         />
       )}
-      {made && <ShownOnce name={made.name} value={made.key} onClose={() => setMade(undefined)} />}
+      {made && (
+        <ShownOnce
+          title={words.made(made.name)}
+          value={made.key}
+          lead={words.once}
+          copy={words.copy}
+          copied={words.copied}
+          onClose={() => setMade(undefined)}
+        />
+      )}
       {revoking && <RevokeDialog apiKey={revoking} onClose={() => setRevoking(undefined)} />}
     </SectionCard>
   );
@@ -250,40 +260,6 @@ function MakeDialog({ onClose, onMade }: { onClose: () => void; onMade: (name: s
         />
         <ActionFailed error={failed} what={words.make} />
       </form>
-    </Dialog>
-  );
-}
-
-function ShownOnce({ name, value, onClose }: { name: string; value: string; onClose: () => void }) {
-  const words = useText().settings.keys;
-
-  async function copy() {
-    try {
-      await navigator.clipboard.writeText(value);
-      toast({ title: words.copied }); // not the key itself: messages stay on the screen
-    } catch {
-      // Without permission the key can still be marked by hand.
-    }
-  }
-
-  return (
-    <Dialog
-      title={words.made(name)}
-      size="small"
-      onClose={onClose}
-      actions={
-        <>
-          <Button variant="default" onClick={() => void copy()}>
-            {words.copy}
-          </Button>
-          <Button onClick={onClose}>{words.kept}</Button>
-        </>
-      }
-    >
-      <div className="stack">
-        <p>{words.once}</p>
-        <p className={`mono anywhere ${classes.rule}`}>{value}</p>
-      </div>
     </Dialog>
   );
 }

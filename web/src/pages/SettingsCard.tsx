@@ -13,6 +13,7 @@ export const sections = [
   "warnings",
   "carriers",
   "keys",
+  "webhooks",
   "audit",
   "notifications",
   "display",

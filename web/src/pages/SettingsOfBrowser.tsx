@@ -2,16 +2,30 @@ import { Button, NativeSelect, Switch } from "@mantine/core";
 import "@mantine/core/styles/InlineInput.css";
 import "@mantine/core/styles/Switch.css";
 import { useState } from "react";
+import type { Settings } from "../api/gen/types.gen";
 import { setShortcuts, shortcutsOn } from "../app/keyboard";
 import { chooseNotices, chosenNotices, type Notice, notices, permission, show } from "../app/notify";
 import { type Scheme, setScheme, useScheme } from "../app/theme";
 import { currentLanguage, type Language, languages, setLanguage, useText } from "../text";
 import { IconCheck, IconWarn } from "../ui/icons";
+import { MailForm } from "./MailForm";
 import { SectionCard } from "./SettingsCard";
 import classes from "./SettingsPage.module.css";
 
-/** What this browser tells while the dashboard is open. */
-export function NotificationsSection() {
+/** What is told by mail, and what this browser tells while the dashboard is open. */
+export function NotificationsSection({ settings }: { settings?: Settings }) {
+  const words = useText().settings.notifications;
+  return (
+    <SectionCard id="notifications" lead={words.lead}>
+      <h3>{words.mail.title}</h3>
+      {settings && <MailForm settings={settings} />}
+      <h3>{words.browser}</h3>
+      <BrowserNotices />
+    </SectionCard>
+  );
+}
+
+function BrowserNotices() {
   const t = useText();
   const words = t.settings.notifications;
   const [allowed, setAllowed] = useState(permission);
@@ -30,7 +44,8 @@ export function NotificationsSection() {
   }
 
   return (
-    <SectionCard id="notifications" lead={words.lead}>
+    <>
+      <p className="muted">{words.browserLead}</p>
       {allowed === "unsupported" && (
         <p className="bar" data-tone="warn">
           {words.unsupported}
@@ -78,8 +93,7 @@ export function NotificationsSection() {
           </Button>
         </div>
       )}
-      <p className="small muted">{words.noMail}</p>
-    </SectionCard>
+    </>
   );
 }
 

@@ -17,6 +17,7 @@ import { ScheduleSection, WarningsSection } from "./SettingsForms";
 import { DisplaySection, NotificationsSection } from "./SettingsOfBrowser";
 import classes from "./SettingsPage.module.css";
 import { unsaved } from "./section";
+import { WebhooksSection } from "./WebhooksSection";
 
 /** What the merchant has decided, section by section. */
 export function SettingsPage() {
@@ -63,8 +64,9 @@ export function SettingsPage() {
           )}
           <CarriersSection />
           <KeysSection />
+          <WebhooksSection />
           <AuditSection />
-          <NotificationsSection />
+          <NotificationsSection settings={data} />
           <DisplaySection />
         </div>
       </div>

@@ -10,6 +10,7 @@ export const keyScopes: readonly KeyScope[] = [
   "connections:write",
   "settings:read",
   "settings:write",
+  "webhooks:write",
   "keys:write",
   "audit:read",
 ];

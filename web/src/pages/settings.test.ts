@@ -4,6 +4,7 @@ import {
   changedMeanwhile,
   isTrackingPage,
   isZone,
+  readAddresses,
   readHour,
   readWhole,
   ruleDraft,
@@ -13,6 +14,20 @@ import {
 } from "./settings";
 
 const base: Settings = { zone: "UTC", full_sweeps: ["06:00"], hold_minutes: 30, seller_note: "" };
+
+describe("mail addresses", () => {
+  it("are read from lines and lists, each once", () => {
+    expect(readAddresses(" ann@example.com,\nbob@example.com; ann@example.com ")).toEqual([
+      "ann@example.com",
+      "bob@example.com",
+    ]);
+    expect(readAddresses("  ")).toEqual([]);
+  });
+  it("are refused when one is none or there are too many", () => {
+    for (const wrong of ["nobody", "Ann <ann@example.com>", "a@b", "a@x.y b@x.y c@x.y d@x.y e@x.y f@x.y"])
+      expect(readAddresses(wrong)).toBeUndefined();
+  });
+});
 
 describe("a section is saved on its own", () => {
   it("another person's change of another section is kept", () => {

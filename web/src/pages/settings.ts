@@ -30,6 +30,12 @@ export function readWhole(typed: string, min: number, max: number): number | und
 /** An hour as the API has it; a browser may add seconds. */
 export const readHour = (typed: string) => /^([01]\d|2[0-3]):[0-5]\d/.exec(typed)?.[0] ?? "";
 
+/** Mail addresses, one a line or comma separated; undefined where something is none, or there are more than five. */
+export function readAddresses(typed: string): string[] | undefined {
+  const all = [...new Set(typed.split(/[\s,;]+/).filter(Boolean))];
+  return all.length <= 5 && all.every((a) => /^[^@<>"\\()]+@[^@<>"\\()]+\.[^@<>"\\()]+$/.test(a)) ? all : undefined;
+}
+
 /** The time zones of this browser, with UTC, which some leave out. */
 export function zones(): string[] {
   const known = Intl.supportedValuesOf("timeZone");

@@ -22,6 +22,8 @@ const same = new Set([
   "connections.platforms.aliexpress",
   "connections.facts.ownApp",
   "mappings.sku",
+  "settings.nav.webhooks",
+  "settings.webhooks.took",
 ]);
 
 /** Every text of a catalogue by its path; the paths are in the catalogue's order. */
