@@ -37,6 +37,7 @@ type Config struct {
 	MerchantZone  string
 	APIKey        models.Secret
 	SignUp        bool
+	Embedded      bool
 
 	WixBaseURL   string
 	WixSiteURL   string
@@ -90,6 +91,7 @@ func (c *Config) settings() []setting {
 		zone("WAYBILL_MERCHANT_ZONE", "UTC", "its time zone (IANA)", &c.MerchantZone),
 		secret("WAYBILL_API_KEY", "", "its API key, at least 24 characters; made up and printed once when empty", &c.APIKey),
 		onOff("WAYBILL_SIGN_UP", "off", "on: merchants sign up by themselves, with a link that is mailed to them", &c.SignUp),
+		onOff("WAYBILL_WIX_EMBEDDED", "off", "on: the dashboard may be shown within that of a Wix site, whose owners are signed in by it; needs an https public URL", &c.Embedded),
 		link("WAYBILL_WIX_BASE_URL", "https://www.wixapis.com", "Wix's API", &c.WixBaseURL),
 		link("WAYBILL_WIX_SITE_URL", "https://www.wix.com", "where people install the app on their site", &c.WixSiteURL),
 		text("WAYBILL_WIX_APP_ID", "", "app id from the Wix app dashboard", &c.WixAppID),
@@ -144,6 +146,9 @@ func (c *Config) combinations() (mistakes []error) {
 	}
 	if n := len(c.APIKey); n > 0 && n < 24 {
 		mistakes = append(mistakes, errors.New("WAYBILL_API_KEY must have at least 24 characters (openssl rand -hex 24)"))
+	}
+	if c.Embedded && !strings.HasPrefix(c.PublicURL, "https://") {
+		mistakes = append(mistakes, errors.New("WAYBILL_WIX_EMBEDDED needs an https WAYBILL_PUBLIC_URL: Wix shows no other pages, and browsers keep no cookie of them"))
 	}
 	if (c.WixAppID == "") != (c.WixAppSecret == "") {
 		mistakes = append(mistakes, errors.New("WAYBILL_WIX_APP_ID and WAYBILL_WIX_APP_SECRET belong together: set both or neither"))

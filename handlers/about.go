@@ -36,6 +36,8 @@ type about struct {
 	Platforms aboutPlatforms `json:"platforms" validate:"required"`
 	// Merchants may sign up by themselves.
 	SignUp bool `json:"sign_up" validate:"required"`
+	// The dashboard may be shown within that of a Wix site.
+	Embedded bool `json:"embedded" validate:"required"`
 	// Passkeys can be used: browsers reach Waybill by a name.
 	Passkeys bool `json:"passkeys" validate:"required"`
 	// Mail is sent from here: links to new passwords, invitations, notifications.
@@ -80,7 +82,7 @@ func (s *server) getAbout(w http.ResponseWriter, r *http.Request) error {
 	if err := readQuery(r).done(); err != nil {
 		return err
 	}
-	out := about{Name: "Waybill", Version: s.About.Version, Platforms: aboutPlatforms{s.About.Wix, s.About.AliExpress}, SignUp: s.About.SignUp, Mail: s.About.Mail, Passkeys: s.People.HasPasskeys()}
+	out := about{Name: "Waybill", Version: s.About.Version, Platforms: aboutPlatforms{s.About.Wix, s.About.AliExpress}, SignUp: s.About.SignUp, Mail: s.About.Mail, Passkeys: s.People.HasPasskeys(), Embedded: s.Embedded}
 	if d := s.About.Demo; d != nil {
 		for _, a := range d.Accounts() {
 			out.DemoAccounts = append(out.DemoAccounts, aboutAccount(a))

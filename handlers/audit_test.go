@@ -26,6 +26,7 @@ var notEntered = map[string]string{
 	"POST /orders/{id}/preflight":      "changes nothing",
 	"POST /sync-jobs/estimate":         "changes nothing",
 	"POST /carriers/test":              "changes nothing",
+	"POST /session/wix":                "signs in as POST /session does, without an account of its own",
 	"DELETE /session":                  "ends what signing in has begun",
 	"POST /session/passkey":            "signs in as POST /session does",
 	"POST /session/passkey/question":   "changes nothing",

@@ -59,7 +59,7 @@ func (b *browser) send(method, path, body string) asked {
 	}
 	defer func() { _ = res.Body.Close() }()
 	for _, c := range res.Cookies() {
-		if c.Name == sessionCookie {
+		if strings.HasSuffix(c.Name, sessionCookie) {
 			b.cookie = c
 		}
 	}

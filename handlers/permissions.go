@@ -31,6 +31,7 @@ var permissions = map[string]models.KeyScope{
 	"GET /me":                              anyKey,
 
 	"POST /session":                  noKey,
+	"POST /session/wix":              noKey, // signed by Wix
 	"DELETE /session":                noKey,
 	"POST /session/passkey/question": noKey,
 	"POST /session/passkey":          noKey,

@@ -39,10 +39,12 @@ type Deps struct {
 	PublicURL string
 	// TrustedProxies are believed when they tell for whom they ask; none by default.
 	TrustedProxies []netip.Prefix
-	About          About
-	Ready          func(context.Context) error
-	Docs           http.Handler // the OpenAPI document and its reference page
-	Pages          interface {  // the dashboard's files and pages; Serve reports false for what is neither
+	// Embedded lets Wix show the dashboard within its own. It needs an https PublicURL.
+	Embedded bool
+	About    About
+	Ready    func(context.Context) error
+	Docs     http.Handler // the OpenAPI document and its reference page
+	Pages    interface {  // the dashboard's files and pages; Serve reports false for what is neither
 		Serve(w http.ResponseWriter, r *http.Request) bool
 	}
 	Log     *slog.Logger
@@ -131,6 +133,7 @@ func (s *server) routes() chi.Router {
 		r.Get("/about", s.wrap(s.getAbout))
 
 		r.Post("/session", s.wrap(s.signIn))
+		r.Post("/session/wix", s.wrap(s.signInFromWix))
 		r.Delete("/session", s.wrap(s.signOut))
 		r.Post("/session/passkey/question", s.wrap(s.beginPasskeySignIn))
 		r.Post("/session/passkey", s.wrap(s.finishPasskeySignIn))

@@ -49,6 +49,9 @@ func (s *server) setCookie(w http.ResponseWriter, token models.Secret) {
 	c := &http.Cookie{ //nolint:gosec // Secure wherever there is https
 		Name: s.cookie(sessionCookie), Value: token.Reveal(), Path: "/", HttpOnly: true, Secure: s.secure(), SameSite: http.SameSiteLaxMode,
 	}
+	if s.Embedded { // within another site's page, and there apart from what is kept outside of it
+		c.SameSite, c.Partitioned = http.SameSiteNoneMode, true
+	}
 	if token == "" {
 		c.MaxAge = -1
 	}
@@ -108,6 +111,41 @@ func (s *server) signIn(w http.ResponseWriter, r *http.Request) error {
 	} else {
 		opened, err = s.People.SignIn(r.Context(), people.Credentials{Email: in.Email, Password: in.Password, Code: in.Code}, from(r))
 	}
+	if err != nil {
+		return err
+	}
+	return s.signedIn(w, r, opened)
+}
+
+type wixSignInRequest struct {
+	// The query value "instance" with which Wix opens the page.
+	Instance string `json:"instance" validate:"required,max=16384"`
+} //	@name	WixSignInRequest
+
+// signInFromWix opens a session from a site's own dashboard.
+//
+//	@Summary		Sign in from the dashboard of a Wix site
+//	@Description	For owners and contributors of a connected site, where the operator has switched embedding on. They may what a member may. Answers 401 (wix_instance_signature, wix_instance_expired), 403 (wix_not_owner, embedding_off) or 404 (store_not_connected).
+//	@Tags			session
+//	@ID				signInFromWix
+//	@Accept			json
+//	@Produce		json
+//	@Param			request	body		wixSignInRequest	true	"What Wix has signed"
+//	@Success		200		{object}	me
+//	@Failure		401		{object}	problem
+//	@Failure		403		{object}	problem
+//	@Failure		404		{object}	problem
+//	@Failure		default	{object}	problem
+//	@Router			/session/wix [post]
+func (s *server) signInFromWix(w http.ResponseWriter, r *http.Request) error {
+	in, err := decode[wixSignInRequest](s, w, r, false)
+	if err != nil {
+		return err
+	}
+	if !s.Embedded {
+		return models.Errorf(models.Forbidden, "embedding_off", "Waybill is not shown within Wix here.")
+	}
+	opened, err := s.People.OpenFromStore(r.Context(), in.Instance, from(r))
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ type TokenSource interface {
 type StoreInspector interface {
 	InstallURL(callback string) (string, error)
 	VerifyInstance(signed string) (instanceID string, err error)
+	VerifyOwner(signed string) (instanceID string, err error)
 	Store(ctx context.Context, a models.Access) (models.StoreInfo, error)
 }
 

@@ -257,6 +257,23 @@ func (s *Service) Route(ctx context.Context, p models.Platform, externalID strin
 	return rows[0].MerchantID, rows[0].ConnectionID, true, nil
 }
 
+// StoreOfOwner finds the connected store whose owner shows the instance that Wix has signed for him. It answers NotFound for a site
+// that is not connected.
+func (s *Service) StoreOfOwner(ctx context.Context, signedInstance string) (models.Connection, error) {
+	instance, err := s.stores.VerifyOwner(signedInstance)
+	if err != nil {
+		return models.Connection{}, err
+	}
+	m, id, found, err := s.Route(ctx, models.Wix, instance)
+	if err != nil {
+		return models.Connection{}, err
+	}
+	if !found {
+		return models.Connection{}, models.Errorf(models.NotFound, "store_not_connected", "This site is not connected yet. Sign in to Waybill and connect it there first.")
+	}
+	return s.Connection(ctx, m, id)
+}
+
 // Access gives what an adapter needs to act for a connection. A token that ends soon is renewed first, by one process at a
 // time, and stored before it is used. It answers Disconnected when a person has to connect again.
 func (s *Service) Access(ctx context.Context, m models.MerchantID, id models.ID) (models.Access, error) {

@@ -46,10 +46,10 @@ func (c Caller) OfStaff() bool { return c.Role.OfStaff() }
 
 // Scopes are what the caller may do.
 func (c Caller) Scopes() []models.KeyScope {
-	if c.Person != "" {
-		return c.Role.Scopes()
+	if c.Key.ID != "" {
+		return c.Key.Scopes
 	}
-	return c.Key.Scopes
+	return c.Role.Scopes()
 }
 
 // Wants answers Forbidden unless the caller has a scope.
@@ -59,7 +59,7 @@ func (c Caller) Wants(scope models.KeyScope) error {
 		return nil
 	case c.WantsFactor:
 		return models.Errorf(models.Forbidden, "second_factor_needed", "Staff need a second factor. Set up an authenticator app or a passkey first.")
-	case c.Person != "":
+	case c.Key.ID == "":
 		return models.Errorf(models.Forbidden, "role_missing", "Your role (%s) may not do this: it lacks %s.", c.Role, scope)
 	}
 	return models.Errorf(models.Forbidden, "scope_missing", "The API key %q may not do this: it lacks the scope %s.", c.Key.Name, scope)

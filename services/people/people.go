@@ -37,8 +37,8 @@ type Service struct {
 	Options
 	sessions *scs.SessionManager
 	passkeys *webauthn.WebAuthn // nil where Waybill is reached by a number: browsers bind passkeys to names
-	hashing  chan struct{} // one place for each hash that is computed at once
-	nobody   string        // a hash that no password has: what is compared for people who are not there
+	hashing  chan struct{}      // one place for each hash that is computed at once
+	nobody   string             // a hash that no password has: what is compared for people who are not there
 }
 
 // New makes the service. It fails on a public URL that no browser could use.

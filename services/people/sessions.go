@@ -27,10 +27,12 @@ type Session struct {
 	ID models.ID `json:"id"`
 	// PersonID is who; empty for a session that was opened with an API key.
 	PersonID models.ID `json:"person_id,omitempty"`
-	// MerchantID and KeyID are of the API key.
+	// MerchantID and KeyID are of the API key; MerchantID is of the store, too.
 	MerchantID models.MerchantID `json:"merchant_id,omitempty"`
 	KeyID      models.ID         `json:"key_id,omitempty"`
-	Staff      bool              `json:"staff,omitempty"`
+	// StoreID is the store from whose own dashboard Waybill was opened, by an owner or contributor of the site.
+	StoreID models.ID `json:"store_id,omitempty"`
+	Staff   bool      `json:"staff,omitempty"`
 	// Strong sessions were opened with a second factor.
 	Strong    bool      `json:"strong,omitempty"`
 	Client    string    `json:"client"` // network address
@@ -92,6 +94,28 @@ func (s *Service) OpenWithKey(ctx context.Context, key string, from From) (Opene
 	return s.open(ctx, Session{MerchantID: caller.MerchantID, KeyID: caller.Key.ID, Client: from.Client, Agent: from.Agent})
 }
 
+// OpenFromStore begins a session for the owner of a connected Wix site who has opened Waybill from the site's dashboard. He may what a
+// member may.
+func (s *Service) OpenFromStore(ctx context.Context, signedInstance string, from From) (Opened, error) {
+	c, err := s.Accounts.StoreOfOwner(ctx, signedInstance)
+	if err != nil {
+		return Opened{}, err
+	}
+	return s.open(ctx, Session{MerchantID: c.MerchantID, StoreID: c.ID, Client: from.Client, Agent: from.Agent})
+}
+
+// callerFrom is who acts from a store's dashboard, for as long as the store is connected.
+func (s *Service) callerFrom(ctx context.Context, session Session) (accounts.Caller, error) {
+	c, err := s.Accounts.Connection(ctx, session.MerchantID, session.StoreID)
+	if err != nil {
+		return accounts.Caller{}, err
+	}
+	if c.State == models.ConnectionRemoved {
+		return accounts.Caller{}, models.Errorf(models.Unauthenticated, "store_not_connected", "This site is not connected any more.")
+	}
+	return accounts.Caller{MerchantID: c.MerchantID, Actor: models.Actor("wix:" + c.Name), Role: models.RoleMember, Session: session.ID}, nil
+}
+
 // End ends the session of a token. One that is not there is ended already.
 func (s *Service) End(ctx context.Context, token string) error {
 	ctx, err := s.sessions.Load(ctx, token)
@@ -119,6 +143,9 @@ func (s *Service) Authenticate(ctx context.Context, token string, at models.Merc
 		if _, _, err := s.sessions.Commit(ctx); err != nil {
 			return accounts.Caller{}, database.Err(err)
 		}
+	}
+	if session.StoreID != "" {
+		return s.callerFrom(ctx, session)
 	}
 	if session.PersonID == "" {
 		by, err := s.Accounts.CallerOf(ctx, session.MerchantID, session.KeyID)
@@ -188,11 +215,15 @@ func (s *Service) Holds(ctx context.Context, by accounts.Caller) (bool, error) {
 		return s.Accounts.Holds(ctx, by)
 	}
 	session, err := s.Session(ctx, by)
-	if err == nil && session.PersonID == "" {
+	if err == nil && session.KeyID != "" {
 		return s.Accounts.Holds(ctx, by)
 	}
 	var now accounts.Caller
-	if err == nil {
+	switch {
+	case err != nil:
+	case session.StoreID != "":
+		now, err = s.callerFrom(ctx, session)
+	default:
 		now, err = s.callerOf(ctx, session, by.MerchantID)
 	}
 	if errors.Is(err, models.Forbidden) || errors.Is(err, models.Unauthenticated) || errors.Is(err, models.NotFound) {

@@ -56,36 +56,56 @@ func (c *Client) InstallURL(callback string) (string, error) {
 // past its own end. Everything else is Unauthenticated: wix_instance_signature, or wix_instance_expired when only its age is
 // wrong.
 func (c *Client) VerifyInstance(signed string) (instanceID string, err error) {
+	w, err := c.instance(signed)
+	if err != nil {
+		return "", err
+	}
+	return string(w.InstanceID), nil
+}
+
+// VerifyOwner is VerifyInstance for the page of the app in the site's dashboard: it is Forbidden (wix_not_owner) to whoever Wix does
+// not call the site's owner or a contributor, wix.md 1.6.
+func (c *Client) VerifyOwner(signed string) (instanceID string, err error) {
+	w, err := c.instance(signed)
+	if err != nil {
+		return "", err
+	}
+	if w.Permissions != "OWNER" {
+		return "", models.Errorf(models.Forbidden, "wix_not_owner", "Only owners and contributors of the site may open Waybill from its dashboard.")
+	}
+	return string(w.InstanceID), nil
+}
+
+func (c *Client) instance(signed string) (w wireSignedInstance, err error) {
 	signature, data, ok := strings.Cut(signed, ".")
 	if !ok || len(signed) > maxSignedInstance || c.secret == "" || c.appID == "" {
-		return "", badInstance("not a signed instance, or no app to check it for")
+		return w, badInstance("not a signed instance, or no app to check it for")
 	}
 	mac := hmac.New(sha256.New, []byte(c.secret.Reveal()))
 	mac.Write([]byte(data))
 	if !hmac.Equal([]byte(signature), []byte(base64.RawURLEncoding.EncodeToString(mac.Sum(nil)))) {
-		return "", badInstance("the signature is wrong")
+		return w, badInstance("the signature is wrong")
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(data)
 	if err != nil {
-		return "", badInstance("the data is not base64url")
+		return w, badInstance("the data is not base64url")
 	}
-	var w wireSignedInstance
 	if err := json.Unmarshal(raw, &w); err != nil {
-		return "", badInstance(jsonFault(err))
+		return w, badInstance(jsonFault(err))
 	}
 	switch {
 	case w.InstanceID == "":
-		return "", badInstance("no instanceId")
+		return w, badInstance("no instanceId")
 	case w.AppDefID != text(c.appID):
-		return "", badInstance("of another app")
+		return w, badInstance("of another app")
 	case w.AnonymousID != "":
-		return "", badInstance("of an anonymous visitor")
+		return w, badInstance("of an anonymous visitor")
 	}
 	if reason := c.stale(w); reason != "" {
-		return "", models.Errorf(models.Unauthenticated, "wix_instance_expired",
+		return w, models.Errorf(models.Unauthenticated, "wix_instance_expired",
 			"The sign-in from Wix has expired. Open Waybill from your Wix dashboard again.").Because(errors.New("wix instance: " + reason))
 	}
-	return string(w.InstanceID), nil
+	return w, nil
 }
 
 // stale says why a signed instance is not fresh; empty when it is.

@@ -314,6 +314,7 @@ type wireSignedInstance struct {
 	SignDate       text `json:"signDate"`
 	ExpirationDate text `json:"expirationDate"`
 	AnonymousID    text `json:"aid"`
+	Permissions    text `json:"permissions"`
 }
 
 // wireEnvelope is the second layer of a webhook, wix.md 5.2.

@@ -60,6 +60,10 @@ export type About = {
      */
     demo_api_key?: string;
     /**
+     * The dashboard may be shown within that of a Wix site.
+     */
+    embedded: boolean;
+    /**
      * Mail is sent from here: links to new passwords, invitations, notifications.
      */
     mail: boolean;
@@ -714,7 +718,7 @@ export type InviteRequest = {
     role: 'owner' | 'member' | 'read_only';
 };
 
-export type KeyScope = 'desk:use' | 'operate' | 'orders:read' | 'orders:write' | 'orders:place' | 'pushes:retry' | 'orders:note' | 'sync:write' | 'connections:read' | 'connections:write' | 'settings:read' | 'settings:write' | 'webhooks:write' | 'keys:write' | 'people:write' | 'audit:read';
+export type KeyScope = 'orders:read' | 'orders:write' | 'orders:place' | 'pushes:retry' | 'orders:note' | 'sync:write' | 'connections:read' | 'connections:write' | 'settings:read' | 'settings:write' | 'webhooks:write' | 'keys:write' | 'people:write' | 'audit:read' | 'desk:use' | 'operate';
 
 export type Kind = 'invalid' | 'unauthenticated' | 'forbidden' | 'not_found' | 'conflict' | 'throttled' | 'disconnected' | 'rejected' | 'unavailable' | 'unknown' | 'internal';
 
@@ -2621,6 +2625,13 @@ export type WebhookTry = {
 };
 
 export type WebhookType = 'order.created' | 'order.tab_changed' | 'order.shipped' | 'order.flag_opened' | 'order.flag_closed' | 'connection.needs_reauth' | 'sync_job.finished' | 'webhook.test';
+
+export type WixSignInRequest = {
+    /**
+     * The query value "instance" with which Wix opens the page.
+     */
+    instance: string;
+};
 
 export type GetAboutData = {
     body?: never;
@@ -6364,6 +6375,52 @@ export type BeginPasskeySignInResponses = {
 };
 
 export type BeginPasskeySignInResponse = BeginPasskeySignInResponses[keyof BeginPasskeySignInResponses];
+
+export type SignInFromWixData = {
+    /**
+     * What Wix has signed
+     */
+    body: WixSignInRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/session/wix';
+};
+
+export type SignInFromWixErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type SignInFromWixError = SignInFromWixErrors[keyof SignInFromWixErrors];
+
+export type SignInFromWixResponses = {
+    /**
+     * OK
+     */
+    200: Me;
+};
+
+export type SignInFromWixResponse = SignInFromWixResponses[keyof SignInFromWixResponses];
 
 export type GetSettingsData = {
     body?: never;
