@@ -18,7 +18,7 @@ var mayImport = map[string]string{
 	"models":                            "",
 	"services/platform":                 "models golang.org/x/time",
 	"services/mail":                     "models github.com/wneessen/go-mail",
-	"services/mail/mailtest":            "models github.com/emersion",
+	"services/mail/mailtest":            "models github.com/emersion github.com/pquerna/otp",
 	"services/outbox":                   "models services/database github.com/riverqueue",
 	"services/outgoing":                 "models services/accounts services/audit services/database services/mail services/outbox code.dny.dev/ssrf github.com/riverqueue gorm.io",
 	"services/database":                 "models gorm.io github.com/riverqueue github.com/jackc github.com/pressly github.com/google/uuid",
@@ -48,7 +48,7 @@ var mayImport = map[string]string{
 // Tests may import more: the database and the simulators they run against, and the tools of testing.
 const testsMayImport = "services/database services/database/localpg services/database/databasetest services/orders services/ordersync services/accounts services/audit services/people services/mail services/mail/mailtest services/outgoing services/budgets services/health models docs handlers " +
 	"services/wix services/wix/wixsim services/aliexpress services/aliexpress/aliexpresssim services/platform " +
-	"github.com/google/go-cmp pgregory.net/rapid github.com/getkin github.com/golang-jwt github.com/jackc github.com/riverqueue gorm.io github.com/go-chi github.com/emersion github.com/standard-webhooks"
+	"github.com/google/go-cmp pgregory.net/rapid github.com/getkin github.com/golang-jwt github.com/jackc github.com/riverqueue gorm.io github.com/go-chi github.com/emersion github.com/standard-webhooks github.com/pquerna/otp"
 
 // Only these files may import the simulators outside tests.
 var simulatorUsers = []string{"api/demo.go", "api/demo_shop.go", "api/simulators.go"}

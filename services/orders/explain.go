@@ -35,7 +35,7 @@ func (d Detail) ForMerchant() string {
 	if o.NextCheckAt != nil {
 		fmt.Fprintf(&b, " Checked next %s UTC.", o.NextCheckAt.UTC().Format("2006-01-02 15:04"))
 	}
-	return strings.TrimSpace(b.String()) + "\n"
+	return paragraphs(b.String())
 }
 
 // ForShopper tells the buyer where the goods are: a text to send that names neither suppliers nor prices.
@@ -53,7 +53,15 @@ func (d Detail) ForShopper() string {
 			fmt.Fprintf(&b, "Follow it here: %s\n", link)
 		}
 	}
-	return strings.TrimSpace(b.String()) + "\n"
+	return paragraphs(b.String())
+}
+
+// paragraphs leaves one empty line where there are several.
+func paragraphs(text string) string {
+	for strings.Contains(text, "\n\n\n") {
+		text = strings.ReplaceAll(text, "\n\n\n", "\n\n")
+	}
+	return strings.TrimSpace(text) + "\n"
 }
 
 func shopperWords(t models.Tab) string {

@@ -404,7 +404,8 @@ func (s *Service) letter(t oneTime, token models.Secret) mail.Message {
 	switch t.Kind {
 	case "invitation":
 		m.Subject = "You are invited to Waybill"
-		m.Text = fmt.Sprintf("%s invites you to work with them in Waybill. Accept here, until %s:\n\n%s\n\nIf you do not know them, do nothing.\n", t.CreatedBy, until, link)
+		_, who, _ := strings.Cut(string(t.CreatedBy), ":")
+		m.Text = fmt.Sprintf("%s invites you to work together in Waybill. Accept here, until %s:\n\n%s\n\nIf you do not expect this, do nothing.\n", who, until, link)
 	case "sign_up":
 		m.Subject = "Your account at Waybill"
 		m.Text = fmt.Sprintf("Make your account here, until %s:\n\n%s\n\nIf you did not ask for one, do nothing.\n", until, link)
