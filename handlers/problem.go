@@ -113,8 +113,8 @@ func (s *server) page(w http.ResponseWriter, r *http.Request) error {
 	return s.noRoute(w, r)
 }
 
-func (s *server) noRoute(_ http.ResponseWriter, r *http.Request) error {
-	return models.Errorf(models.NotFound, "route_not_found", "There is nothing at %s. The API is described at /docs.", r.URL.Path)
+func (s *server) noRoute(http.ResponseWriter, *http.Request) error {
+	return models.Errorf(models.NotFound, "route_not_found", "There is nothing at this address. The API is described at /docs.")
 }
 
 func (s *server) noMethod(w http.ResponseWriter, r *http.Request) error {

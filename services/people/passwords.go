@@ -118,7 +118,7 @@ func (s *Service) prove(ctx context.Context, of Session, password, pointer strin
 	if err != nil {
 		return p, err
 	}
-	if err := s.Try(ctx, TriesOfPerson, p.Email); err != nil {
+	if err := s.Try(ctx, TriesOfPerson, string(p.ID)); err != nil {
 		return p, err
 	}
 	same, err := s.matches(ctx, password, p.PasswordHash)
@@ -130,5 +130,5 @@ func (s *Service) prove(ctx context.Context, of Session, password, pointer strin
 		e.Fields = []models.FieldError{{Pointer: pointer, Reason: "is not your present password"}}
 		return p, e
 	}
-	return p, s.Forgive(ctx, TriesOfPerson, p.Email)
+	return p, s.Forgive(ctx, TriesOfPerson, string(p.ID))
 }
