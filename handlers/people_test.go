@@ -206,7 +206,7 @@ func TestTheRolesMatrix(t *testing.T) {
 	const file = "testdata/roles.golden"
 	text := strings.TrimPrefix(strings.Join(lines, "\n"), "\n") + "\n"
 	if *update {
-		if err := os.WriteFile(file, []byte(text), 0o644); err != nil { //nolint:gosec // for everybody to read
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -39,7 +39,7 @@ type oneTime struct {
 	Life       time.Duration `gorm:"-"`
 }
 
-const readToken = "SELECT id, kind, coalesce(person_id::text, '') AS person_id, coalesce(merchant_id::text, '') AS merchant_id, email, created_by, created_at, expires_at, data FROM one_time_tokens "
+const readOneTime = "SELECT id, kind, coalesce(person_id::text, '') AS person_id, coalesce(merchant_id::text, '') AS merchant_id, email, created_by, created_at, expires_at, data FROM one_time_tokens "
 
 func sum(token string) string {
 	h := sha256.Sum256([]byte(token))
@@ -66,7 +66,7 @@ func addToken(tx database.Tx, t oneTime, token models.Secret, data any) (models.
 
 // peek reads what a token stands for and leaves it there; of is whose it must be, empty for anybody's.
 func (s *Service) peek(ctx context.Context, token, kind string, of models.ID, data any) (oneTime, error) {
-	return found(s.DB.Read(ctx).Raw(readToken+"WHERE token_sha256 = ? AND kind = ? AND expires_at > clock_timestamp() AND (? = '' OR person_id::text = ?)", sum(token), kind, string(of), string(of)), data)
+	return found(s.DB.Read(ctx).Raw(readOneTime+"WHERE token_sha256 = ? AND kind = ? AND expires_at > clock_timestamp() AND (? = '' OR person_id::text = ?)", sum(token), kind, string(of), string(of)), data)
 }
 
 // spend takes what a token stands for: it works once.

@@ -62,7 +62,7 @@ func (s *Service) inTurn(ctx context.Context, do func() error) error {
 
 // checkPassword refuses passwords that are short or that a guesser would try early; about are words that belong to the person.
 func checkPassword(password, pointer string, about ...string) error {
-	reason := ""
+	var reason string
 	switch {
 	case len(password) < minPassword:
 		reason = fmt.Sprintf("must have at least %d characters", minPassword)
