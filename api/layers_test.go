@@ -18,7 +18,7 @@ var mayImport = map[string]string{
 	"models":                            "",
 	"services/platform":                 "models golang.org/x/time",
 	"services/mail":                     "models github.com/wneessen/go-mail",
-	"services/mail/mailtest":            "models github.com/emersion github.com/pquerna/otp",
+	"services/mail/mailtest":            "models github.com/emersion",
 	"services/outbox":                   "models services/database github.com/riverqueue",
 	"services/outgoing":                 "models services/accounts services/audit services/database services/mail services/outbox code.dny.dev/ssrf github.com/riverqueue gorm.io",
 	"services/database":                 "models gorm.io github.com/riverqueue github.com/jackc github.com/pressly github.com/google/uuid",
