@@ -85,7 +85,7 @@ func TestEveryAnswerTellsBrowsersWhatItMayDo(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{
 		"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
-		"Strict-Transport-Security": "max-age=31536000", "Cache-Control": "no-store",
+		"Strict-Transport-Security": "max-age=31536000; includeSubDomains", "Cache-Control": "no-store",
 	}
 	for _, path := range []string{"/", "/healthz", "/api/v1/orders", "/api/v1/nothing", "/docs"} {
 		w := httptest.NewRecorder()
@@ -95,7 +95,7 @@ func TestEveryAnswerTellsBrowsersWhatItMayDo(t *testing.T) {
 				t.Errorf("%s: %s is %q", path, name, got)
 			}
 		}
-		if h := w.Header(); !strings.Contains(h.Get("Permissions-Policy"), "camera=()") || !strings.Contains(h.Get("Content-Security-Policy"), "frame-ancestors 'none'") {
+		if h := w.Header(); !strings.Contains(h.Get("Permissions-Policy"), "camera=()") || !strings.Contains(h.Get("Content-Security-Policy"), "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'") {
 			t.Errorf("%s: %v", path, h)
 		}
 	}

@@ -39,13 +39,22 @@ func (d *door) browser() *browser { return &browser{door: d, url: d.url} }
 // send makes a request as a browser of ours does and keeps the cookie that comes with the answer.
 func (b *browser) send(method, path, body string) asked {
 	b.Helper()
+	headers := map[string]string{"Sec-Fetch-Site": "same-origin"}
+	if body != "" {
+		headers["Content-Type"] = "application/json"
+	}
+	return b.sendAs(method, path, body, headers)
+}
+
+// sendAs is send with what another browser, or another site, would say.
+func (b *browser) sendAs(method, path, body string, headers map[string]string) asked {
+	b.Helper()
 	req, err := http.NewRequestWithContext(b.Context(), method, b.url+path, strings.NewReader(body))
 	if err != nil {
 		b.Fatal(err)
 	}
-	req.Header.Set("Sec-Fetch-Site", "same-origin")
-	if body != "" {
-		req.Header.Set("Content-Type", "application/json")
+	for name, value := range headers {
+		req.Header.Set(name, value)
 	}
 	if b.cookie != nil {
 		req.AddCookie(b.cookie)
@@ -350,9 +359,14 @@ func TestACodeWorksOnceAndAStolenPasswordMakesNoFactor(t *testing.T) {
 	code, _ = totp.GenerateCode(app.Secret, time.Now())
 	again.does(http.MethodPost, "/session", credentials("owner@example.com", code), http.StatusOK, nil)
 
-	// A session from before the factor, or opened without it, may not set up another.
+	// A session from before the factor, or opened without it, may not set up another, and takes none away.
 	d.exec(`UPDATE sessions SET data = jsonb_set(data, '{session,strong}', 'false')`)
 	again.refused(http.MethodPost, "/me/authenticator-app", `{"password":"`+goodPassword+`"}`, http.StatusForbidden, "second_factor_needed")
+	again.refused(http.MethodPost, "/me/authenticator-app/remove", `{"password":"`+goodPassword+`"}`, http.StatusForbidden, "second_factor_needed")
+	d.exec(`INSERT INTO passkeys (id, person_id, name, credential, created_at) SELECT 'x', id, 'x', '{}', now() FROM people`)
+	again.refused(http.MethodDelete, "/me/passkeys/x", "", http.StatusForbidden, "second_factor_needed")
+	d.exec(`UPDATE sessions SET data = jsonb_set(data, '{session,strong}', 'true')`)
+	again.does(http.MethodDelete, "/me/passkeys/x", "", http.StatusNoContent, nil)
 	var stored int
 	if err := d.db.Read(t.Context()).Raw("SELECT count(*) FROM people WHERE people::text LIKE ?", "%"+app.Secret+"%").Row().Scan(&stored); err != nil || stored != 0 {
 		t.Errorf("the secret is stored %d times in the clear, %v", stored, err)
@@ -363,7 +377,7 @@ func TestWeakPasswordsAreRefused(t *testing.T) {
 	t.Parallel()
 	d := newDoor(t)
 	b := d.as(models.RoleOwner)
-	for _, weak := range []string{"short", "password1234", "owner@example.com", "waybillwaybill", "qwertyuiop12", strings.Repeat("x", 257)} {
+	for _, weak := range []string{"short", "password1234", "owner@example.com", "waybillwaybill", "qwertyuiop12", "щъэюя", strings.Repeat("x", 257)} {
 		body := fmt.Sprintf(`{"current":%q,"new":%q}`, goodPassword, weak)
 		if got := b.send(http.MethodPut, "/me/password", body); got.status != http.StatusUnprocessableEntity {
 			t.Errorf("%q: %d %s", weak, got.status, got.code)

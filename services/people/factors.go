@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-webauthn/webauthn/protocol"
@@ -58,9 +59,14 @@ func (s *Service) provedForFactor(ctx context.Context, of Session, password stri
 	}
 	has, err := s.hasFactor(ctx, p)
 	if err == nil && has {
-		err = models.Errorf(models.Forbidden, "second_factor_needed", "Sign in with the second factor that you have before you set up another.")
+		err = weakSession()
 	}
 	return p, err
+}
+
+// weakSession is why a session that was opened with the password alone changes no second factor.
+func weakSession() error {
+	return models.Errorf(models.Forbidden, "second_factor_needed", "Sign in with a second factor that you have before you change what you sign in with.")
 }
 
 func (s *Service) hasFactor(ctx context.Context, p models.Person) (bool, error) {
@@ -112,9 +118,10 @@ func (s *Service) FinishApp(ctx context.Context, of Session, token, code string)
 	return opened, s.Forgive(ctx, TriesOfPerson, string(of.PersonID))
 }
 
-// RemoveApp ends the codes of the authenticator app. Staff keep a second factor: for them it answers Conflict without a passkey.
+// RemoveApp ends the codes of the authenticator app, for a session that a second factor has opened. Staff keep one: for them it answers
+// Conflict without a passkey.
 func (s *Service) RemoveApp(ctx context.Context, of Session, password string) error {
-	p, err := s.prove(ctx, of, password, "/password")
+	p, err := s.provedForFactor(ctx, of, password)
 	if err != nil {
 		return err
 	}
@@ -280,7 +287,7 @@ func noPasskey(err error) error {
 	return models.Errorf(models.Invalid, "passkey_invalid", "What the browser made cannot be used as a passkey. Try again, or with another device.").Because(err)
 }
 
-// RemovePasskey removes a passkey. Staff keep a second factor: the last one answers Conflict for them.
+// RemovePasskey removes a passkey, for a session that a second factor has opened. Staff keep one: the last answers Conflict for them.
 func (s *Service) RemovePasskey(ctx context.Context, of Session, id string) error {
 	p, err := s.person(ctx, of.PersonID)
 	if err != nil {
@@ -290,15 +297,16 @@ func (s *Service) RemovePasskey(ctx context.Context, of Session, id string) erro
 	if err != nil {
 		return err
 	}
-	if p.Staff != "" && p.TOTP == nil && len(keys) == 1 {
+	switch {
+	case !slices.ContainsFunc(keys, func(k Passkey) bool { return k.ID == id }):
+		return models.Errorf(models.NotFound, "passkey_not_found", "There is no such passkey.")
+	case !of.Strong:
+		return weakSession()
+	case p.Staff != "" && p.TOTP == nil && len(keys) == 1:
 		return lastFactor()
 	}
 	return s.account(ctx, p.Actor(), models.ActFactorRemoved, p.ID, map[string]any{"factor": "passkey"}, func(tx database.Tx) error {
-		res := tx.Exec("DELETE FROM passkeys WHERE person_id = ? AND id = ?", p.ID, id)
-		if res.Error == nil && res.RowsAffected == 0 {
-			return models.Errorf(models.NotFound, "passkey_not_found", "There is no such passkey.")
-		}
-		return res.Error
+		return tx.Exec("DELETE FROM passkeys WHERE person_id = ? AND id = ?", p.ID, id).Error
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"github.com/alexedwards/argon2id"
 	"github.com/trustelem/zxcvbn"
@@ -17,7 +18,7 @@ const (
 	hashesAtOnce = 4
 	// hashWait is how long a request waits for its turn.
 	hashWait = 3 * time.Second
-	// The shortest and longest passwords, in bytes.
+	// The shortest password, in characters, and the longest, in bytes.
 	minPassword, maxPassword = 10, 256
 	// strongEnough is zxcvbn's "safely unguessable": about 10^10 guesses.
 	strongEnough = 3
@@ -64,10 +65,10 @@ func (s *Service) inTurn(ctx context.Context, do func() error) error {
 func checkPassword(password, pointer string, about ...string) error {
 	var reason string
 	switch {
-	case len(password) < minPassword:
+	case utf8.RuneCountInString(password) < minPassword:
 		reason = fmt.Sprintf("must have at least %d characters", minPassword)
 	case len(password) > maxPassword:
-		reason = fmt.Sprintf("must have at most %d characters", maxPassword)
+		reason = fmt.Sprintf("must have at most %d bytes", maxPassword)
 	case zxcvbn.PasswordStrength(firstOf(password, 100), append(about, "waybill")).Score < strongEnough:
 		reason = "is too easy to guess: take four random words, or what a password manager makes"
 	default:
