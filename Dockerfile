@@ -3,7 +3,7 @@ FROM node:22-bookworm-slim AS dashboard
 WORKDIR /src/web
 COPY web/package.json web/package-lock.json ./
 # Nothing of the browser tests is needed to build.
-RUN PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund
+RUN PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --ignore-scripts --no-audit --no-fund
 COPY web ./
 RUN npm run build
 

@@ -75,7 +75,7 @@ web/dist/index.html: web/node_modules/.installed web/index.html web/vite.config.
 # Playwright brings no browser of its own: Debian's Chromium is used.
 web/node_modules/.installed: web/package.json web/package-lock.json | node
 	@echo "Installing the dashboard's npm packages ..."
-	@PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm --prefix web ci --no-audit --no-fund --loglevel=error
+	@PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm --prefix web ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 lint: go web/node_modules/.installed

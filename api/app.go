@@ -334,10 +334,7 @@ func (a *app) listen(ctx context.Context, address string, h http.Handler) (strin
 	if err != nil {
 		return "", err
 	}
-	s := &http.Server{
-		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 60 * time.Second, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
-	}
+	s := newServer(h, a.log)
 	a.servers = append(a.servers, s)
 	go func() {
 		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
@@ -345,6 +342,15 @@ func (a *app) listen(ctx context.Context, address string, h http.Handler) (strin
 		}
 	}()
 	return l.Addr().String(), nil
+}
+
+// newServer makes a server that waits for nobody: who speaks, or listens, too slowly is cut off. Streams and exports set times of
+// their own.
+func newServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 60 * time.Second, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
 }
 
 // untilDone waits for a signal or a failure, then stops.

@@ -2,11 +2,23 @@ package ordersync_test
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"waybill/models"
+	"waybill/services/aliexpress"
 	"waybill/services/database"
+	"waybill/services/ordersync"
+	"waybill/services/wix"
 	"waybill/services/wix/wixsim"
 )
 
@@ -103,6 +115,98 @@ func TestCase05_AForgedWebhookWritesNothing(t *testing.T) {
 	}
 	if err := w.sync.ReceiveSupplierEvent(t.Context(), "00", []byte("{}")); models.KindOf(err) != models.Unauthenticated {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A merchant who brought an app of his own knows its secret and could sign what he likes with it: it speaks for his account alone.
+func TestAMerchantsAppSpeaksForHisAccountAlone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, idle)
+	ai := w.ae.Info()
+	brought := models.App{Key: ai.AppKey, Secret: models.Secret(ai.AppSecret)}
+	supplier, err := aliexpress.New(aliexpress.Config{BaseURL: "http://127.0.0.1:9", AppKey: "777000", AppSecret: "of Waybill itself"})
+	w.must(err)
+	store, err := wix.New(wix.Config{})
+	w.must(err)
+	door := ordersync.New(ordersync.Options{DB: w.db, Orders: w.orders, Accounts: w.accounts, Store: store, Supplier: supplier, Budgets: w.budgets, Health: w.health, Log: quiet})
+	other, _, err := w.accounts.CreateMerchant(t.Context(), "Other", "UTC", "")
+	w.must(err)
+	theirs := w.ae.AddAccount()
+	account, err := w.accounts.ConnectSupplier(t.Context(), other, theirs.AuthCode, brought, "api:test")
+	w.must(err)
+
+	receive := func(user string) error {
+		body := []byte(`{"data":{"buyerId":` + user + `,"orderId":8198352049851315,"orderStatus":"OrderCreated"},"message_type":53,"seller_id":"` + user + `","timestamp":1740101380}`)
+		mac := hmac.New(sha256.New, []byte(brought.Secret.Reveal()))
+		mac.Write(append([]byte(brought.Key), body...))
+		return door.ReceiveSupplierEvent(t.Context(), hex.EncodeToString(mac.Sum(nil)), body)
+	}
+	for whose, user := range map[string]string{"another merchant's": w.account.ExternalID, "nobody's": "999"} {
+		if err := receive(user); models.KindOf(err) != models.Unauthenticated {
+			t.Errorf("a message about %s account: %v", whose, err)
+		}
+	}
+	if n := one[int](w, "SELECT (SELECT count(*) FROM inbox) + (SELECT count(*) FROM orphan_inbox)"); n != 0 {
+		t.Errorf("%d messages were written", n)
+	}
+	w.must(receive(theirs.UserID))
+	if n := one[int](w, "SELECT count(*) FROM inbox WHERE merchant_id = ? AND connection_id = ?", other, account.ID); n != 1 {
+		t.Errorf("%d messages of the account itself", n)
+	}
+}
+
+// A message that was caught on its way and is sent again, or sent again under the name of another of his stores, says nothing new.
+func TestAMessageIsReplayedInVain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, slow)
+	var caught [][]byte
+	var mu sync.Mutex
+	tap := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		mu.Lock()
+		caught = append(caught, body)
+		mu.Unlock()
+		if err != nil || w.sync.ReceiveStoreEvent(r.Context(), body) != nil {
+			rw.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	t.Cleanup(tap.Close)
+	w.wix.SetWebhookURL(tap.URL)
+	o := w.sold(wixsim.NewOrder{})
+	id := w.idOf(o.ID)
+	w.inTab(id, models.TabAwaitingOrder)
+	waitFor(t, "the messages are worked", func() bool {
+		return w.wix.WebhookStats().InFlight == 0 && one[int](w, "SELECT count(*) FROM inbox WHERE done_at IS NULL") == 0
+	})
+	_, err := w.wix.CancelOrder(o.ID)
+	w.must(err)
+	w.inTab(id, models.TabClosed)
+	waitFor(t, "the cancellation is worked", func() bool {
+		return w.wix.WebhookStats().InFlight == 0 && one[int](w, "SELECT count(*) FROM inbox WHERE done_at IS NULL") == 0
+	})
+	mu.Lock()
+	defer mu.Unlock()
+	messages, version := one[int](w, "SELECT count(*) FROM inbox"), w.detail(id).Order.Version
+	for _, body := range caught {
+		w.must(w.sync.ReceiveStoreEvent(t.Context(), body))
+		head, rest, _ := strings.Cut(string(body), ".")
+		payload, signature, _ := strings.Cut(rest, ".")
+		plain, err := base64.RawURLEncoding.DecodeString(payload)
+		w.must(err)
+		moved := strings.ReplaceAll(string(plain), w.store.ExternalID, "0198a7f2-7c1e-7b5e-9d53-0b8f0f3c2f11")
+		if moved == string(plain) {
+			t.Fatal("the message names no store")
+		}
+		renamed := head + "." + base64.RawURLEncoding.EncodeToString([]byte(moved)) + "." + signature
+		if err := w.sync.ReceiveStoreEvent(t.Context(), []byte(renamed)); models.KindOf(err) != models.Unauthenticated {
+			t.Errorf("a message moved to another store: %v", err)
+		}
+	}
+	if n := one[int](w, "SELECT count(*) FROM inbox"); len(caught) < 3 || n != messages || one[int](w, "SELECT count(*) FROM inbox WHERE done_at IS NULL") != 0 {
+		t.Errorf("%d caught; %d messages became %d", len(caught), messages, n)
+	}
+	if d := w.detail(id).Order; d.Version != version || d.Tab != models.TabClosed {
+		t.Errorf("the order is at %d in %s", d.Version, d.Tab)
 	}
 }
 
