@@ -109,7 +109,15 @@ func TestASessionServesNoOtherSite(t *testing.T) {
 	tried := 0
 	for _, route := range apiRoutes(t) {
 		method, path, _ := strings.Cut(route, " ")
-		if method == http.MethodGet || strings.HasPrefix(path, "/webhooks/") {
+		if strings.HasPrefix(path, "/webhooks/") {
+			continue
+		}
+		if method == http.MethodGet {
+			for _, site := range []string{"cross-site", "same-site"} { // a link, which takes the cookie along
+				if got := owner.sendAs(method, pathWith(path, nil), "", map[string]string{"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate"}); permissions[route] != noKey && got.code != "cross_origin" {
+					t.Errorf("%s by a link: %d %s", route, got.status, got.text)
+				}
+			}
 			continue
 		}
 		for _, headers := range []map[string]string{

@@ -37,7 +37,8 @@ func (s *server) secureHeaders(next http.Handler) http.Handler {
 }
 
 // ownSite refuses what another site made a browser send. What no browser sent passes, as do the platforms' webhooks: neither
-// brings anything that a browser would add by itself. Reading is not asked, so no GET may change anything.
+// brings anything that a browser would add by itself. Reading is not asked here, so no GET may change anything; a session reads for its own
+// site only (caller).
 func (s *server) ownSite(next http.Handler) http.Handler {
 	guard := http.NewCrossOriginProtection()
 	guard.AddInsecureBypassPattern("POST /api/v1/webhooks/wix")
@@ -49,11 +50,15 @@ func (s *server) ownSite(next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := guard.Check(r); err != nil {
-			s.problem(w, r, models.Errorf(models.Forbidden, "cross_origin", "Another site made the browser send this. Nothing was done.").Because(err))
+			s.problem(w, r, crossOrigin().Because(err))
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+func crossOrigin() *models.Error {
+	return models.Errorf(models.Forbidden, "cross_origin", "Another site made the browser send this. Nothing was done.")
 }
 
 // clientAddress finds whom a request comes from: the connection's other end or, behind trusted proxies, the last address

@@ -23,6 +23,10 @@ func (s *server) caller(r *http.Request) (accounts.Caller, error) {
 	if err != nil {
 		return accounts.Caller{}, models.Errorf(models.Unauthenticated, "key_missing", "Sign in, or send your API key as Authorization: Bearer <key>.")
 	}
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "cross-site", "same-site": // a link elsewhere would start an export, or show an answer as a page
+		return accounts.Caller{}, crossOrigin()
+	}
 	return s.People.Authenticate(r.Context(), cookie.Value, models.MerchantID(r.Header.Get(merchantHeader)))
 }
 
