@@ -11,18 +11,19 @@ import (
 
 	"waybill/models"
 	"waybill/services/accounts"
+	"waybill/services/vault"
 )
 
 // sealer reads the secret keys: the one that seals, and the old ones that still open.
-func (c Config) sealer() (*accounts.Sealer, error) {
+func (c Config) sealer() (*vault.Sealer, error) {
 	key := c.SecretKey
 	if key == "" {
 		var err error
-		if key, err = accounts.KeyFile(filepath.Join(c.DataDir, "secret.key")); err != nil {
+		if key, err = vault.KeyFile(filepath.Join(c.DataDir, "secret.key")); err != nil {
 			return nil, err
 		}
 	}
-	s, err := accounts.NewSealer(key)
+	s, err := vault.NewSealer(key)
 	if err != nil {
 		return nil, fmt.Errorf("WAYBILL_SECRET_KEY: %w", err)
 	}
@@ -68,7 +69,7 @@ func rotateSecrets(ctx context.Context, args []string, env func(string) (string,
 	if err := a.openDatabase(ctx); err != nil {
 		return err
 	}
-	a.accounts = accounts.New(a.db, sealer, nil, nil)
+	a.accounts = accounts.New(a.db, vault.New(a.db, sealer), nil, nil)
 	if *forget {
 		n, err := a.accounts.ForgetLost(ctx)
 		if err != nil {

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/csv"
@@ -28,6 +29,7 @@ import (
 	"waybill/services/ordersync"
 	"waybill/services/outgoing"
 	"waybill/services/people"
+	"waybill/services/vault"
 	"waybill/services/wix/wixsim"
 )
 
@@ -56,8 +58,13 @@ type door struct {
 func newDoor(t testing.TB) *door {
 	t.Helper()
 	db := databasetest.New(t)
-	d := &door{TB: t, db: db, orders: orders.New(db, models.Pace{Lease: time.Minute, Settle: time.Second}), store: database.NewID()}
-	merchants := accounts.New(db, nil, nil, nil)
+	sealer, err := vault.NewSealer(models.Secret(base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("k"), 32))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := vault.New(db, sealer)
+	d := &door{TB: t, db: db, orders: orders.New(db, keys, models.Pace{Lease: time.Minute, Settle: time.Second}), store: database.NewID()}
+	merchants := accounts.New(db, keys, nil, nil)
 	m, key, err := merchants.CreateMerchant(t.Context(), "Shop", "UTC", "")
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +81,7 @@ func (d *door) serve(deps Deps) {
 	d.Helper()
 	secret := make([]byte, 32)
 	_, _ = rand.Read(secret)
-	sealer, err := accounts.NewSealer(models.Secret(base64.StdEncoding.EncodeToString(secret)))
+	sealer, err := vault.NewSealer(models.Secret(base64.StdEncoding.EncodeToString(secret)))
 	if err != nil {
 		d.Fatal(err)
 	}
@@ -86,7 +93,7 @@ func (d *door) serve(deps Deps) {
 		d.Fatal(err)
 	}
 	deps.People, deps.Desk = d.people, desk.New(d.db)
-	deps.Outgoing = outgoing.New(outgoing.Options{DB: d.db, Accounts: deps.Accounts, Log: deps.Log})
+	deps.Outgoing = outgoing.New(outgoing.Options{DB: d.db, Vault: vault.New(d.db, sealer), Log: deps.Log})
 	d.deps = deps
 	d.api = New(deps)
 	server := httptest.NewServer(d.api)
