@@ -266,7 +266,7 @@ func (a *app) wire(ctx context.Context, terminal io.Writer) (http.Handler, error
 	if err != nil {
 		return nil, err
 	}
-	pace := models.Pace{Speed: cfg.CheckSpeed, Lease: cfg.PlaceLease, Settle: cfg.PlaceSettle}
+	pace := cfg.pace()
 	keys := vault.New(a.db, sealer)
 	a.accounts = accounts.New(a.db, keys, supplier, store)
 	if err := checkKeys(ctx, a.accounts); err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"waybill/models"
 	"waybill/services/accounts"
+	"waybill/services/orders"
 	"waybill/services/vault"
 )
 
@@ -33,6 +34,10 @@ func (c Config) sealer() (*vault.Sealer, error) {
 		}
 	}
 	return s, nil
+}
+
+func (c Config) pace() models.Pace {
+	return models.Pace{Speed: c.CheckSpeed, Lease: c.PlaceLease, Settle: c.PlaceSettle}
 }
 
 // checkKeys says which settings are wrong when the keys do not open what is in the database.
@@ -69,7 +74,8 @@ func rotateSecrets(ctx context.Context, args []string, env func(string) (string,
 	if err := a.openDatabase(ctx); err != nil {
 		return err
 	}
-	a.accounts = accounts.New(a.db, vault.New(a.db, sealer), nil, nil)
+	keys := vault.New(a.db, sealer)
+	a.accounts = accounts.New(a.db, keys, nil, nil)
 	if *forget {
 		n, err := a.accounts.ForgetLost(ctx)
 		if err != nil {
@@ -84,5 +90,10 @@ func rotateSecrets(ctx context.Context, args []string, env func(string) (string,
 		a.log.Info("sealing anew", "keys", so.Keys, "tokens", so.Tokens)
 	})
 	_, _ = fmt.Fprintf(out, "%d key(s) of merchants and the tokens of %d connection(s) were sealed anew.\n", all.Keys, all.Tokens)
+	if err != nil {
+		return err
+	}
+	n, err := orders.New(a.db, keys, cfg.pace()).SealAllPlain(ctx)
+	_, _ = fmt.Fprintf(out, "What %d order(s) hold of their buyers was sealed that had not been.\n", n)
 	return err
 }

@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"bytes"
-	"crypto/rand"
 	"encoding/base64"
 	"encoding/csv"
 	"encoding/json"
@@ -53,6 +52,7 @@ type door struct {
 	store    models.ID
 	url      string
 	key      string
+	vault    *vault.Vault
 }
 
 func newDoor(t testing.TB) *door {
@@ -63,7 +63,7 @@ func newDoor(t testing.TB) *door {
 		t.Fatal(err)
 	}
 	keys := vault.New(db, sealer)
-	d := &door{TB: t, db: db, orders: orders.New(db, keys, models.Pace{Lease: time.Minute, Settle: time.Second}), store: database.NewID()}
+	d := &door{TB: t, db: db, vault: keys, orders: orders.New(db, keys, models.Pace{Lease: time.Minute, Settle: time.Second}), store: database.NewID()}
 	merchants := accounts.New(db, keys, nil, nil)
 	m, key, err := merchants.CreateMerchant(t.Context(), "Shop", "UTC", "")
 	if err != nil {
@@ -79,21 +79,16 @@ func newDoor(t testing.TB) *door {
 
 func (d *door) serve(deps Deps) {
 	d.Helper()
-	secret := make([]byte, 32)
-	_, _ = rand.Read(secret)
-	sealer, err := vault.NewSealer(models.Secret(base64.StdEncoding.EncodeToString(secret)))
-	if err != nil {
-		d.Fatal(err)
-	}
 	if deps.PublicURL == "" {
 		deps.PublicURL = "http://localhost:8080"
 	}
-	d.people, err = people.New(people.Options{DB: d.db, Accounts: d.accounts, Sealer: sealer, Mail: &mail.Sender{}, PublicURL: deps.PublicURL})
+	var err error
+	d.people, err = people.New(people.Options{DB: d.db, Accounts: d.accounts, Sealer: d.vault.Sealer(), Mail: &mail.Sender{}, PublicURL: deps.PublicURL})
 	if err != nil {
 		d.Fatal(err)
 	}
 	deps.People, deps.Desk = d.people, desk.New(d.db)
-	deps.Outgoing = outgoing.New(outgoing.Options{DB: d.db, Vault: vault.New(d.db, sealer), Log: deps.Log})
+	deps.Outgoing = outgoing.New(outgoing.Options{DB: d.db, Vault: d.vault, Log: deps.Log})
 	d.deps = deps
 	d.api = New(deps)
 	server := httptest.NewServer(d.api)

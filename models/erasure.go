@@ -33,9 +33,9 @@ const CodeBuyerErased = "buyer_erased"
 
 // MayEraseBuyer reports whether an order needs its buyer's data no more: nothing can happen to it without news from outside, or it is closed
 // and no purchase of it is under way.
-func (f Facts) MayEraseBuyer() bool {
-	if f.Order.Final || f.Order.Tab != TabClosed {
-		return f.Order.Final
+func (r Rolled) MayEraseBuyer(f Facts) bool {
+	if r.Final || r.Tab != TabClosed {
+		return r.Final
 	}
 	for _, s := range f.SupplierOrders {
 		if s.State == PlacementSending || s.State == PlacementUnknown {

@@ -181,16 +181,16 @@ func (c *change) finish(before models.Facts) (Changes, error) {
 		c.noteEnd(before, f.SupplierOrders[i])
 	}
 	c.wantPushes()
+	erased, err := c.eraseBuyer()
+	if err != nil {
+		return Changes{}, err
+	}
 	r := models.Rollup(*f)
 	c.takeRollup(before.Order, r)
 	c.reconcileFlags(r.Troubles)
 	r.Final = models.Rollup(*f).Final // a flag that was put off and is back no longer keeps the order open
 	f.Order.Final = r.Final
 	c.noteEnded()
-	erased, err := c.eraseBuyer()
-	if err != nil {
-		return Changes{}, err
-	}
 	for i := range f.SupplierOrders {
 		s := &f.SupplierOrders[i]
 		if s.Asked() && (s.NextCheckAt == nil || c.justChecked(before, *s)) {

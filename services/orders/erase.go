@@ -94,7 +94,7 @@ func (c *change) eraseBuyer() (*forgetting, error) {
 	if o.EraseRequestedAt == nil || o.ErasedAt != nil {
 		return nil, nil
 	}
-	if !c.forced && !c.facts.MayEraseBuyer() {
+	if !c.forced && !models.Rollup(c.facts).MayEraseBuyer(c.facts) {
 		if c.erasure == nil {
 			return nil, nil
 		}
@@ -233,7 +233,7 @@ func (f *forgetting) erase() error {
 		"UPDATE inbox SET body = NULL, sealed_body = NULL WHERE merchant_id = @m AND (body IS NOT NULL OR sealed_body IS NOT NULL) AND entity_id IN @numbers",
 		// What requests were answered that told of the order is told nobody again.
 		"UPDATE idempotency_keys SET body = NULL WHERE merchant_id = @m AND position(convert_to(@id, 'UTF8') IN body) > 0",
-		"UPDATE erasures SET done_at = @now, erased = @erased::jsonb WHERE merchant_id = @m AND order_id = @id AND done_at IS NULL",
+		"UPDATE erasures SET done_at = @now, erased = CAST(@erased AS jsonb) WHERE merchant_id = @m AND order_id = @id AND done_at IS NULL",
 	} {
 		if err := tx.Exec(sql, args).Error; err != nil {
 			return err
@@ -294,16 +294,16 @@ func (t texts) redact(tx database.Tx, r redactor, args map[string]any) error {
 		put := func(column string, clean func(string) string, kind string) {
 			if was, _ := row[column].(string); clean(was) != was {
 				changed[column] = clean(was)
-				set = append(set, column+" = @"+column+kind)
+				set = append(set, column+" = CAST(@"+column+" AS "+kind+")")
 			}
 		}
 		for _, column := range t.text {
-			put(column, r.text, "")
+			put(column, r.text, "text")
 		}
 		for _, column := range t.json {
 			// What is only written otherwise is no change.
 			if was, _ := row[column].(string); r.json(was) != (redactor{}).json(was) {
-				put(column, r.json, "::jsonb")
+				put(column, r.json, "jsonb")
 			}
 		}
 		if len(set) == 0 {
@@ -389,6 +389,22 @@ func (s *Service) SealPlain(ctx context.Context, m models.MerchantID, limit int)
 		return 0, fmt.Errorf("seal what was not sealed: %w", err)
 	}
 	return len(ids), nil
+}
+
+// SealAllPlain is SealPlain for all orders of all merchants.
+func (s *Service) SealAllPlain(ctx context.Context) (sealed int, err error) {
+	var merchants []models.MerchantID
+	if err := s.db.Read(ctx).Raw("SELECT id FROM merchants ORDER BY id").Scan(&merchants).Error; err != nil {
+		return 0, database.Err(err)
+	}
+	for _, m := range merchants {
+		for n := -1; n != 0; sealed += n {
+			if n, err = s.SealPlain(ctx, m, 100); err != nil {
+				return sealed, err
+			}
+		}
+	}
+	return sealed, nil
 }
 
 // ErasurePage is one page of erasures, newest first.
