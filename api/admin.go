@@ -12,6 +12,7 @@ import (
 	"waybill/services/database"
 	"waybill/services/mail"
 	"waybill/services/people"
+	"waybill/services/vault"
 )
 
 const adminUsage = `Usage: waybill admin create --email <address> --name <name> [--role operator|support]
@@ -64,7 +65,7 @@ func admin(ctx context.Context, args []string, env func(string) (string, bool), 
 	if err := a.openDatabase(ctx); err != nil {
 		return err
 	}
-	a.accounts = accounts.New(a.db, sealer, nil, nil)
+	a.accounts = accounts.New(a.db, vault.New(a.db, sealer), nil, nil)
 	a.people, err = people.New(people.Options{DB: a.db, Accounts: a.accounts, Sealer: sealer, Mail: &mail.Sender{}, PublicURL: cfg.PublicURL})
 	if err != nil {
 		return err

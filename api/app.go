@@ -35,6 +35,7 @@ import (
 	"waybill/services/ordersync"
 	"waybill/services/outgoing"
 	"waybill/services/people"
+	"waybill/services/vault"
 	"waybill/services/wix"
 	"waybill/web"
 )
@@ -164,7 +165,7 @@ func (a *app) up(ctx context.Context, terminal io.Writer) error {
 	}
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	a.cancel = cancel
-	for _, run := range []func(context.Context){a.sync.Sweeper, a.outgoing.Sweeper, a.budgets.Run, a.health.Run, a.feed.Run, a.tidy} {
+	for _, run := range []func(context.Context){a.sync.Sweeper, a.sync.Privacy, a.outgoing.Sweeper, a.budgets.Run, a.health.Run, a.feed.Run, a.tidy} {
 		a.running.Go(func() { run(life) })
 	}
 	if a.cfg.MetricsListen != "off" {
@@ -265,8 +266,9 @@ func (a *app) wire(ctx context.Context, terminal io.Writer) (http.Handler, error
 	if err != nil {
 		return nil, err
 	}
-	pace := models.Pace{Speed: cfg.CheckSpeed, Lease: cfg.PlaceLease, Settle: cfg.PlaceSettle}
-	a.accounts = accounts.New(a.db, sealer, supplier, store)
+	pace := cfg.pace()
+	keys := vault.New(a.db, sealer)
+	a.accounts = accounts.New(a.db, keys, supplier, store)
 	if err := checkKeys(ctx, a.accounts); err != nil {
 		return nil, err
 	}
@@ -276,14 +278,14 @@ func (a *app) wire(ctx context.Context, terminal io.Writer) (http.Handler, error
 	if err := a.firstMerchant(ctx, terminal); err != nil {
 		return nil, err
 	}
-	truth := orders.New(a.db, pace)
+	truth := orders.New(a.db, keys, pace)
 	a.sync = ordersync.New(ordersync.Options{
-		DB: a.db, Orders: truth, Accounts: a.accounts, Store: store, Supplier: supplier, Pace: pace, BackFill: cfg.BackFill,
+		DB: a.db, Vault: keys, Orders: truth, Accounts: a.accounts, Store: store, Supplier: supplier, Pace: pace, BackFill: cfg.BackFill,
 		Rates: ordersync.Rates{StorePerSecond: float64(cfg.WixPerMinute) / 60, SupplierPerSecond: cfg.AliExpressPerSecond}, Budgets: a.budgets, Health: a.health,
 		Log: a.log, Count: a.metrics.count, Lag: a.metrics.lag,
 	})
 	a.outgoing = outgoing.New(outgoing.Options{
-		DB: a.db, Accounts: a.accounts, Mail: a.mail, PublicURL: cfg.PublicURL, Networks: cfg.WebhookNetworks, Workers: cfg.Workers, Log: a.log, Count: a.metrics.count,
+		DB: a.db, Vault: keys, Mail: a.mail, PublicURL: cfg.PublicURL, Networks: cfg.WebhookNetworks, Workers: cfg.Workers, Log: a.log, Count: a.metrics.count,
 	})
 	if len(cfg.WebhookNetworks) > 0 {
 		a.log.Warn("webhooks are sent to private networks (WAYBILL_WEBHOOK_NETWORKS): that is for developers", "networks", cfg.WebhookNetworks)

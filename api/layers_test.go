@@ -20,7 +20,7 @@ var mayImport = map[string]string{
 	"services/mail":                     "models github.com/wneessen/go-mail",
 	"services/mail/mailtest":            "models github.com/emersion",
 	"services/outbox":                   "models services/database github.com/riverqueue",
-	"services/outgoing":                 "models services/accounts services/audit services/database services/mail services/outbox code.dny.dev/ssrf github.com/riverqueue gorm.io",
+	"services/outgoing":                 "models services/audit services/database services/mail services/outbox services/vault code.dny.dev/ssrf github.com/riverqueue gorm.io",
 	"services/database":                 "models gorm.io github.com/riverqueue github.com/jackc github.com/pressly github.com/google/uuid",
 	"services/database/localpg":         "github.com/jackc",
 	"services/database/databasetest":    "services/database services/database/localpg gorm.io github.com/jackc",
@@ -29,11 +29,12 @@ var mayImport = map[string]string{
 	"services/budgets":                  "models services/database services/platform",
 	"services/idempotency":              "models services/database",
 	"services/audit":                    "models services/database gorm.io",
-	"services/orders":                   "models services/audit services/database services/feed services/outbox gorm.io",
-	"services/accounts":                 "models services/audit services/database services/feed services/outbox gorm.io",
-	"services/people":                   "models services/accounts services/audit services/database services/mail gorm.io github.com/alexedwards github.com/go-webauthn github.com/pquerna/otp github.com/riverqueue github.com/trustelem/zxcvbn",
+	"services/vault":                    "models services/audit services/database gorm.io",
+	"services/orders":                   "models services/audit services/database services/feed services/outbox services/vault gorm.io",
+	"services/accounts":                 "models services/audit services/database services/feed services/outbox services/vault gorm.io",
+	"services/people":                   "models services/accounts services/audit services/database services/mail services/vault gorm.io github.com/alexedwards github.com/go-webauthn github.com/pquerna/otp github.com/riverqueue github.com/trustelem/zxcvbn",
 	"services/desk":                     "models services/database services/orders gorm.io",
-	"services/ordersync":                "models services/audit services/budgets services/database services/feed services/outbox services/health services/idempotency services/orders services/accounts gorm.io github.com/riverqueue golang.org/x/sync",
+	"services/ordersync":                "models services/audit services/budgets services/database services/feed services/outbox services/health services/idempotency services/orders services/accounts services/vault gorm.io github.com/riverqueue golang.org/x/sync",
 	"services/wix":                      "models services/platform github.com/golang-jwt",
 	"services/wix/wixsim":               "", // not even its own adapter: it must not share a mistake with it
 	"services/aliexpress":               "models services/platform",
@@ -42,11 +43,11 @@ var mayImport = map[string]string{
 	"docs":                              "github.com/swaggo/files",
 	"docs/convert":                      "github.com/getkin",
 	"web":                               "",
-	"api":                               "models services/audit handlers docs web services/accounts services/aliexpress services/budgets services/database services/database/localpg services/desk services/feed services/health services/idempotency services/mail services/orders services/ordersync services/outgoing services/people services/wix github.com/pquerna/otp github.com/prometheus",
+	"api":                               "models services/audit handlers docs web services/accounts services/aliexpress services/budgets services/database services/database/localpg services/desk services/feed services/health services/idempotency services/mail services/orders services/ordersync services/outgoing services/people services/vault services/wix github.com/pquerna/otp github.com/prometheus",
 }
 
 // Tests may import more: the database and the simulators they run against, and the tools of testing.
-const testsMayImport = "services/database services/database/localpg services/database/databasetest services/orders services/ordersync services/accounts services/audit services/people services/mail services/mail/mailtest services/outgoing services/budgets services/health models docs handlers " +
+const testsMayImport = "services/database services/database/localpg services/database/databasetest services/orders services/ordersync services/accounts services/audit services/people services/mail services/mail/mailtest services/outgoing services/budgets services/health services/vault models docs handlers " +
 	"services/wix services/wix/wixsim services/aliexpress services/aliexpress/aliexpresssim services/platform " +
 	"github.com/google/go-cmp pgregory.net/rapid github.com/getkin github.com/golang-jwt github.com/jackc github.com/riverqueue gorm.io github.com/go-chi github.com/emersion github.com/standard-webhooks github.com/pquerna/otp"
 

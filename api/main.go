@@ -23,6 +23,7 @@ Usage: waybill <command>
   migrate          bring the database up to date and end
   admin            accounts, links to new passwords   (waybill admin --help)
   rotate-secrets   seal anew what another key sealed  (waybill rotate-secrets --help)
+  erase            erase what is kept of a buyer      (waybill erase --help)
   audit            check or export what was done      (waybill audit --help)
   healthy          ask a running Waybill whether it is ready; for container health checks
   version          print the version
@@ -63,6 +64,8 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), ou
 		return admin(ctx, rest, env, out, errOut)
 	case "rotate-secrets":
 		return rotateSecrets(ctx, rest, env, out, errOut)
+	case "erase":
+		return erase(ctx, rest, env, out, errOut)
 	case "audit":
 		return auditCommand(ctx, rest, env, out, errOut)
 	case "healthy":

@@ -11,18 +11,20 @@ import (
 
 	"waybill/models"
 	"waybill/services/accounts"
+	"waybill/services/orders"
+	"waybill/services/vault"
 )
 
 // sealer reads the secret keys: the one that seals, and the old ones that still open.
-func (c Config) sealer() (*accounts.Sealer, error) {
+func (c Config) sealer() (*vault.Sealer, error) {
 	key := c.SecretKey
 	if key == "" {
 		var err error
-		if key, err = accounts.KeyFile(filepath.Join(c.DataDir, "secret.key")); err != nil {
+		if key, err = vault.KeyFile(filepath.Join(c.DataDir, "secret.key")); err != nil {
 			return nil, err
 		}
 	}
-	s, err := accounts.NewSealer(key)
+	s, err := vault.NewSealer(key)
 	if err != nil {
 		return nil, fmt.Errorf("WAYBILL_SECRET_KEY: %w", err)
 	}
@@ -32,6 +34,10 @@ func (c Config) sealer() (*accounts.Sealer, error) {
 		}
 	}
 	return s, nil
+}
+
+func (c Config) pace() models.Pace {
+	return models.Pace{Speed: c.CheckSpeed, Lease: c.PlaceLease, Settle: c.PlaceSettle}
 }
 
 // checkKeys says which settings are wrong when the keys do not open what is in the database.
@@ -68,7 +74,8 @@ func rotateSecrets(ctx context.Context, args []string, env func(string) (string,
 	if err := a.openDatabase(ctx); err != nil {
 		return err
 	}
-	a.accounts = accounts.New(a.db, sealer, nil, nil)
+	keys := vault.New(a.db, sealer)
+	a.accounts = accounts.New(a.db, keys, nil, nil)
 	if *forget {
 		n, err := a.accounts.ForgetLost(ctx)
 		if err != nil {
@@ -83,5 +90,10 @@ func rotateSecrets(ctx context.Context, args []string, env func(string) (string,
 		a.log.Info("sealing anew", "keys", so.Keys, "tokens", so.Tokens)
 	})
 	_, _ = fmt.Fprintf(out, "%d key(s) of merchants and the tokens of %d connection(s) were sealed anew.\n", all.Keys, all.Tokens)
+	if err != nil {
+		return err
+	}
+	n, err := orders.New(a.db, keys, cfg.pace()).SealAllPlain(ctx)
+	_, _ = fmt.Fprintf(out, "What %d order(s) hold of their buyers was sealed that had not been.\n", n)
 	return err
 }

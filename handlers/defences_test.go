@@ -30,6 +30,7 @@ import (
 	"waybill/services/idempotency"
 	"waybill/services/orders"
 	"waybill/services/ordersync"
+	"waybill/services/vault"
 	"waybill/services/wix"
 	"waybill/services/wix/wixsim"
 )
@@ -230,11 +231,11 @@ func TestNoGetChangesAnything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sealer, err := accounts.NewSealer(models.Secret(base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("k"), 32))))
+	sealer, err := vault.NewSealer(models.Secret(base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("k"), 32))))
 	if err != nil {
 		t.Fatal(err)
 	}
-	people := accounts.New(d.db, sealer, supplier, store)
+	people := accounts.New(d.db, vault.New(d.db, sealer), supplier, store)
 	code, err := market.NewAuthCode("")
 	if err != nil {
 		t.Fatal(err)

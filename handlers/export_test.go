@@ -1,7 +1,7 @@
 package handlers
 
 import (
-	"crypto/rand"
+	"bytes"
 	"encoding/base64"
 	"encoding/csv"
 	"encoding/json"
@@ -28,6 +28,7 @@ import (
 	"waybill/services/ordersync"
 	"waybill/services/outgoing"
 	"waybill/services/people"
+	"waybill/services/vault"
 	"waybill/services/wix/wixsim"
 )
 
@@ -51,13 +52,19 @@ type door struct {
 	store    models.ID
 	url      string
 	key      string
+	vault    *vault.Vault
 }
 
 func newDoor(t testing.TB) *door {
 	t.Helper()
 	db := databasetest.New(t)
-	d := &door{TB: t, db: db, orders: orders.New(db, models.Pace{Lease: time.Minute, Settle: time.Second}), store: database.NewID()}
-	merchants := accounts.New(db, nil, nil, nil)
+	sealer, err := vault.NewSealer(models.Secret(base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("k"), 32))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := vault.New(db, sealer)
+	d := &door{TB: t, db: db, vault: keys, orders: orders.New(db, keys, models.Pace{Lease: time.Minute, Settle: time.Second}), store: database.NewID()}
+	merchants := accounts.New(db, keys, nil, nil)
 	m, key, err := merchants.CreateMerchant(t.Context(), "Shop", "UTC", "")
 	if err != nil {
 		t.Fatal(err)
@@ -72,21 +79,16 @@ func newDoor(t testing.TB) *door {
 
 func (d *door) serve(deps Deps) {
 	d.Helper()
-	secret := make([]byte, 32)
-	_, _ = rand.Read(secret)
-	sealer, err := accounts.NewSealer(models.Secret(base64.StdEncoding.EncodeToString(secret)))
-	if err != nil {
-		d.Fatal(err)
-	}
 	if deps.PublicURL == "" {
 		deps.PublicURL = "http://localhost:8080"
 	}
-	d.people, err = people.New(people.Options{DB: d.db, Accounts: d.accounts, Sealer: sealer, Mail: &mail.Sender{}, PublicURL: deps.PublicURL})
+	var err error
+	d.people, err = people.New(people.Options{DB: d.db, Accounts: d.accounts, Sealer: d.vault.Sealer(), Mail: &mail.Sender{}, PublicURL: deps.PublicURL})
 	if err != nil {
 		d.Fatal(err)
 	}
 	deps.People, deps.Desk = d.people, desk.New(d.db)
-	deps.Outgoing = outgoing.New(outgoing.Options{DB: d.db, Accounts: deps.Accounts, Log: deps.Log})
+	deps.Outgoing = outgoing.New(outgoing.Options{DB: d.db, Vault: d.vault, Log: deps.Log})
 	d.deps = deps
 	d.api = New(deps)
 	server := httptest.NewServer(d.api)

@@ -361,6 +361,10 @@ type orderDetail struct {
 	BuyerEmail string  `json:"buyer_email" validate:"required" example:"janedoe@example.com"`
 	BuyerNote  string  `json:"buyer_note" validate:"required"`
 	Recipient  address `json:"recipient" validate:"required"`
+	// Since when the buyer's data is erased.
+	BuyerErasedAt *time.Time `json:"buyer_erased_at,omitempty"`
+	// Since when it is to be erased; it waits until the order has ended.
+	EraseRequestedAt *time.Time `json:"erase_requested_at,omitempty"`
 	// Where purchases go instead.
 	PurchaseAddress *purchaseAddress `json:"purchase_address,omitempty"`
 	// Nothing of it is bought while it is held.
@@ -447,7 +451,10 @@ func toDetail(d orders.Detail, caller accounts.Caller) orderDetail {
 		out.Flags = append(out.Flags, toFlag(f))
 	}
 	out.Overrides, out.StoreFulfillments = toOverrides(d.Overrides), toStoreFulfillments(d.Shown)
-	out.StoreShownAt = utc(d.Order.ShownAt)
+	out.StoreShownAt, out.BuyerErasedAt = utc(d.Order.ShownAt), utc(d.Order.ErasedAt)
+	if out.BuyerErasedAt == nil {
+		out.EraseRequestedAt = utc(d.Order.EraseRequestedAt)
+	}
 	out.maskedFor(caller)
 	return out
 }

@@ -556,6 +556,7 @@ var enteredForPeople = map[string]models.Act{
 	"DELETE /support/staff/invitations/{id}": models.ActInvitationRevoked,
 	"PUT /support/staff/{id}":                models.ActStaffChanged,
 	"POST /orders/{id}/notes":                models.ActNoteAdded,
+	"POST /orders/{id}/erase":                models.ActEraseRequested,
 	"POST /orders/{id}/show-address":         models.ActAddressShown,
 }
 
@@ -628,6 +629,7 @@ func TestWhatPeopleDoIsEntered(t *testing.T) {
 	operator.at = d.m
 	do(operator, "POST /orders/{id}/notes", "/orders/"+string(order)+"/notes", `{"text":"x"}`, d.m, nil)
 	do(operator, "POST /orders/{id}/show-address", "/orders/"+string(order)+"/show-address", "", d.m, nil)
+	do(owner, "POST /orders/{id}/erase", "/orders/"+string(order)+"/erase", `{"reason":"x"}`, d.m, nil)
 	operator.at = ""
 	do(operator, "DELETE /support/views/{merchant}", "/support/views/"+string(d.m), "", d.m, nil)
 	for route := range enteredForPeople {

@@ -161,6 +161,9 @@ var permissions = map[string]models.KeyScope{
 	"POST /api-keys":        models.MayManageKeys,
 	"DELETE /api-keys/{id}": models.MayManageKeys,
 
+	"POST /orders/{id}/erase": models.MayErase,
+	"GET /erasures":           models.MayReadSettings,
+
 	"GET /audit":        models.MayReadAudit,
 	"GET /audit/export": models.MayReadAudit,
 	"GET /audit/verify": models.MayReadAudit,

@@ -30,6 +30,7 @@ import (
 	"waybill/services/idempotency"
 	"waybill/services/orders"
 	"waybill/services/ordersync"
+	"waybill/services/vault"
 	"waybill/services/wix"
 	"waybill/services/wix/wixsim"
 )
@@ -58,9 +59,10 @@ func newShop(t *testing.T) *door {
 	must(err)
 	secret := make([]byte, 32)
 	_, _ = rand.Read(secret)
-	sealer, err := accounts.NewSealer(models.Secret(base64.StdEncoding.EncodeToString(secret)))
+	sealer, err := vault.NewSealer(models.Secret(base64.StdEncoding.EncodeToString(secret)))
 	must(err)
-	people := accounts.New(db, sealer, supplier, store)
+	keys := vault.New(db, sealer)
+	people := accounts.New(db, keys, supplier, store)
 	m, key, err := people.CreateMerchant(t.Context(), "Shop", "UTC", "")
 	must(err)
 	signed, err := shop.SignedInstance(shop.Info().InstanceID)
@@ -71,10 +73,10 @@ func newShop(t *testing.T) *door {
 	must(err)
 	_, err = people.ConnectSupplier(t.Context(), m, code, models.App{}, "api:test")
 	must(err)
-	d := &door{TB: t, db: db, orders: orders.New(db, models.Pace{Lease: time.Minute, Settle: time.Second}), accounts: people, shop: shop, market: market, m: m, store: c.ID, key: key.Reveal()}
+	d := &door{TB: t, db: db, vault: keys, orders: orders.New(db, keys, models.Pace{Lease: time.Minute, Settle: time.Second}), accounts: people, shop: shop, market: market, m: m, store: c.ID, key: key.Reveal()}
 	log := slog.New(slog.DiscardHandler)
 	d.serve(Deps{
-		Orders: d.orders, Sync: ordersync.New(ordersync.Options{DB: db, Orders: d.orders, Accounts: people, Store: store, Supplier: supplier, Budgets: budgets.New(db, log), Health: health.NewRecorder(db, log), Log: log}), Accounts: people, Audit: audit.New(db), Feed: feed.New(db), Idempotency: idempotency.New(db),
+		Orders: d.orders, Sync: ordersync.New(ordersync.Options{DB: db, Vault: keys, Orders: d.orders, Accounts: people, Store: store, Supplier: supplier, Budgets: budgets.New(db, log), Health: health.NewRecorder(db, log), Log: log}), Accounts: people, Audit: audit.New(db), Feed: feed.New(db), Idempotency: idempotency.New(db),
 		Ready: db.Ready, Docs: http.NotFoundHandler(), Pages: noPages{}, Log: log,
 	})
 	return d
@@ -110,6 +112,7 @@ var matrixBodies = map[string]string{
 	"POST /orders/{id}/supplier-orders/link":     `{"number":"8198352049851315"}`,
 	"POST /orders/{id}/hold":                     `{"reason":"x"}`,
 	"POST /orders/{id}/notes":                    `{"text":"x"}`,
+	"POST /orders/{id}/erase":                    `{"reason":"x"}`,
 	"PUT /orders/{id}/purchase-address":          `{"reason":"x","address":{"first_name":"Jane","last_name":"Doe","phone":"+12125550123","line1":"1 Main Street","city":"New York","subdivision":"US-NY","country":"US"}}`,
 	"PATCH /supplier-orders/{id}":                `{"number":"8198352049851315","reason":"x"}`,
 	"POST /supplier-orders/{id}/hold":            `{"until":"2099-01-01T00:00:00Z"}`,

@@ -185,6 +185,7 @@ func (s *server) routes() chi.Router {
 		r.Get("/orders/{id}/explanation", s.authed(s.explainOrder))
 		r.Post("/orders/{id}/show-address", s.authed(s.showAddress))
 		r.Post("/orders/{id}/notes", s.authed(s.addNote))
+		r.Post("/orders/{id}/erase", s.authed(s.eraseBuyer))
 		r.Post("/orders/{id}/sync", s.authed(s.syncOrder))
 		r.Post("/orders/{id}/supplier-orders", s.authed(s.placeOrder))
 		r.Post("/orders/{id}/supplier-orders/link", s.authed(s.linkSupplierOrder))
@@ -274,6 +275,7 @@ func (s *server) routes() chi.Router {
 		r.Post("/api-keys", s.authed(s.createAPIKey))
 		r.Delete("/api-keys/{id}", s.authed(s.revokeAPIKey))
 
+		r.Get("/erasures", s.authed(s.listErasures))
 		r.Get("/audit", s.authed(s.listAudit))
 		r.Get("/audit/export", s.authed(s.exportAudit))
 		r.Get("/audit/verify", s.authed(s.verifyAudit))

@@ -29,6 +29,8 @@ type settings struct {
 	SellerLateDays *int `json:"seller_late_days" validate:"omitempty,min=1,max=90" example:"7"`
 	// A parcel without a movement is flagged after so many days; 10 when left out.
 	TrackingSilentDays *int `json:"tracking_silent_days" validate:"omitempty,min=1,max=90" example:"10"`
+	// So many days after an order's end its buyer's data is erased; 180 when left out.
+	BuyerDataDays *int `json:"buyer_data_days" validate:"omitempty,min=30,max=3650" example:"180"`
 	// What the merchant is told by mail; nothing when left out. GET /about says whether mail can be sent here at all.
 	Notifications notifications `json:"notifications"`
 } //	@name	Settings
@@ -79,7 +81,7 @@ func toSettings(m models.Merchant) settings {
 	s := m.Settings
 	out := settings{
 		Zone: m.Zone, FullSweeps: s.FullSweeps, HoldMinutes: s.HoldMinutes, SellerNote: s.SellerNote, PlacingStopped: s.PlacingStopped,
-		PayWarningHours: s.PayWarningHours, SellerLateDays: s.SellerLateDays, TrackingSilentDays: s.TrackingSilentDays,
+		PayWarningHours: s.PayWarningHours, SellerLateDays: s.SellerLateDays, TrackingSilentDays: s.TrackingSilentDays, BuyerDataDays: s.BuyerDataDays,
 		Notifications: toNotifications(s.Notifications),
 		AutoPlace: autoPlace{
 			Enabled: s.AutoPlace.Enabled, StoreIDs: append([]models.ID{}, s.AutoPlace.StoreIDs...), Countries: append([]string{}, s.AutoPlace.Countries...),
@@ -98,7 +100,7 @@ func toSettings(m models.Merchant) settings {
 func (in settings) into() models.Settings {
 	out := models.Settings{
 		FullSweeps: in.FullSweeps, HoldMinutes: in.HoldMinutes, SellerNote: in.SellerNote, PlacingStopped: in.PlacingStopped,
-		PayWarningHours: in.PayWarningHours, SellerLateDays: in.SellerLateDays, TrackingSilentDays: in.TrackingSilentDays,
+		PayWarningHours: in.PayWarningHours, SellerLateDays: in.SellerLateDays, TrackingSilentDays: in.TrackingSilentDays, BuyerDataDays: in.BuyerDataDays,
 		Notifications: models.Notifications(in.Notifications),
 		AutoPlace:     models.AutoPlace{Enabled: in.AutoPlace.Enabled, StoreIDs: in.AutoPlace.StoreIDs, Countries: in.AutoPlace.Countries, AccountID: in.AutoPlace.AccountID},
 	}

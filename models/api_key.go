@@ -24,11 +24,12 @@ const (
 	MayManageKeys       KeyScope = "keys:write"
 	MayManagePeople     KeyScope = "people:write"
 	MayReadAudit        KeyScope = "audit:read"
+	MayErase            KeyScope = "privacy:write" // have a buyer's data erased
 )
 
 // KeyScopes are all scopes, in the order in which they are shown.
 func KeyScopes() []KeyScope {
-	return []KeyScope{MayReadOrders, MayWriteOrders, MayPlace, MayRetryPushes, MayNote, MaySync, MayReadConnections, MayWriteConnections, MayReadSettings, MayWriteSettings, MayWriteWebhooks, MayManageKeys, MayManagePeople, MayReadAudit}
+	return []KeyScope{MayReadOrders, MayWriteOrders, MayPlace, MayRetryPushes, MayNote, MaySync, MayReadConnections, MayWriteConnections, MayReadSettings, MayWriteSettings, MayWriteWebhooks, MayManageKeys, MayManagePeople, MayReadAudit, MayErase}
 }
 
 // APIKey is a key of a merchant. The key itself is not kept, only its hash.

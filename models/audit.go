@@ -64,6 +64,9 @@ const (
 	ActDeadLettersReplayed Act = "dead_letters_replayed"
 	ActExported            Act = "exported"
 
+	ActErased         Act = "erased"          // a buyer's data
+	ActEraseRequested Act = "erase_requested" // it waits until the order has ended
+
 	ActNoteAdded    Act = "note_added"
 	ActAddressShown Act = "address_shown" // support saw what is masked for them
 

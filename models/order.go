@@ -64,7 +64,7 @@ type Order struct {
 	PartlyPaid        bool // the gate is shut for no other reason than that a part is missing
 	BuyerName         string
 	BuyerEmail        string
-	BuyerNote         string
+	BuyerNote         string `gorm:"-"` // sealed; known where the order is read in full
 	Country           string
 	Archived          bool
 	Imported          bool
@@ -80,11 +80,17 @@ type Order struct {
 	PurchaseAddressWhy    string
 
 	// A hold: nothing of it is sent to a supplier.
-	HeldAt       *time.Time
-	HeldUntil    *time.Time // nil: until somebody releases it
-	HeldBy       Actor
-	HeldWhy      string
-	GoneSince    *time.Time // the store no longer has it
+	HeldAt    *time.Time
+	HeldUntil *time.Time // nil: until somebody releases it
+	HeldBy    Actor
+	HeldWhy   string
+	GoneSince *time.Time // the store no longer has it
+
+	// The buyer's data: since when the order needs nothing more, since when somebody wants it erased, and when it was.
+	EndedAt          *time.Time
+	EraseRequestedAt *time.Time
+	ErasedAt         *time.Time
+
 	StoreEdits   []string   `gorm:"serializer:json"` // changed in the store after goods were bought, and not seen by a person yet
 	ShownAt      *time.Time // what its fulfillments were at this time is known
 	ShownVersion *time.Time // the order's SourceUpdatedAt then
@@ -164,7 +170,7 @@ type Line struct {
 	SKU        string `gorm:"column:sku"`
 	VariantKey string
 	Options    string
-	CustomText string // what the buyer wrote to be put on the goods
+	CustomText string `gorm:"-"` // what the buyer wrote to be put on the goods; sealed like Order.BuyerNote
 	Role       Role
 	Override   Role `gorm:"column:role_override"` // a person's word for this order; empty: none
 	Mapped     bool // a product mapping names its supplier

@@ -56,6 +56,8 @@ func (f Facts) WhyNotBought() *Error {
 		return Errorf(Conflict, "order_imported", "The store imported this order from elsewhere. Nothing was bought.")
 	case o.Pickup:
 		return Errorf(Conflict, "order_is_pickup", "The buyer collects this order at a pickup place, so there is no address to send goods to. Nothing was bought.")
+	case o.ErasedAt != nil:
+		return Errorf(Conflict, CodeBuyerErased, "The buyer's data was erased, so there is no address to send goods to. Nothing was bought.")
 	}
 	return nil
 }

@@ -60,6 +60,30 @@ type Address struct {
 	TaxID       string `json:"tax_id,omitempty"`
 }
 
+// Differs names the parts in which two addresses differ.
+func Differs(a, b Address) []string {
+	names := []string{}
+	for _, f := range []struct{ name, a, b string }{
+		{"first name", a.FirstName, b.FirstName},
+		{"last name", a.LastName, b.LastName},
+		{"company", a.Company, b.Company},
+		{"phone", a.Phone, b.Phone},
+		{"line 1", a.Line1, b.Line1},
+		{"line 2", a.Line2, b.Line2},
+		{"city", a.City, b.City},
+		{"subdivision", a.Subdivision, b.Subdivision},
+		{"region", a.Region, b.Region},
+		{"postal code", a.PostalCode, b.PostalCode},
+		{"country", a.Country, b.Country},
+		{"tax id", a.TaxID, b.TaxID},
+	} {
+		if f.a != f.b {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}
+
 // StoreQuery says which orders of a store to search for. Zero fields do not narrow.
 type StoreQuery struct {
 	UpdatedSince time.Time // at or after; the page is sorted by time of change
@@ -112,6 +136,7 @@ type StoreEvent struct {
 	Version    time.Time // the store's version of the order as the event tells of it; zero where it does not say
 	Installed  bool      // the app was installed on this instance
 	Removed    bool      // the app was removed from this instance
+	Anonymize  bool      // the store has erased the buyer of the order, because somebody asked it to
 }
 
 // SupplierEvent is a verified push message of the supplier platform. It is a hint to read the order, never a fact.

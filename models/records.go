@@ -52,6 +52,7 @@ type Connection struct {
 	Watermark        *time.Time // stores: newest change a sweep has stored
 	SweptAt          *time.Time // stores: when the newest complete search began
 	NextSweepAt      *time.Time
+	RemovedAt        *time.Time // since when it is removed
 	LastSuccessAt    *time.Time
 	LastErrorAt      *time.Time
 	LastErrorCode    string
@@ -147,6 +148,8 @@ const (
 	EventGoneFromStore       = "gone_from_store"
 	EventNote                = "note"
 	EventAddressShown        = "address_shown"
+	EventEraseRequested      = "erase_requested"
+	EventErased              = "buyer_erased"
 )
 
 // Flag is something that needs a person.

@@ -20,6 +20,8 @@ type Settings struct {
 	SellerLateDays *int `json:"seller_late_days,omitempty"`
 	// TrackingSilentDays without a movement a parcel is flagged. Nil: 10.
 	TrackingSilentDays *int `json:"tracking_silent_days,omitempty"`
+	// BuyerDataDays after an order's end its buyer's data is erased. Nil: 180.
+	BuyerDataDays *int `json:"buyer_data_days,omitempty"`
 	// Notifications are what the merchant is told by mail.
 	Notifications Notifications `json:"notifications,omitzero"`
 }
@@ -50,6 +52,7 @@ func (s Settings) OrDefaults() Settings {
 	or(&s.PayWarningHours, 24)
 	or(&s.SellerLateDays, 7)
 	or(&s.TrackingSilentDays, 10)
+	or(&s.BuyerDataDays, 180)
 	return s
 }
 

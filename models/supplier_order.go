@@ -134,7 +134,7 @@ type SupplierOrder struct {
 	ApprovedAt    *time.Time
 	AddressSHA256 string `gorm:"column:address_sha256"` // of the address in the frozen request
 	OutOrderID    string // our key at AliExpress: digits, one per purchase, never renewed for a retry
-	Request       []byte // the frozen PurchaseRequest, as JSON
+	Request       []byte `gorm:"column:sealed_request"` // the frozen PurchaseRequest, as JSON, sealed with the order's key
 	RequestSHA256 string `gorm:"column:request_sha256"`
 	Note          string
 	SentAt        *time.Time

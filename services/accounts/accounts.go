@@ -14,6 +14,7 @@ import (
 	"waybill/models"
 	"waybill/services/audit"
 	"waybill/services/database"
+	"waybill/services/vault"
 )
 
 // TokenSource is the supplier platform's OAuth: one exchange per code, and renewal.
@@ -34,14 +35,14 @@ type StoreInspector interface {
 // Service keeps accounts.
 type Service struct {
 	db     *database.DB
-	sealer *Sealer
+	vault  *vault.Vault
 	tokens TokenSource
 	stores StoreInspector
 }
 
 // New makes the service.
-func New(db *database.DB, sealer *Sealer, tokens TokenSource, stores StoreInspector) *Service {
-	return &Service{db: db, sealer: sealer, tokens: tokens, stores: stores}
+func New(db *database.DB, v *vault.Vault, tokens TokenSource, stores StoreInspector) *Service {
+	return &Service{db: db, vault: v, tokens: tokens, stores: stores}
 }
 
 // CreateMerchant adds a merchant with its first API key, which may do everything. An empty key is made up; it is shown this once.

@@ -21,6 +21,7 @@ import (
 	"waybill/services/database/databasetest"
 	"waybill/services/orders"
 	"waybill/services/ordersync"
+	"waybill/services/vault"
 	"waybill/services/wix"
 	"waybill/services/wix/wixsim"
 )
@@ -35,6 +36,7 @@ type office struct {
 	supplier *aliexpress.Client
 	store    *wix.Client
 	m        models.MerchantID
+	keys     *vault.Vault
 }
 
 func newOffice(t *testing.T) *office {
@@ -53,17 +55,18 @@ func newOffice(t *testing.T) *office {
 	o.must(err)
 	o.supplier, err = aliexpress.New(aliexpress.Config{BaseURL: market.URL, AppKey: ai.AppKey, AppSecret: models.Secret(ai.AppSecret), PerSecond: -1})
 	o.must(err)
-	o.Service = accounts.New(o.db, newSealer(t), o.supplier, o.store)
+	o.keys = vault.New(o.db, newSealer(t))
+	o.Service = accounts.New(o.db, o.keys, o.supplier, o.store)
 	o.m, _, err = o.CreateMerchant(t.Context(), "Shop", "Europe/Berlin", "")
 	o.must(err)
 	return o
 }
 
-func newSealer(t *testing.T) *accounts.Sealer {
+func newSealer(t *testing.T) *vault.Sealer {
 	t.Helper()
 	key := make([]byte, 32)
 	_, _ = rand.Read(key)
-	s, err := accounts.NewSealer(models.Secret(base64.StdEncoding.EncodeToString(key)))
+	s, err := vault.NewSealer(models.Secret(base64.StdEncoding.EncodeToString(key)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +133,7 @@ func TestTokensAreSealedToTheirRow(t *testing.T) {
 	if _, err := o.Access(t.Context(), o.m, second.ID); err == nil {
 		t.Error("a value moved to another row opens")
 	}
-	other := accounts.New(o.db, newSealer(t), o.supplier, o.store)
+	other := accounts.New(o.db, vault.New(o.db, newSealer(t)), o.supplier, o.store)
 	if _, err := other.Access(t.Context(), o.m, first.ID); err == nil || models.KindOf(err) != models.Internal {
 		t.Errorf("another key opens it: %v", err)
 	}
@@ -171,8 +174,8 @@ func TestARefusedTokenIsRenewedOnceThenAPersonIsNeeded(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
 	c := o.connectSupplier(o.m, "")
-	store := orders.New(o.db, models.Pace{})
-	moves := ordersync.New(ordersync.Options{DB: o.db, Orders: store, Accounts: o.Service, Store: o.store, Supplier: o.supplier, Log: slog.New(slog.DiscardHandler)})
+	store := orders.New(o.db, o.keys, models.Pace{})
+	moves := ordersync.New(ordersync.Options{DB: o.db, Vault: o.keys, Orders: store, Accounts: o.Service, Store: o.store, Supplier: o.supplier, Log: slog.New(slog.DiscardHandler)})
 	link := func() error { // asks AliExpress for an order, so that its token is tried
 		_, _, err := moves.Link(t.Context(), o.m, o.anOrder(store), ordersync.LinkRequest{Number: o.ae.Info().OrderID}, orders.By{Actor: "api:test", Source: models.SourcePerson})
 		return err
@@ -447,18 +450,18 @@ func TestAKeyNamesItsMerchant(t *testing.T) {
 func TestTheKeyFileIsMadeOnceAndReadAgain(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "keys", "secret")
-	first, err := accounts.KeyFile(path)
+	first, err := vault.KeyFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := accounts.KeyFile(path)
+	second, err := vault.KeyFile(path)
 	if err != nil || second.Reveal() != first.Reveal() {
 		t.Errorf("another key: %v", err)
 	}
-	if _, err := accounts.NewSealer(first); err != nil {
+	if _, err := vault.NewSealer(first); err != nil {
 		t.Error(err)
 	}
-	if _, err := accounts.NewSealer("c2hvcnQ="); err == nil {
+	if _, err := vault.NewSealer("c2hvcnQ="); err == nil {
 		t.Error("a short key is taken")
 	}
 }

@@ -114,7 +114,7 @@ func (s *Service) save(ctx context.Context, m models.MerchantID, c models.Connec
 		} else {
 			c.MerchantID, c.ID, c.CreatedAt = m, database.NewID(), tx.Now
 		}
-		c.Name, c.State, c.UpdatedAt = name, models.ConnectionActive, tx.Now
+		c.Name, c.State, c.RemovedAt, c.UpdatedAt = name, models.ConnectionActive, nil, tx.Now
 		c.LastErrorCode, c.LastErrorDetail, c.LastErrorAt, c.RefreshLease = "", "", nil, nil
 		if c.Platform == models.Wix {
 			c.NextSweepAt = &tx.Now // back-fill
@@ -154,7 +154,7 @@ func (s *Service) add(tx database.Tx, c models.Connection) error {
 
 func updateConnection(tx database.Tx, c models.Connection) error {
 	err := tx.Model(&models.Connection{}).Where("merchant_id = ? AND id = ?", c.MerchantID, c.ID).
-		Select("name", "state", "credentials", "key_id", "app_key", "token_expires_at", "token_renew_at", "refresh_expires_at", "next_warning_at",
+		Select("name", "state", "removed_at", "credentials", "key_id", "app_key", "token_expires_at", "token_renew_at", "refresh_expires_at", "next_warning_at",
 			"refresh_lease", "next_sweep_at", "last_error_at", "last_error_code", "last_error_detail", "updated_at").Updates(&c).Error
 	if err != nil {
 		return fmt.Errorf("update connection %s: %w", c.ID, err)
@@ -172,11 +172,9 @@ func (s *Service) sealInto(tx database.Tx, c *models.Connection, g models.Grant,
 	if err != nil {
 		panic(err) // two strings
 	}
-	k, err := s.merchantKey(tx, c.MerchantID)
-	if err != nil {
+	if c.Credentials, c.KeyID, err = s.vault.Seal(tx, c.MerchantID, placeOf(*c), plain); err != nil {
 		return err
 	}
-	c.Credentials, c.KeyID = k.seal(plain, place(c.MerchantID, "connections", "credentials", c.ID)), k.id
 	c.TokenExpiresAt, c.AppKey = &g.ExpiresAt, t.AppKey
 	c.TokenRenewAt = renewAt(tx.Now, g.ExpiresAt)
 	if !g.RefreshExpiresAt.IsZero() {
@@ -479,8 +477,8 @@ func (s *Service) Disconnect(ctx context.Context, m models.MerchantID, id models
 		return models.Connection{}, err
 	}
 	err = s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
-		err := tx.Exec(`UPDATE connections SET state = ?, credentials = NULL, token_expires_at = NULL, token_renew_at = NULL, refresh_expires_at = NULL,
-			next_warning_at = NULL, next_sweep_at = NULL, updated_at = ? WHERE merchant_id = ? AND id = ?`, models.ConnectionRemoved, tx.Now, m, id).Error
+		err := tx.Exec(`UPDATE connections SET state = ?, credentials = NULL, removed_at = coalesce(removed_at, ?), token_expires_at = NULL, token_renew_at = NULL, refresh_expires_at = NULL,
+			next_warning_at = NULL, next_sweep_at = NULL, updated_at = ? WHERE merchant_id = ? AND id = ?`, models.ConnectionRemoved, tx.Now, tx.Now, m, id).Error
 		if err != nil {
 			return err
 		}
@@ -561,11 +559,12 @@ func needReauth(tx database.Tx, m models.MerchantID, id models.ID, why string) e
 	return feed.Tell(tx, m, feed.Connection, id, map[string]any{"state": models.ConnectionNeedsReauth})
 }
 
-// Removed notes that the app was removed from a store: nothing more is sent, the data is kept.
+// Removed notes that the app was removed from a store: nothing more is sent, tokens are destroyed, the data is kept for a while.
 // A message that was sent before the store was connected anew is old news: Wix repeats messages for two days.
 func (s *Service) Removed(tx database.Tx, m models.MerchantID, id models.ID, at time.Time) error {
-	res := tx.Exec(`UPDATE connections SET state = ?, next_sweep_at = NULL, updated_at = ? WHERE merchant_id = ? AND id = ? AND state <> 'removed'
-		AND (state <> 'active' OR updated_at <= ?)`, models.ConnectionRemoved, tx.Now, m, id, at.Add(clockSlack))
+	res := tx.Exec(`UPDATE connections SET state = ?, credentials = NULL, key_id = '', token_expires_at = NULL, token_renew_at = NULL, refresh_expires_at = NULL,
+		next_warning_at = NULL, next_sweep_at = NULL, removed_at = ?, updated_at = ? WHERE merchant_id = ? AND id = ? AND state <> 'removed'
+		AND (state <> 'active' OR updated_at <= ?)`, models.ConnectionRemoved, tx.Now, tx.Now, m, id, at.Add(clockSlack))
 	if res.Error != nil || res.RowsAffected == 0 {
 		return res.Error
 	}
@@ -595,7 +594,7 @@ func raise(tx database.Tx, m models.MerchantID, id models.ID, code models.FlagCo
 
 // Installed notes that the app is back on a store and asks for a back-fill.
 func (s *Service) Installed(tx database.Tx, m models.MerchantID, id models.ID) error {
-	err := tx.Exec("UPDATE connections SET state = 'active', next_sweep_at = ?, updated_at = ? WHERE merchant_id = ? AND id = ?", tx.Now, tx.Now, m, id).Error
+	err := tx.Exec("UPDATE connections SET state = 'active', removed_at = NULL, next_sweep_at = ?, updated_at = ? WHERE merchant_id = ? AND id = ?", tx.Now, tx.Now, m, id).Error
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package accounts
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
@@ -13,103 +12,21 @@ import (
 	"waybill/models"
 	"waybill/services/audit"
 	"waybill/services/database"
+	"waybill/services/vault"
 )
 
-// Each merchant has a random key of its own, and what is his is sealed with it. That key is stored, sealed with the program's: to
-// change the program's key only these are sealed anew, and where one of them is destroyed, all that it sealed is.
-
-// storedKey is a merchant's key as it is stored.
-type storedKey struct {
-	MerchantID models.MerchantID
-	ID         models.ID
-	Sealed     []byte
-	KeyID      string // the program's key that sealed it
-}
-
-const readKeys = "SELECT merchant_id, id, sealed, key_id FROM merchant_keys "
-
-func (k storedKey) place() []byte { return place(k.MerchantID, "merchant_keys", "sealed", k.ID) }
-
-func (s *Sealer) openKey(k storedKey) (key, error) {
-	raw, err := s.open(k.KeyID, k.Sealed, k.place())
-	if err != nil {
-		return key{}, fmt.Errorf("open key %s of merchant %s: %w", k.ID, k.MerchantID, err)
-	}
-	return newKey(string(k.ID), raw)
-}
-
-// merchantKey gives the key to seal a merchant's secrets with, and makes one the first time. Two that are made at once are both
-// good: each sealed value names its own.
-func (s *Service) merchantKey(tx database.Tx, m models.MerchantID) (key, error) {
-	var found []storedKey
-	if err := tx.Raw(readKeys+"WHERE merchant_id = ? ORDER BY id DESC LIMIT 1", m).Scan(&found).Error; err != nil {
-		return key{}, fmt.Errorf("read the key of merchant %s: %w", m, err)
-	}
-	if len(found) == 1 {
-		return s.sealer.openKey(found[0])
-	}
-	raw := make([]byte, 32)
-	_, _ = rand.Read(raw) // never fails
-	made := storedKey{MerchantID: m, ID: database.NewID(), KeyID: s.sealer.current.id}
-	made.Sealed = s.sealer.current.seal(raw, made.place())
-	err := tx.Exec("INSERT INTO merchant_keys (merchant_id, id, sealed, key_id, created_at) VALUES (?, ?, ?, ?, ?)", m, made.ID, made.Sealed, made.KeyID, tx.Now).Error
-	if err != nil {
-		return key{}, fmt.Errorf("add a key of merchant %s: %w", m, err)
-	}
-	return newKey(string(made.ID), raw)
-}
-
-// Place is where a sealed value is stored: it opens nowhere else.
-type Place struct {
-	Table, Column string
-	Row           models.ID
-}
-
-// Seal seals a merchant's secret for its place, and names the key that did.
-func (s *Service) Seal(tx database.Tx, m models.MerchantID, at Place, secret models.Secret) (sealed []byte, keyID string, err error) {
-	k, err := s.merchantKey(tx, m)
-	if err != nil {
-		return nil, "", err
-	}
-	return k.seal([]byte(secret.Reveal()), place(m, at.Table, at.Column, at.Row)), k.id, nil
-}
-
-// Open opens what Seal has sealed with the key that it named.
-func (s *Service) Open(ctx context.Context, m models.MerchantID, at Place, sealed []byte, keyID string) (models.Secret, error) {
-	k, err := s.namedKey(ctx, m, keyID)
-	if err != nil {
-		return "", err
-	}
-	plain, err := k.open(sealed, place(m, at.Table, at.Column, at.Row))
-	return models.Secret(plain), err
-}
-
-// namedKey finds one of a merchant's keys.
-func (s *Service) namedKey(ctx context.Context, m models.MerchantID, id string) (key, error) {
-	var found []storedKey
-	if err := s.db.Of(m).Read(ctx, func(q *gorm.DB) error {
-		return q.Raw(readKeys+"WHERE merchant_id = ? AND id = ?", m, id).Scan(&found).Error
-	}); err != nil {
-		return key{}, err
-	}
-	if len(found) == 0 {
-		return key{}, fmt.Errorf("the merchant has no key %s", id)
-	}
-	return s.sealer.openKey(found[0])
+// placeOf is where a connection's tokens are stored.
+func placeOf(c models.Connection) vault.Place {
+	return vault.Place{Table: "connections", Column: "credentials", Row: c.ID}
 }
 
 // open opens a connection's tokens with the key that it names: its merchant's or, for what was sealed before merchants had
 // any, the program's.
 func (s *Service) open(ctx context.Context, c models.Connection) ([]byte, error) {
-	where := place(c.MerchantID, "connections", "credentials", c.ID)
 	if !database.ValidID(c.KeyID) {
-		return s.sealer.open(c.KeyID, c.Credentials, where)
+		return s.vault.Sealer().OpenOf(c.MerchantID, c.KeyID, c.Credentials, placeOf(c))
 	}
-	k, err := s.namedKey(ctx, c.MerchantID, c.KeyID)
-	if err != nil {
-		return nil, err
-	}
-	return k.open(c.Credentials, where)
+	return s.vault.Open(ctx, c.MerchantID, placeOf(c), c.Credentials, c.KeyID)
 }
 
 // Tokens that were sealed with the program's key name it by 8 characters; a merchant's key is named by its id.
@@ -120,14 +37,14 @@ func (s *Service) CheckKeys(ctx context.Context) error {
 	var missing []string
 	err := s.db.Across(ctx, func(q *gorm.DB) error {
 		return q.Raw(`SELECT DISTINCT key_id FROM merchant_keys WHERE key_id NOT IN ? UNION SELECT DISTINCT key_id FROM connections WHERE `+directly+` AND key_id NOT IN ?`,
-			s.sealer.ids(), s.sealer.ids()).Scan(&missing).Error
+			s.vault.Sealer().IDs(), s.vault.Sealer().IDs()).Scan(&missing).Error
 	})
 	if err != nil {
 		return fmt.Errorf("look for keys that are missing: %w", err)
 	}
 	if len(missing) > 0 {
 		return fmt.Errorf("the database holds tokens that were sealed with the key %s, and the keys that were given are %s (a key's name is the beginning of its SHA-256)",
-			strings.Join(missing, ", "), strings.Join(s.sealer.ids(), ", "))
+			strings.Join(missing, ", "), strings.Join(s.vault.Sealer().IDs(), ", "))
 	}
 	return nil
 }
@@ -146,7 +63,11 @@ func (s *Service) Rotate(ctx context.Context, tell func(Rotated)) (Rotated, erro
 		return all, err
 	}
 	for {
-		keys, err := s.rotateKeys(ctx, &all, tell)
+		before := all.Keys
+		keys, err := s.vault.RotateKeys(ctx, func(n int) {
+			all.Keys = before + n
+			tell(all)
+		})
 		if err != nil {
 			return all, err
 		}
@@ -170,43 +91,6 @@ const (
 	rotateAgain = 100 * time.Millisecond
 	noID        = "00000000-0000-0000-0000-000000000000"
 )
-
-// rotateKeys goes once through the merchants' keys that another key has sealed, and says how many it found.
-func (s *Service) rotateKeys(ctx context.Context, all *Rotated, tell func(Rotated)) (found int, err error) {
-	last := storedKey{MerchantID: noID, ID: noID}
-	for {
-		var batch []storedKey
-		err := s.db.Across(ctx, func(q *gorm.DB) error {
-			return q.Raw(readKeys+"WHERE key_id <> ? AND (merchant_id, id) > (?, ?) ORDER BY merchant_id, id LIMIT ?",
-				s.sealer.current.id, last.MerchantID, last.ID, rotateBatch).Scan(&batch).Error
-		})
-		if err != nil || len(batch) == 0 {
-			return found, err
-		}
-		for _, k := range batch {
-			raw, err := s.sealer.open(k.KeyID, k.Sealed, k.place())
-			if err != nil {
-				return found, fmt.Errorf("open key %s of merchant %s: %w", k.ID, k.MerchantID, err)
-			}
-			err = s.db.Of(k.MerchantID).InTx(ctx, func(tx database.Tx) error {
-				res := tx.Exec("UPDATE merchant_keys SET sealed = ?, key_id = ? WHERE merchant_id = ? AND id = ? AND sealed = ?",
-					s.sealer.current.seal(raw, k.place()), s.sealer.current.id, k.MerchantID, k.ID, k.Sealed)
-				if res.Error != nil || res.RowsAffected == 0 {
-					return res.Error
-				}
-				all.Keys++
-				return audit.Append(tx, k.MerchantID, audit.Act{
-					By: models.ActorOperator, What: models.ActSecretsRotated, Subject: models.AuditSubject{Kind: models.SubjectSecrets, ID: k.ID}, Detail: map[string]any{"from": k.KeyID, "to": s.sealer.current.id},
-				})
-			})
-			if err != nil {
-				return found, fmt.Errorf("store key %s of merchant %s: %w", k.ID, k.MerchantID, err)
-			}
-		}
-		found, last = found+len(batch), batch[len(batch)-1]
-		tell(*all)
-	}
-}
 
 // rotateTokens goes once through the tokens that the program's key has sealed, and says how many it found.
 func (s *Service) rotateTokens(ctx context.Context, all *Rotated, tell func(Rotated)) (found int, err error) {
@@ -239,19 +123,19 @@ func (s *Service) moveTokens(ctx context.Context, c models.Connection) (moved in
 		return 0, err
 	}
 	err = s.db.Of(c.MerchantID).InTx(ctx, func(tx database.Tx) error {
-		k, err := s.merchantKey(tx, c.MerchantID)
+		sealed, keyID, err := s.vault.Seal(tx, c.MerchantID, placeOf(c), plain)
 		if err != nil {
 			return err
 		}
 		res := tx.Exec(`UPDATE connections SET credentials = ?, key_id = ? WHERE merchant_id = ? AND id = ? AND credentials = ?
 			AND (refresh_lease IS NULL OR refresh_lease < clock_timestamp())`,
-			k.seal(plain, place(c.MerchantID, "connections", "credentials", c.ID)), k.id, c.MerchantID, c.ID, c.Credentials)
+			sealed, keyID, c.MerchantID, c.ID, c.Credentials)
 		moved = int(res.RowsAffected)
 		if res.Error != nil || moved == 0 {
 			return res.Error
 		}
 		return audit.Append(tx, c.MerchantID, audit.Act{
-			By: models.ActorOperator, What: models.ActSecretsRotated, Subject: models.AuditSubject{Kind: models.SubjectConnection, ID: c.ID}, Detail: map[string]any{"from": c.KeyID, "to": k.id},
+			By: models.ActorOperator, What: models.ActSecretsRotated, Subject: models.AuditSubject{Kind: models.SubjectConnection, ID: c.ID}, Detail: map[string]any{"from": c.KeyID, "to": keyID},
 		})
 	})
 	return moved, err
@@ -262,11 +146,11 @@ func (s *Service) ForgetLost(ctx context.Context) (connections int, err error) {
 	var lost []models.Connection
 	var owners []models.MerchantID // of keys that are lost
 	err = s.db.Across(ctx, func(q *gorm.DB) error {
-		if err := q.Raw("SELECT DISTINCT merchant_id FROM merchant_keys WHERE key_id NOT IN ?", s.sealer.ids()).Scan(&owners).Error; err != nil {
+		if err := q.Raw("SELECT DISTINCT merchant_id FROM merchant_keys WHERE key_id NOT IN ?", s.vault.Sealer().IDs()).Scan(&owners).Error; err != nil {
 			return err
 		}
 		return q.Where(`credentials IS NOT NULL AND (length(key_id) < 36 AND key_id NOT IN ? OR EXISTS
-			(SELECT 1 FROM merchant_keys k WHERE k.merchant_id = connections.merchant_id AND k.id::text = connections.key_id AND k.key_id NOT IN ?))`, s.sealer.ids(), s.sealer.ids()).
+			(SELECT 1 FROM merchant_keys k WHERE k.merchant_id = connections.merchant_id AND k.id::text = connections.key_id AND k.key_id NOT IN ?))`, s.vault.Sealer().IDs(), s.vault.Sealer().IDs()).
 			Order("merchant_id, id").Find(&lost).Error
 	})
 	if err != nil {
@@ -280,7 +164,7 @@ func (s *Service) ForgetLost(ctx context.Context) (connections int, err error) {
 	}
 	for _, m := range owners {
 		err = errors.Join(err, s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
-			return tx.Exec("DELETE FROM merchant_keys WHERE merchant_id = ? AND key_id NOT IN ?", m, s.sealer.ids()).Error
+			return tx.Exec("DELETE FROM merchant_keys WHERE merchant_id = ? AND key_id NOT IN ?", m, s.vault.Sealer().IDs()).Error
 		}))
 	}
 	return len(lost), err

@@ -13,8 +13,8 @@ func (s *Service) SealDirectly(ctx context.Context, c models.Connection) error {
 	if err != nil {
 		return err
 	}
-	sealed := s.sealer.current.seal(plain, place(c.MerchantID, "connections", "credentials", c.ID))
+	sealed, keyID := s.vault.Sealer().SealOf(c.MerchantID, plain, placeOf(c))
 	return s.db.Of(c.MerchantID).InTx(ctx, func(tx database.Tx) error {
-		return tx.Exec("UPDATE connections SET credentials = ?, key_id = ? WHERE merchant_id = ? AND id = ?", sealed, s.sealer.current.id, c.MerchantID, c.ID).Error
+		return tx.Exec("UPDATE connections SET credentials = ?, key_id = ? WHERE merchant_id = ? AND id = ?", sealed, keyID, c.MerchantID, c.ID).Error
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"waybill/models"
 	"waybill/services/accounts"
 	"waybill/services/database/databasetest"
+	"waybill/services/vault"
 )
 
 func newSecret() models.Secret {
@@ -22,12 +23,12 @@ func newSecret() models.Secret {
 // with is the office under other keys: the current one, and old ones.
 func (o *office) with(current models.Secret, old ...models.Secret) *accounts.Service {
 	o.t.Helper()
-	s, err := accounts.NewSealer(current)
+	s, err := vault.NewSealer(current)
 	o.must(err)
 	for _, k := range old {
 		o.must(s.AddOld(k))
 	}
-	return accounts.New(o.db, s, o.supplier, o.store)
+	return accounts.New(o.db, vault.New(o.db, s), o.supplier, o.store)
 }
 
 func (o *office) sealedWith(c models.Connection) (tokens string, keys int) {

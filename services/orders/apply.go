@@ -13,18 +13,20 @@ import (
 	"waybill/models"
 	"waybill/services/database"
 	"waybill/services/feed"
+	"waybill/services/vault"
 )
 
 // Service keeps the orders of all merchants.
 type Service struct {
 	db      *database.DB
+	vault   *vault.Vault
 	pace    models.Pace
 	stretch atomic.Pointer[Stretch]
 }
 
-// New makes the service. pace decides when an order is due again.
-func New(db *database.DB, pace models.Pace) *Service {
-	s := &Service{db: db, pace: pace}
+// New makes the service. The vault seals what orders hold of their buyers; pace decides when an order is due again.
+func New(db *database.DB, v *vault.Vault, pace models.Pace) *Service {
+	s := &Service{db: db, vault: v, pace: pace}
 	s.stretch.Store(&Stretch{})
 	return s
 }
@@ -83,9 +85,12 @@ type change struct {
 	by      By
 	facts   models.Facts
 	result  Changes
+	key     vault.OrderKey     // of the order, once it was needed
 	payload *models.StoreOrder // newly observed
 	attempt *attempt           // newly made
 	wake    []models.ID        // placements that a decision has made due
+	erasure *models.Erasure    // newly wanted
+	forced  bool               // to be erased although the order goes on
 	address *models.Address    // for the purchase only, newly given; empty when the store's counts again
 }
 
@@ -176,11 +181,16 @@ func (c *change) finish(before models.Facts) (Changes, error) {
 		c.noteEnd(before, f.SupplierOrders[i])
 	}
 	c.wantPushes()
+	erased, err := c.eraseBuyer()
+	if err != nil {
+		return Changes{}, err
+	}
 	r := models.Rollup(*f)
 	c.takeRollup(before.Order, r)
 	c.reconcileFlags(r.Troubles)
 	r.Final = models.Rollup(*f).Final // a flag that was put off and is back no longer keeps the order open
 	f.Order.Final = r.Final
+	c.noteEnded()
 	for i := range f.SupplierOrders {
 		s := &f.SupplierOrders[i]
 		if s.Asked() && (s.NextCheckAt == nil || c.justChecked(before, *s)) {
@@ -200,6 +210,11 @@ func (c *change) finish(before models.Facts) (Changes, error) {
 	}
 	if err := c.save(before); err != nil {
 		return Changes{}, err
+	}
+	if erased != nil {
+		if err := erased.finish(); err != nil {
+			return Changes{}, err
+		}
 	}
 	c.result.Facts = *f
 	return c.result, c.tell(before)

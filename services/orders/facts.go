@@ -21,6 +21,14 @@ func (f StoreSnapshot) apply(c *change) error {
 	before := c.facts.Order
 	o := &c.facts.Order
 	c.result.Created = f.created
+	if o.ErasedAt != nil {
+		f.Order = f.Order.WithoutBuyer() // what was erased does not come back
+	} else if o.EraseRequestedAt != nil {
+		var err error
+		if f.Order, err = c.keepingBuyer(f.Order); err != nil {
+			return err
+		}
+	}
 	applied := o.Observe(f.Order)
 	c.checked()
 	o.StoreCheckedAt, o.CheckFailures, o.GoneSince = &c.tx.Now, 0, nil
@@ -51,7 +59,10 @@ func (f StoreSnapshot) apply(c *change) error {
 		c.mappingChanged()
 	}
 	linesBefore := c.facts.Lines
-	c.facts.Lines, c.payload = lines, &f.Order
+	c.facts.Lines = lines
+	if o.ErasedAt == nil {
+		c.payload = &f.Order
+	}
 	if !f.created {
 		c.edited(before, linesBefore)
 	}
@@ -126,7 +137,9 @@ func describe(before, after models.Order, linesBefore, linesAfter []models.Line)
 	word("payment", before.PaymentStatus, after.PaymentStatus)
 	word("fulfillment", before.FulfillmentStatus, after.FulfillmentStatus)
 	word("country", before.Country, after.Country)
-	word("buyer", before.BuyerName, after.BuyerName)
+	if before.BuyerName != after.BuyerName {
+		diff = append(diff, "the buyer's name changed") // events are kept for longer than names
+	}
 	if before.RecipientSHA256 != "" && before.RecipientSHA256 != after.RecipientSHA256 {
 		diff = append(diff, "the address changed")
 	}

@@ -242,6 +242,9 @@ type PurchaseAddressGiven struct {
 
 func (f PurchaseAddressGiven) apply(c *change) error {
 	o := &c.facts.Order
+	if o.ErasedAt != nil {
+		return buyerErased()
+	}
 	before := o.DeliverTo()
 	o.PurchaseAddressSHA256, o.PurchaseAddressFor = models.FingerprintOf(f.Address), f.InsteadOf
 	o.PurchaseAddressAt, o.PurchaseAddressBy, o.PurchaseAddressWhy = &c.tx.Now, c.by.Actor, c.by.Reason

@@ -3,6 +3,7 @@ package orders_test
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
 	"fmt"
 	"maps"
 	"regexp"
@@ -20,6 +21,7 @@ import (
 	"waybill/services/database"
 	"waybill/services/database/databasetest"
 	"waybill/services/orders"
+	"waybill/services/vault"
 )
 
 // shelf is a merchant with one store and one supplier account in a database, and the service on it.
@@ -40,9 +42,18 @@ type failer interface {
 func newShelf(t testing.TB) *shelf {
 	t.Helper()
 	db := databasetest.New(t)
-	s := &shelf{db: db, Service: orders.New(db, models.Pace{Lease: time.Minute, Settle: time.Second})}
+	s := &shelf{db: db, Service: orders.New(db, newVault(t, db), models.Pace{Lease: time.Minute, Settle: time.Second})}
 	s.m, s.store, s.account = s.tenant(t)
 	return s
+}
+
+func newVault(t testing.TB, db *database.DB) *vault.Vault {
+	t.Helper()
+	sealer, err := vault.NewSealer(models.Secret(base64.StdEncoding.EncodeToString([]byte("a key of 32 bytes for tests only"))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return vault.New(db, sealer)
 }
 
 func (s *shelf) tenant(t failer) (m models.MerchantID, store, account models.ID) {

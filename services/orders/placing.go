@@ -189,7 +189,11 @@ func (f PlacementApproved) apply(c *change) error {
 	if f.Lines != nil && !slices.Equal(f.Lines, s.Lines) {
 		return stale()
 	}
-	s.Request, s.RequestSHA256, s.AddressSHA256, s.ApprovedAt = f.Request, f.SHA256, f.DeliverTo, &c.tx.Now
+	key, err := c.orderKey()
+	if err != nil {
+		return err
+	}
+	s.Request, s.RequestSHA256, s.AddressSHA256, s.ApprovedAt = key.Seal(requestPlace(s.ID), f.Request), f.SHA256, f.DeliverTo, &c.tx.Now
 	c.event(models.EventPlacementApproved, "Stock, price and shipping were checked; the purchase is ready to be sent.",
 		map[string]any{"supplier_order_id": s.ID, "request_sha256": f.SHA256})
 	return nil
@@ -303,7 +307,11 @@ func (c *change) stillStands(s models.SupplierOrder, request *models.PurchaseReq
 	if e := c.facts.WhyNotBought(); e != nil {
 		return e
 	}
-	if err := json.Unmarshal(s.Request, request); err != nil {
+	raw, err := c.openRequest(s)
+	if err == nil {
+		err = json.Unmarshal(raw, request)
+	}
+	if err != nil {
 		return models.Errorf(models.Internal, "request_unreadable", "The frozen purchase cannot be read. Nothing was bought.").Because(err)
 	}
 	for _, l := range s.Lines {
@@ -363,7 +371,17 @@ type attempt struct {
 	sent     PlacementSent
 }
 
-func (a *attempt) save(tx database.Tx) error {
+// keepAttempt writes what came back. The answer may repeat the address: it is sealed, and not kept once the buyer is erased.
+func (c *change) keepAttempt() error {
+	a := c.attempt
+	var answer []byte
+	if a.sent.Result.Answer != nil && c.facts.Order.ErasedAt == nil {
+		key, err := c.orderKey()
+		if err != nil {
+			return err
+		}
+		answer = key.Seal(answerPlace(a.order.ID, a.sent.Epoch), a.sent.Result.Answer)
+	}
 	text := ""
 	if a.sent.Result.Err != nil {
 		text = a.sent.Result.Err.Detail
@@ -372,11 +390,11 @@ func (a *attempt) save(tx database.Tx) error {
 	if numbers == nil {
 		numbers = []string{}
 	}
-	err := tx.Exec(`INSERT INTO placement_attempts (merchant_id, supplier_order_id, epoch, request_sha256, class, numbers, answer, error, at)
+	err := c.tx.Exec(`INSERT INTO placement_attempts (merchant_id, supplier_order_id, epoch, request_sha256, class, numbers, sealed_answer, error, at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (merchant_id, supplier_order_id, epoch) DO UPDATE
-		SET class = excluded.class, numbers = excluded.numbers, answer = excluded.answer, error = excluded.error
-		WHERE placement_attempts.class = 'unknown' AND placement_attempts.answer IS NULL`,
-		a.merchant, a.order.ID, a.sent.Epoch, a.order.RequestSHA256, a.sent.Result.Class, asJSON(numbers), a.sent.Result.Answer, text, tx.Now).Error
+		SET class = excluded.class, numbers = excluded.numbers, sealed_answer = excluded.sealed_answer, error = excluded.error
+		WHERE placement_attempts.class = 'unknown' AND placement_attempts.answer IS NULL AND placement_attempts.sealed_answer IS NULL`,
+		a.merchant, a.order.ID, a.sent.Epoch, a.order.RequestSHA256, a.sent.Result.Class, asJSON(numbers), answer, text, c.tx.Now).Error
 	if err != nil {
 		return fmt.Errorf("keep the attempt of %s: %w", a.order.ID, err)
 	}

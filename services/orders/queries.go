@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -299,29 +298,25 @@ func (s *Service) Detail(ctx context.Context, m models.MerchantID, id models.ID)
 	}
 	var d Detail
 	err := s.db.Of(m).InSnapshot(ctx, func(db *gorm.DB) (err error) {
-		d, err = readDetail(db, m, id)
+		d, err = s.readDetail(db, m, id)
 		return err
 	})
 	return d, err
 }
 
-func readDetail(db *gorm.DB, m models.MerchantID, id models.ID) (d Detail, err error) {
+func (s *Service) readDetail(db *gorm.DB, m models.MerchantID, id models.ID) (d Detail, err error) {
 	if err := db.Where("merchant_id = ? AND id = ?", m, id).Take(&d.Order).Error; err != nil {
 		return d, notFound(err)
 	}
 	if err := readFacts(db, m, id, &d.Facts); err != nil {
 		return d, err
 	}
-	var recipient, instead string
-	err = db.Raw(`SELECT clock_timestamp(), coalesce(p.recipient::text, '{}'), coalesce(p.purchase_address::text, 'null')
-		FROM orders o LEFT JOIN order_payloads p ON p.merchant_id = o.merchant_id AND p.order_id = o.id WHERE o.merchant_id = ? AND o.id = ?`, m, id).Row().Scan(&d.Now, &recipient, &instead)
+	k, err := s.readBuyer(db, m, id)
 	if err != nil {
-		return d, fmt.Errorf("read recipient: %w", database.Err(err))
+		return d, err
 	}
-	d.Now = d.Now.UTC()
-	if err := errors.Join(json.Unmarshal([]byte(recipient), &d.Recipient), json.Unmarshal([]byte(instead), &d.PurchaseAddress)); err != nil {
-		return d, fmt.Errorf("read recipient: %w", err)
-	}
+	k.fill(&d.Facts)
+	d.Now, d.Recipient, d.PurchaseAddress = k.Now.UTC(), k.Recipient, k.PurchaseAddress
 	return d, nil
 }
 

@@ -2,7 +2,6 @@ package orders
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -155,27 +154,36 @@ func (c *change) packed(supplierOrder models.ID, l models.SupplierLine) int {
 	return n
 }
 
-// addressMoved says whether a newer snapshot sends the goods elsewhere.
+// addressMoved says whether a newer snapshot sends the goods elsewhere, and in what. It reads what is known of the buyer for what follows.
 func (c *change) addressMoved(f StoreSnapshot) ([]string, error) {
-	var before []string
-	err := c.tx.Raw("SELECT recipient::text FROM order_payloads WHERE merchant_id = ? AND order_id = ?", c.result.MerchantID, c.result.OrderID).Scan(&before).Error
-	if err != nil || len(before) == 0 {
-		return nil, err
-	}
-	var was models.Address
-	if err := json.Unmarshal([]byte(before[0]), &was); err != nil {
-		return nil, fmt.Errorf("read the recipient of order %s: %w", c.result.OrderID, err)
-	}
-	if was == f.Order.Recipient {
+	if f.created || c.facts.Order.ErasedAt != nil {
 		return nil, nil
 	}
-	return []string{"the delivery address: " + inOneLine(was) + " -> " + inOneLine(f.Order.Recipient)}, nil
+	k, err := c.service.readBuyer(c.tx.DB, c.result.MerchantID, c.result.OrderID)
+	if err != nil {
+		return nil, err
+	}
+	k.fill(&c.facts)
+	if c.key = k.key; k.Plain {
+		var requests map[models.ID][]byte
+		if c.key, requests, err = c.service.sealPlain(c.tx, c.result.MerchantID, c.result.OrderID, k); err != nil {
+			return nil, err
+		}
+		for i := range c.facts.SupplierOrders {
+			if s := &c.facts.SupplierOrders[i]; s.Request == nil {
+				s.Request = requests[s.ID]
+			}
+		}
+	}
+	differs := models.Differs(k.Recipient, f.Order.Recipient)
+	if !k.Any || len(differs) == 0 {
+		return nil, nil
+	}
+	return []string{movedAddress + ": another " + strings.Join(differs, ", ")}, nil
 }
 
-func inOneLine(a models.Address) string {
-	parts := []string{strings.TrimSpace(a.FirstName + " " + a.LastName), a.Line1, a.Line2, strings.TrimSpace(a.PostalCode + " " + a.City), a.Country}
-	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ", ")
-}
+// movedAddress is how a note of another delivery address begins. Which it is stands in the order alone.
+const movedAddress = "the delivery address"
 
 // noteEdits keeps what the store changed after goods were bought, until a person has seen it: AliExpress cannot follow.
 func (c *change) noteEdits(moved []string, lines []models.Line) {
@@ -233,13 +241,13 @@ func (c *change) noteShared() error {
 			numbers = append(numbers, p.TrackingNumber)
 		}
 	}
-	if len(numbers) == 0 {
+	o := c.facts.Order
+	if len(numbers) == 0 || o.ErasedAt != nil { // whose it was is no longer known
 		return nil
 	}
-	o := c.facts.Order
 	var rows []struct{ TrackingNumber, Number string }
 	err := c.tx.Raw(`SELECT DISTINCT p.tracking_number, o.number FROM parcels p JOIN orders o ON o.merchant_id = p.merchant_id AND o.id = p.order_id
-		WHERE p.merchant_id = @m AND p.tracking_number IN @numbers AND p.order_id <> @order
+		WHERE p.merchant_id = @m AND p.tracking_number IN @numbers AND p.order_id <> @order AND o.erased_at IS NULL
 			AND CASE WHEN o.buyer_email <> '' AND @email <> '' THEN lower(o.buyer_email) <> lower(@email) ELSE o.buyer_name <> @name END ORDER BY 1, 2`,
 		map[string]any{"m": c.result.MerchantID, "numbers": numbers, "order": c.result.OrderID, "email": o.BuyerEmail, "name": o.BuyerName}).Scan(&rows).Error
 	if err != nil {

@@ -121,7 +121,7 @@ func (c *change) save(before models.Facts) error {
 		return err
 	}
 	for _, save := range []func() error{
-		func() error { return saveRows(c.tx, before.Lines, after.Lines) },
+		func() error { return saveRows(c.tx, bareLines(before), bareLines(*after)) },
 		func() error { return saveRows(c.tx, bareOrders(before), bareOrders(*after), "fetch_seq") },
 		func() error { return saveRows(c.tx, supplierLines(before), supplierLines(*after)) },
 		func() error { return saveRows(c.tx, bareParcels(before), bareParcels(*after)) },
@@ -180,21 +180,17 @@ func (c *change) countViews(before models.Order) error {
 
 func (c *change) saveRecords() error {
 	if c.payload != nil {
-		err := c.tx.Exec(`INSERT INTO order_payloads (merchant_id, order_id, payload, recipient, seen_at) VALUES (?, ?, ?, ?, ?)
-			ON CONFLICT (merchant_id, order_id) DO UPDATE SET payload = excluded.payload, recipient = excluded.recipient, seen_at = excluded.seen_at`,
-			c.result.MerchantID, c.result.OrderID, string(c.payload.Payload), asJSON(c.payload.Recipient), c.tx.Now).Error
-		if err != nil {
-			return fmt.Errorf("keep the payload of order %s: %w", c.result.OrderID, err)
+		if err := c.keepBuyer(); err != nil {
+			return err
 		}
 	}
 	if c.address != nil {
-		err := c.tx.Exec("UPDATE order_payloads SET purchase_address = ?::jsonb WHERE merchant_id = ? AND order_id = ?", addressJSON(*c.address), c.result.MerchantID, c.result.OrderID).Error
-		if err != nil {
-			return fmt.Errorf("keep the purchase address of order %s: %w", c.result.OrderID, err)
+		if err := c.keepPurchaseAddress(); err != nil {
+			return err
 		}
 	}
 	if c.attempt != nil {
-		if err := c.attempt.save(c.tx); err != nil {
+		if err := c.keepAttempt(); err != nil {
 			return err
 		}
 	}
@@ -207,13 +203,13 @@ func (c *change) saveRecords() error {
 	return nil
 }
 
-// addressJSON is null for the address that says nothing.
-func addressJSON(a models.Address) *string {
-	if a == (models.Address{}) {
-		return nil
+// bareLines are the lines without what is sealed.
+func bareLines(f models.Facts) []models.Line {
+	out := slices.Clone(f.Lines)
+	for i := range out {
+		out[i].CustomText = ""
 	}
-	text := asJSON(a)
-	return &text
+	return out
 }
 
 // bareOrders are the supplier orders without their lines, and without the counter that NextFetch moves outside the lock.

@@ -76,37 +76,13 @@ func (s *Service) SetPurchaseAddress(ctx context.Context, m models.MerchantID, o
 		}
 		return e
 	}
-	_, err = s.apply(ctx, m, orderID, by, orders.PurchaseAddressGiven{Address: to, InsteadOf: models.FingerprintOf(d.Recipient), Differs: differs(d.Recipient, to)})
+	_, err = s.apply(ctx, m, orderID, by, orders.PurchaseAddressGiven{Address: to, InsteadOf: models.FingerprintOf(d.Recipient), Differs: models.Differs(d.Recipient, to)})
 	return err
 }
 
 // DropPurchaseAddress goes back to the store's address.
 func (s *Service) DropPurchaseAddress(ctx context.Context, m models.MerchantID, orderID models.ID, by orders.By) error {
 	return s.known(ctx, m, orderID, by, orders.PurchaseAddressDropped{})
-}
-
-// differs names the parts in which two addresses differ.
-func differs(a, b models.Address) []string {
-	names := []string{}
-	for _, f := range []struct{ name, a, b string }{
-		{"first name", a.FirstName, b.FirstName},
-		{"last name", a.LastName, b.LastName},
-		{"company", a.Company, b.Company},
-		{"phone", a.Phone, b.Phone},
-		{"line 1", a.Line1, b.Line1},
-		{"line 2", a.Line2, b.Line2},
-		{"city", a.City, b.City},
-		{"subdivision", a.Subdivision, b.Subdivision},
-		{"region", a.Region, b.Region},
-		{"postal code", a.PostalCode, b.PostalCode},
-		{"country", a.Country, b.Country},
-		{"tax id", a.TaxID, b.TaxID},
-	} {
-		if f.a != f.b {
-			names = append(names, f.name)
-		}
-	}
-	return names
 }
 
 // Note writes into an order's timeline.

@@ -18,6 +18,7 @@ import (
 	"waybill/services/database"
 	"waybill/services/health"
 	"waybill/services/orders"
+	"waybill/services/vault"
 )
 
 // Storefront is a store platform.
@@ -50,6 +51,7 @@ type Supplier interface {
 // Options are the parts and settings of the service.
 type Options struct {
 	DB       *database.DB
+	Vault    *vault.Vault // seals what messages hold
 	Orders   *orders.Service
 	Accounts *accounts.Service
 	Store    Storefront
@@ -67,6 +69,7 @@ type Options struct {
 // Service moves orders.
 type Service struct {
 	db       *database.DB
+	vault    *vault.Vault
 	orders   *orders.Service
 	accounts *accounts.Service
 	store    Storefront
@@ -85,7 +88,7 @@ type Service struct {
 // New makes the service.
 func New(o Options) *Service {
 	s := &Service{
-		db: o.DB, orders: o.Orders, accounts: o.Accounts, store: o.Store, supplier: o.Supplier, pace: o.Pace,
+		db: o.DB, vault: o.Vault, orders: o.Orders, accounts: o.Accounts, store: o.Store, supplier: o.Supplier, pace: o.Pace,
 		rates: o.Rates, budgets: o.Budgets, health: o.Health, backFill: o.BackFill, log: o.Log, count: o.Count, lagged: o.Lag,
 	}
 	if s.count == nil {

@@ -12,6 +12,7 @@ import (
 	"waybill/models"
 	"waybill/services/database"
 	"waybill/services/orders"
+	"waybill/services/vault"
 )
 
 // message is what the inbox keeps of a webhook or a push.
@@ -24,6 +25,7 @@ type message struct {
 	body       []byte
 	at         time.Time
 	version    *time.Time // of the order that it tells of, where it says
+	anonymize  bool       // the store has erased the buyer of that order
 }
 
 // ReceiveStoreEvent takes a store's webhook: verify, store, enqueue. When it returns nil the message is durable. It answers
@@ -34,7 +36,7 @@ func (s *Service) ReceiveStoreEvent(ctx context.Context, body []byte) error {
 		s.count("webhook_wix", string(models.KindOf(err)))
 		return err
 	}
-	msg := message{platform: models.Wix, externalID: e.InstanceID, eventID: e.EventID, kind: e.Kind, entityID: e.OrderID, body: body, at: e.At}
+	msg := message{platform: models.Wix, externalID: e.InstanceID, eventID: e.EventID, kind: e.Kind, entityID: e.OrderID, body: body, at: e.At, anonymize: e.Anonymize}
 	if !e.Version.IsZero() {
 		msg.version = &e.Version
 	}
@@ -86,7 +88,7 @@ func (s *Service) keep(ctx context.Context, msg message) error {
 	result := "orphan"
 	if known {
 		err = s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
-			fresh, err := put(tx, m, connection, msg)
+			fresh, err := s.put(tx, m, connection, msg)
 			result = "accepted"
 			if !fresh {
 				result = "duplicate"
@@ -95,8 +97,9 @@ func (s *Service) keep(ctx context.Context, msg message) error {
 		})
 	} else {
 		err = s.db.InTx(ctx, func(tx database.Tx) error {
-			return tx.Exec(`INSERT INTO orphan_inbox (platform, event_id, external_id, kind, entity_id, body, sent_at, received_at, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-				ON CONFLICT DO NOTHING`, msg.platform, msg.eventID, msg.externalID, msg.kind, msg.entityID, msg.body, msg.at, tx.Now, msg.version).Error
+			sealed, keyID := s.vault.Sealer().Seal(msg.body, "orphan_inbox", "sealed_body", msg.row())
+			return tx.Exec(`INSERT INTO orphan_inbox (platform, event_id, external_id, kind, entity_id, sealed_body, key_id, sent_at, received_at, version, anonymize) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+				ON CONFLICT DO NOTHING`, msg.platform, msg.eventID, msg.externalID, msg.kind, msg.entityID, sealed, keyID, msg.at, tx.Now, msg.version, msg.anonymize).Error
 		})
 	}
 	if err != nil {
@@ -106,15 +109,25 @@ func (s *Service) keep(ctx context.Context, msg message) error {
 	return err
 }
 
+// row names a message where it is stored.
+func (m message) row() models.ID { return models.ID(string(m.platform) + "/" + m.eventID) }
+
 // put stores a message once. A repeated webhook changes nothing: it has an id of its own. A repeated push message may be
 // another one that looks the same, because AliExpress gives it no id and its time counts seconds (aliexpress.md 8.2): it is
 // counted, and its order is read again, which is all that a push message ever does.
-func put(tx database.Tx, m models.MerchantID, connection models.ID, msg message) (fresh bool, err error) {
+func (s *Service) put(tx database.Tx, m models.MerchantID, connection models.ID, msg message) (fresh bool, err error) {
+	var sealed []byte
+	var keyID string
+	if msg.body != nil {
+		if sealed, keyID, err = s.vault.Seal(tx, m, vault.Place{Table: "inbox", Column: "sealed_body", Row: msg.row()}, msg.body); err != nil {
+			return false, err
+		}
+	}
 	var deliveries int
-	err = tx.Raw(`INSERT INTO inbox (merchant_id, platform, event_id, connection_id, kind, entity_id, body, sent_at, received_at, version, deliveries, outcome)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, '') ON CONFLICT (merchant_id, platform, event_id) DO UPDATE SET deliveries = inbox.deliveries + 1,
+	err = tx.Raw(`INSERT INTO inbox (merchant_id, platform, event_id, connection_id, kind, entity_id, sealed_body, key_id, sent_at, received_at, version, anonymize, deliveries, outcome)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, '') ON CONFLICT (merchant_id, platform, event_id) DO UPDATE SET deliveries = inbox.deliveries + 1,
 			done_at = CASE WHEN inbox.platform = 'aliexpress' THEN NULL ELSE inbox.done_at END RETURNING deliveries`,
-		m, msg.platform, msg.eventID, connection, msg.kind, msg.entityID, msg.body, msg.at, tx.Now, msg.version).Row().Scan(&deliveries)
+		m, msg.platform, msg.eventID, connection, msg.kind, msg.entityID, sealed, keyID, msg.at, tx.Now, msg.version, msg.anonymize).Row().Scan(&deliveries)
 	if fresh = deliveries == 1; err != nil || !fresh && msg.platform == models.Wix {
 		return fresh, err
 	}
@@ -125,17 +138,22 @@ func put(tx database.Tx, m models.MerchantID, connection models.ID, msg message)
 func (s *Service) adopt(ctx context.Context, c models.Connection) error {
 	return s.db.Of(c.MerchantID).InTx(ctx, func(tx database.Tx) error {
 		var rows []struct {
-			EventID, Kind, EntityID string
-			Body                    []byte
-			SentAt                  time.Time
-			Version                 *time.Time
+			EventID, Kind, EntityID, KeyID string
+			Body, SealedBody               []byte
+			SentAt                         time.Time
+			Version                        *time.Time
+			Anonymize                      bool
 		}
-		err := tx.Raw("DELETE FROM orphan_inbox WHERE platform = ? AND external_id = ? RETURNING event_id, kind, entity_id, body, sent_at, version", c.Platform, c.ExternalID).Scan(&rows).Error
+		err := tx.Raw("DELETE FROM orphan_inbox WHERE platform = ? AND external_id = ? RETURNING event_id, kind, entity_id, body, sealed_body, key_id, sent_at, version, anonymize", c.Platform, c.ExternalID).Scan(&rows).Error
 		if err != nil {
 			return fmt.Errorf("adopt orphans: %w", err)
 		}
 		for _, r := range rows {
-			if _, err := put(tx, c.MerchantID, c.ID, message{platform: c.Platform, eventID: r.EventID, kind: r.Kind, entityID: r.EntityID, body: r.Body, at: r.SentAt, version: r.Version}); err != nil {
+			msg := message{platform: c.Platform, eventID: r.EventID, kind: r.Kind, entityID: r.EntityID, body: r.Body, at: r.SentAt, version: r.Version, anonymize: r.Anonymize}
+			if r.SealedBody != nil { // what a lost key has sealed is told without its body, which nothing needs
+				msg.body, _ = s.vault.Sealer().Open(r.KeyID, r.SealedBody, "orphan_inbox", "sealed_body", msg.row())
+			}
+			if _, err := s.put(tx, c.MerchantID, c.ID, msg); err != nil {
 				return err
 			}
 		}
@@ -152,6 +170,7 @@ type inboxRow struct {
 	ReceivedAt   time.Time
 	Version      *time.Time
 	DoneAt       *time.Time
+	Anonymize    bool
 }
 
 // Outcomes of a message.
@@ -167,7 +186,7 @@ const (
 func (s *Service) receive(ctx context.Context, a ReceiveArgs) error {
 	var rows []inboxRow
 	err := s.db.Of(a.MerchantID).Read(ctx, func(q *gorm.DB) error {
-		return q.Raw("SELECT connection_id, kind, entity_id, sent_at, received_at, version, done_at FROM inbox WHERE merchant_id = ? AND platform = ? AND event_id = ?",
+		return q.Raw("SELECT connection_id, kind, entity_id, sent_at, received_at, version, done_at, anonymize FROM inbox WHERE merchant_id = ? AND platform = ? AND event_id = ?",
 			a.MerchantID, a.Platform, a.EventID).Scan(&rows).Error
 	})
 	if err != nil || len(rows) == 0 || rows[0].DoneAt != nil {
@@ -203,6 +222,10 @@ func (s *Service) act(ctx context.Context, a ReceiveArgs, row inboxRow) (outcome
 		return inboxApplied, s.db.Of(a.MerchantID).InTx(ctx, func(tx database.Tx) error { return s.accounts.Removed(tx, a.MerchantID, row.ConnectionID, row.SentAt) })
 	case row.EntityID == "":
 		return inboxIgnored, nil
+	case row.Anonymize:
+		if err := s.anonymized(ctx, a.MerchantID, row); err != nil {
+			return unread(err)
+		}
 	}
 	if seen, err := s.seen(ctx, a.MerchantID, row); err != nil || seen {
 		return inboxFolded, err
@@ -281,7 +304,7 @@ func (s *Service) readBehind(ctx context.Context, m models.MerchantID, store mod
 	}
 	return s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
 		return tx.Exec(`UPDATE inbox i SET done_at = clock_timestamp(), outcome = ? FROM orders o WHERE i.merchant_id = ? AND i.connection_id = ? AND i.entity_id IN ?
-		AND i.done_at IS NULL AND o.merchant_id = i.merchant_id AND o.store_id = i.connection_id AND o.external_id = i.entity_id
+		AND i.done_at IS NULL AND NOT i.anonymize AND o.merchant_id = i.merchant_id AND o.store_id = i.connection_id AND o.external_id = i.entity_id
 		AND (o.source_updated_at > i.version OR o.source_updated_at = i.version AND i.version <> date_trunc('second', i.version))`,
 			inboxFolded, m, store, ids).Error
 	})
@@ -291,7 +314,7 @@ func (s *Service) readBehind(ctx context.Context, m models.MerchantID, store mod
 func (s *Service) fold(ctx context.Context, a ReceiveArgs, row inboxRow, began time.Time) error {
 	return s.db.Of(a.MerchantID).InTx(ctx, func(tx database.Tx) error {
 		return tx.Exec(`UPDATE inbox SET done_at = clock_timestamp(), outcome = ? WHERE merchant_id = ? AND connection_id = ? AND entity_id = ?
-		AND platform = ? AND done_at IS NULL AND received_at < ? AND event_id <> ?`,
+		AND platform = ? AND done_at IS NULL AND NOT anonymize AND received_at < ? AND event_id <> ?`,
 			inboxFolded, a.MerchantID, row.ConnectionID, row.EntityID, a.Platform, began.Add(-clockSkew), a.EventID).Error
 	})
 }

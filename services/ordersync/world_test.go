@@ -25,6 +25,7 @@ import (
 	"waybill/services/health"
 	"waybill/services/orders"
 	"waybill/services/ordersync"
+	"waybill/services/vault"
 	"waybill/services/wix"
 	"waybill/services/wix/wixsim"
 )
@@ -46,6 +47,7 @@ type world struct {
 	stop     func() // lets the workers finish and stops them and the sweeper
 	stopNow  func() // cuts the workers off
 	doorShut func(bool)
+	vault    *vault.Vault
 }
 
 // setting changes how a world is made.
@@ -108,13 +110,14 @@ func newWorld(t *testing.T, how ...setting) *world {
 		Timeout: o.timeout, PlaceTimeout: o.placeTimeout,
 	})
 	w.must(err)
-	sealer, err := accounts.NewSealer(models.Secret(base64.StdEncoding.EncodeToString([]byte("a key of 32 bytes for tests only"))))
+	sealer, err := vault.NewSealer(models.Secret(base64.StdEncoding.EncodeToString([]byte("a key of 32 bytes for tests only"))))
 	w.must(err)
-	w.accounts = accounts.New(w.db, sealer, supplier, store)
+	w.vault = vault.New(w.db, sealer)
+	w.accounts = accounts.New(w.db, w.vault, supplier, store)
 	w.health = health.NewRecorder(w.db, quiet)
-	w.orders = orders.New(w.db, o.pace)
+	w.orders = orders.New(w.db, w.vault, o.pace)
 	w.sync = ordersync.New(ordersync.Options{
-		DB: w.db, Orders: w.orders, Accounts: w.accounts, Store: store, Supplier: supplier, Pace: o.pace,
+		DB: w.db, Vault: w.vault, Orders: w.orders, Accounts: w.accounts, Store: store, Supplier: supplier, Pace: o.pace,
 		BackFill: 30 * 24 * time.Hour, Log: quiet, Budgets: w.budgets, Health: w.health, Rates: o.rates,
 	})
 	w.m, _, err = w.accounts.CreateMerchant(t.Context(), "Shop", "UTC", "")

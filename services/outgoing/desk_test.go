@@ -25,6 +25,7 @@ import (
 	"waybill/services/mail/mailtest"
 	"waybill/services/orders"
 	"waybill/services/outgoing"
+	"waybill/services/vault"
 )
 
 var quiet = slog.New(slog.DiscardHandler)
@@ -48,14 +49,15 @@ var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 func newDesk(t *testing.T, how ...func(*outgoing.Options)) *desk {
 	t.Helper()
 	d := &desk{t: t, db: databasetest.New(t), box: mailtest.New(t, mailtest.Plain)}
-	sealer, err := accounts.NewSealer(models.Secret(base64.StdEncoding.EncodeToString([]byte("a key of 32 bytes for tests only"))))
+	sealer, err := vault.NewSealer(models.Secret(base64.StdEncoding.EncodeToString([]byte("a key of 32 bytes for tests only"))))
 	d.must(err)
-	d.accounts = accounts.New(d.db, sealer, nil, nil)
-	d.orders = orders.New(d.db, models.Pace{Lease: time.Minute, Settle: time.Second})
+	keys := vault.New(d.db, sealer)
+	d.accounts = accounts.New(d.db, keys, nil, nil)
+	d.orders = orders.New(d.db, keys, models.Pace{Lease: time.Minute, Settle: time.Second})
 	sender, err := mail.New(mail.Options{URL: d.box.URL(), From: "Waybill <waybill@example.com>"})
 	d.must(err)
 	d.options = outgoing.Options{
-		DB: d.db, Accounts: d.accounts, Mail: sender, PublicURL: "https://waybill.example.com", Networks: loopback, Roots: x509.NewCertPool(), Speed: 100_000, Log: quiet,
+		DB: d.db, Vault: keys, Mail: sender, PublicURL: "https://waybill.example.com", Networks: loopback, Roots: x509.NewCertPool(), Speed: 100_000, Log: quiet,
 	}
 	for _, set := range how {
 		set(&d.options)

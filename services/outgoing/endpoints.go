@@ -10,10 +10,10 @@ import (
 	"gorm.io/gorm"
 
 	"waybill/models"
-	"waybill/services/accounts"
 	"waybill/services/audit"
 	"waybill/services/database"
 	"waybill/services/outbox"
+	"waybill/services/vault"
 )
 
 // maxEndpoints is how many endpoints a merchant may have.
@@ -74,7 +74,7 @@ func (s *Service) AddEndpoint(ctx context.Context, m models.MerchantID, in Wante
 		}
 		e = models.WebhookEndpoint{MerchantID: m, ID: database.NewID(), State: models.WebhookActive, CreatedAt: tx.Now, CreatedBy: by}
 		in.into(&e, tx.Now)
-		if e.Secret, e.SecretKeyID, err = s.accounts.Seal(tx, m, secretPlace(e.ID), secret); err != nil {
+		if e.Secret, e.SecretKeyID, err = s.vault.Seal(tx, m, secretPlace(e.ID), []byte(secret.Reveal())); err != nil {
 			return err
 		}
 		if err := tx.Create(&e).Error; err != nil {
@@ -172,7 +172,7 @@ func (s *Service) RotateSecret(ctx context.Context, m models.MerchantID, id mode
 	err = s.change(ctx, m, id, &e, func(tx database.Tx) error {
 		until := tx.Now.Add(secretOverlap)
 		e.OldSecret, e.OldSecretKeyID, e.OldSecretUntil = e.Secret, e.SecretKeyID, &until
-		if e.Secret, e.SecretKeyID, err = s.accounts.Seal(tx, m, secretPlace(id), secret); err != nil {
+		if e.Secret, e.SecretKeyID, err = s.vault.Seal(tx, m, secretPlace(id), []byte(secret.Reveal())); err != nil {
 			return err
 		}
 		e.UpdatedAt = tx.Now
@@ -184,23 +184,23 @@ func (s *Service) RotateSecret(ctx context.Context, m models.MerchantID, id mode
 	return e, secret, err
 }
 
-func secretPlace(id models.ID) accounts.Place {
-	return accounts.Place{Table: "webhook_endpoints", Column: "secret", Row: id}
+func secretPlace(id models.ID) vault.Place {
+	return vault.Place{Table: "webhook_endpoints", Column: "secret", Row: id}
 }
 
 // secrets opens what an endpoint's messages are signed with at a time, the newest first.
 func (s *Service) secrets(ctx context.Context, e models.WebhookEndpoint, at time.Time) ([]models.Secret, error) {
-	secret, err := s.accounts.Open(ctx, e.MerchantID, secretPlace(e.ID), e.Secret, e.SecretKeyID)
+	secret, err := s.vault.Open(ctx, e.MerchantID, secretPlace(e.ID), e.Secret, e.SecretKeyID)
 	if err != nil {
 		return nil, fmt.Errorf("open the secret of webhook endpoint %s: %w", e.ID, err)
 	}
-	all := []models.Secret{secret}
+	all := []models.Secret{models.Secret(secret)}
 	if e.OldSecretUntil != nil && at.Before(*e.OldSecretUntil) {
-		old, err := s.accounts.Open(ctx, e.MerchantID, secretPlace(e.ID), e.OldSecret, e.OldSecretKeyID)
+		old, err := s.vault.Open(ctx, e.MerchantID, secretPlace(e.ID), e.OldSecret, e.OldSecretKeyID)
 		if err != nil {
 			return nil, fmt.Errorf("open the old secret of webhook endpoint %s: %w", e.ID, err)
 		}
-		all = append(all, old)
+		all = append(all, models.Secret(old))
 	}
 	return all, nil
 }

@@ -17,16 +17,16 @@ import (
 	"gorm.io/gorm"
 
 	"waybill/models"
-	"waybill/services/accounts"
 	"waybill/services/database"
 	"waybill/services/mail"
 	"waybill/services/outbox"
+	"waybill/services/vault"
 )
 
 // Options are the parts and settings of the service.
 type Options struct {
 	DB        *database.DB
-	Accounts  *accounts.Service // seals the endpoints' secrets
+	Vault     *vault.Vault // seals the endpoints' secrets
 	Mail      *mail.Sender
 	PublicURL string // of the dashboard, for the links in mail
 	// Networks are called although they are private, on any port and without TLS, too: a developer's own receiver. None by default.
@@ -42,7 +42,7 @@ type Options struct {
 // Service tells.
 type Service struct {
 	db        *database.DB
-	accounts  *accounts.Service
+	vault     *vault.Vault
 	mail      *mail.Sender
 	publicURL string
 	developer bool
@@ -61,7 +61,7 @@ type Service struct {
 func New(o Options) *Service {
 	g := newGuard(o.Networks)
 	s := &Service{
-		db: o.DB, accounts: o.Accounts, mail: o.Mail, publicURL: o.PublicURL, developer: len(o.Networks) > 0, guard: g, http: newClient(g, o.Roots, o.Resolver),
+		db: o.DB, vault: o.Vault, mail: o.Mail, publicURL: o.PublicURL, developer: len(o.Networks) > 0, guard: g, http: newClient(g, o.Roots, o.Resolver),
 		log: o.Log, count: o.Count, workers: max(4, o.Workers/2), speed: o.Speed, busy: map[models.ID]int{},
 	}
 	if s.count == nil {

@@ -18,13 +18,14 @@ import (
 	"waybill/services/audit"
 	"waybill/services/database"
 	"waybill/services/mail"
+	"waybill/services/vault"
 )
 
 // Options say what the service needs.
 type Options struct {
 	DB       *database.DB
 	Accounts *accounts.Service
-	Sealer   *accounts.Sealer
+	Sealer   *vault.Sealer
 	Mail     *mail.Sender
 	// PublicURL is where browsers reach Waybill: links lead there, and passkeys are bound to its host.
 	PublicURL string

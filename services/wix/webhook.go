@@ -81,6 +81,7 @@ func (c *Client) ParseWebhook(body []byte) (models.StoreEvent, error) {
 	if entity != "" {
 		event.OrderID = w.orderID(entity)
 	}
+	event.Anonymize = entity != "" && w.Anonymize.value
 	if entity == entityOrder {
 		event.Version = w.version()
 	}

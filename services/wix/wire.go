@@ -330,6 +330,7 @@ type wireEvent struct {
 	EntityFQDN   text                `json:"entityFqdn"`
 	EntityID     text                `json:"entityId"`
 	EventTime    text                `json:"eventTime"`
+	Anonymize    lenient[bool]       `json:"triggeredByAnonymizeRequest"`
 	CreatedEvent lenient[wireEntity] `json:"createdEvent"`
 	UpdatedEvent lenient[wireEntity] `json:"updatedEvent"`
 	ActionEvent  lenient[wireEntity] `json:"actionEvent"`

@@ -223,6 +223,13 @@ export const places: Place[] = [
   },
   { name: "settings-key", path: "/settings", steps: inTurn(click("button", "Make a key"), dialog) },
   {
+    name: "settings-privacy",
+    path: "/settings#privacy",
+    steps: async (page) => {
+      await expect(page.getByLabel(/^Erase buyers’ data/)).toBeVisible();
+    },
+  },
+  {
     name: "settings-audit",
     path: "/settings#audit",
     steps: inTurn(click("button", "Check the chain"), async (page) => {

@@ -151,6 +151,30 @@ func (rec *record) editAddress(to NewAddress) {
 	}
 }
 
+// AnonymizeOrder erases the buyer of an order, as a privacy request does. What Wix leaves of an address is not documented: here it is
+// the country.
+func (s *Server) AnonymizeOrder(id string) (Order, error) {
+	return s.change(id, func(rec *record) error {
+		o := &rec.order
+		o.BuyerInfo.Email, o.BuyerNote = "", ""
+		parties := []**Party{&o.BillingInfo, &o.RecipientInfo}
+		if o.ShippingInfo != nil && o.ShippingInfo.Logistics != nil {
+			logistics := *o.ShippingInfo.Logistics
+			shipping := *o.ShippingInfo
+			shipping.Logistics, o.ShippingInfo = &logistics, &shipping
+			parties = append(parties, &logistics.ShippingDestination)
+		}
+		for _, p := range parties {
+			if *p != nil && (*p).Address != nil {
+				*p = &Party{Address: &Address{Country: (*p).Address.Country}, ContactDetails: &ContactDetails{}}
+			}
+		}
+		s.commit(rec, KindOrderChanged, map[string]any{"change": "anonymized"})
+		s.emitOrder(rec, domainEvent{Slug: "updated", UpdatedEvent: map[string]any{"currentEntity": rec.raw}, TriggeredByAnonymizeRequest: true})
+		return nil
+	})
+}
+
 // ArchiveOrder puts an order out of the merchant's sight.
 func (s *Server) ArchiveOrder(id string) (Order, error) {
 	return s.plainChange(id, "archived", func(rec *record) { rec.order.Archived = true })
@@ -359,6 +383,7 @@ func (s *Server) controlOrders(mux *http.ServeMux) {
 	})
 	control(mux, "POST /_sim/orders/{id}/pay", func(r *http.Request, _ none) (any, error) { return one(s.PayOrder(r.PathValue("id"))) })
 	control(mux, "POST /_sim/orders/{id}/cancel", func(r *http.Request, _ none) (any, error) { return one(s.CancelOrder(r.PathValue("id"))) })
+	control(mux, "POST /_sim/orders/{id}/anonymize", func(r *http.Request, _ none) (any, error) { return one(s.AnonymizeOrder(r.PathValue("id"))) })
 	control(mux, "POST /_sim/orders/{id}/archive", func(r *http.Request, _ none) (any, error) { return one(s.ArchiveOrder(r.PathValue("id"))) })
 	control(mux, "POST /_sim/orders/{id}/unarchive", func(r *http.Request, _ none) (any, error) { return one(s.UnarchiveOrder(r.PathValue("id"))) })
 	control(mux, "POST /_sim/orders/{id}/delete", func(r *http.Request, _ none) (any, error) { return done, s.DeleteOrder(r.PathValue("id")) })

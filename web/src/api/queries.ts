@@ -18,6 +18,7 @@ import {
   listCarriers,
   listConnections,
   listDeadLetters,
+  listErasures,
   listFlags,
   listProductMappings,
   listSuppliers,
@@ -268,6 +269,14 @@ export const deliveriesQuery = (id: string, state: "" | "waiting" | "delivered" 
 export const keysQuery = queryOptions({ queryKey: ["api keys"], queryFn: () => call(listApiKeys()) });
 
 export type AuditFilter = Pick<NonNullable<ListAuditData["query"]>, "act" | "actor" | "from">;
+
+/** What was asked to be erased, newest first, page after page. */
+export const erasuresQuery = infiniteQueryOptions({
+  queryKey: ["erasures"],
+  queryFn: ({ pageParam }) => call(listErasures({ query: { cursor: pageParam || undefined, limit: 20 } })),
+  initialPageParam: "",
+  getNextPageParam: (last) => last.next_cursor,
+});
 
 /** What was done, newest first, page after page. */
 export const auditQuery = (filter: AuditFilter) =>

@@ -29,6 +29,20 @@ export function Facts({ order }: { order: Order }) {
   );
   return (
     <Section title={t.order.facts}>
+      {order.buyer_erased_at && (
+        <p className="bar">
+          <span className="grow">
+            {t.order.erased} <Time at={order.buyer_erased_at} />
+          </span>
+        </p>
+      )}
+      {order.erase_requested_at && (
+        <p className="bar">
+          <span className="grow">
+            {t.order.toErase} <Time at={order.erase_requested_at} />
+          </span>
+        </p>
+      )}
       <dl className={`facts ${classes.facts}`}>
         <dt>{t.order.placedAt}</dt>
         <dd>
@@ -74,7 +88,7 @@ export function Facts({ order }: { order: Order }) {
         <dt>{given ? t.order.storeAddress : t.order.address}</dt>
         <dd className="stack tight">
           <AddressLines address={order.recipient} />
-          {!given && <span>{edit}</span>}
+          {!given && !order.buyer_erased_at && <span>{edit}</span>}
         </dd>
         {order.buyer_note && (
           <>

@@ -2,7 +2,7 @@ import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import type { Order } from "../api/gen/types.gen";
-import { newestJobsQuery } from "../api/queries";
+import { meQuery, newestJobsQuery } from "../api/queries";
 import { freshWords } from "../orders/words";
 import { syncOrder } from "../sync/actions";
 import { SyncDialog } from "../sync/SyncDialog";
@@ -11,7 +11,7 @@ import { copy } from "../ui/Copy";
 import { DropMenu } from "../ui/DropMenu";
 import { IconCart, IconMore, IconPause, IconSync } from "../ui/icons";
 import { Time, useNow } from "../ui/Time";
-import { closeOrderAct, holdAct, linkAct, releaseAct, withoutNumberAct } from "./acts";
+import { closeOrderAct, eraseAct, holdAct, linkAct, releaseAct, withoutNumberAct } from "./acts";
 import { useShow } from "./dialogs";
 import classes from "./order.module.css";
 import { usePlace } from "./place";
@@ -88,6 +88,8 @@ function Actions({ order }: { order: Order }) {
   const t = useText();
   const show = useShow();
   const place = usePlace();
+  const { data: me } = useQuery(meQuery);
+  const mayErase = me?.scopes.includes("privacy:write") && !order.buyer_erased_at && !order.erase_requested_at;
   const canHold = !order.hold && (order.tab === "pending" || order.tab === "awaiting_order");
   const lacksNumber = order.flags.some((f) => f.code === "shipped_without_number");
   return (
@@ -125,6 +127,7 @@ function Actions({ order }: { order: Order }) {
           { do: t.order.link, run: () => show(linkAct(order.id)) },
           ...(lacksNumber ? [{ do: t.order.withoutNumber, run: () => show(withoutNumberAct(order.id)) }] : []),
           ...(order.tab !== "closed" ? [{ do: t.order.closeOrder, run: () => show(closeOrderAct(order.id)) }] : []),
+          ...(mayErase ? [{ do: t.order.erase, run: () => show(eraseAct(order.id)) }] : []),
           "line",
           { do: t.order.ticket, run: () => void copy(ticketText(order, `${location.origin}/orders/${order.id}`)) },
         ]}

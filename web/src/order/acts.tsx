@@ -7,6 +7,7 @@ import {
   createOverride,
   deleteOverride,
   dropPurchaseAddress,
+  eraseBuyer,
   fulfilWithoutNumber,
   holdOrder,
   holdSupplierOrder,
@@ -122,6 +123,26 @@ export const closeOrderAct =
         label={plain(t.closeOrder)}
         reason="must"
         run={({ reason }) => call(createOverride({ path: { id }, body: { kind: "closed", reason } }))}
+        onClose={onClose}
+      />
+    );
+  };
+
+export const eraseAct =
+  (id: string): Act =>
+  (onClose) => {
+    const t = text().order;
+    return (
+      <ActDialog
+        orderId={id}
+        title={t.eraseTitle}
+        words={t.eraseWords}
+        label={plain(t.erase)}
+        reason="may"
+        run={async ({ reason }) => {
+          const erasure = await call(eraseBuyer({ path: { id }, body: { reason } }));
+          toast({ title: erasure.state === "done" ? t.erasedNow : t.eraseWaits });
+        }}
         onClose={onClose}
       />
     );

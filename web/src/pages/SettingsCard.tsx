@@ -14,6 +14,7 @@ export const sections = [
   "carriers",
   "keys",
   "webhooks",
+  "privacy",
   "audit",
   "notifications",
   "display",

@@ -12,6 +12,7 @@ import { AuditSection } from "./AuditSection";
 import { CarriersSection } from "./CarriersSection";
 import { KeysSection } from "./KeysSection";
 import { PlacingSection } from "./PlacingSection";
+import { PrivacySection } from "./PrivacySection";
 import { sections } from "./SettingsCard";
 import { ScheduleSection, WarningsSection } from "./SettingsForms";
 import { DisplaySection, NotificationsSection } from "./SettingsOfBrowser";
@@ -65,6 +66,7 @@ export function SettingsPage() {
           <CarriersSection />
           <KeysSection />
           <WebhooksSection />
+          <PrivacySection settings={data} />
           <AuditSection />
           <NotificationsSection settings={data} />
           <DisplaySection />

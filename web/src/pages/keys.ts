@@ -13,6 +13,7 @@ export const keyScopes: readonly KeyScope[] = [
   "webhooks:write",
   "keys:write",
   "audit:read",
+  "privacy:write",
 ];
 
 /** How many days a key may hold; empty: for ever. */

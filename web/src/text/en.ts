@@ -1,6 +1,6 @@
 // The English texts, in sentence case, plainly. A text with parts is a function; every language has the same shape.
 
-import type { Act } from "../api/gen/types.gen";
+import type { Act, Erasure } from "../api/gen/types.gen";
 
 const plural = (n: number, one: string, many: string) => (n === 1 ? one : many);
 
@@ -274,6 +274,14 @@ export const en = {
     withoutNumberTitle: "Fulfil without a tracking number",
     withoutNumberWords:
       "Wix shows as shipped what AliExpress has shipped without a number, and the buyer may be told. A number that comes later is added.",
+    erase: "Erase the buyer’s data…",
+    eraseTitle: "Erase the buyer’s data",
+    eraseWords:
+      "Name, e-mail, addresses, notes and what the buyer wrote are gone for good, here and for everybody. Numbers, amounts and what happened stay. While the order may still need the address it waits until the order has ended.",
+    erasedNow: "The buyer’s data is erased",
+    eraseWaits: "The buyer’s data is erased as soon as the order has ended",
+    erased: "The buyer’s data was erased on",
+    toErase: "The buyer’s data is erased as soon as the order has ended. Asked for on",
     closeOrder: "Close the order…",
     closeOrderTitle: "Close the order by decision",
     closeOrderWords:
@@ -1240,6 +1248,7 @@ export const en = {
       carriers: "Carriers",
       keys: "API keys",
       webhooks: "Webhooks",
+      privacy: "Privacy",
       audit: "Audit",
       notifications: "Notifications",
       display: "Display",
@@ -1398,6 +1407,7 @@ export const en = {
         "webhooks:write": "Manage webhooks",
         "keys:write": "Manage keys",
         "audit:read": "Read the audit",
+        "privacy:write": "Erase buyers’ data",
       },
       scopeHints: {
         "orders:read": "Orders with their buyers, flags, the pay list, sync jobs and the event stream.",
@@ -1411,6 +1421,7 @@ export const en = {
         "webhooks:write": "Adds, changes and deletes webhook endpoints, and has messages sent again.",
         "keys:write": "Makes and revokes keys.",
         "audit:read": "What people and keys did, and whether it is as it was entered.",
+        "privacy:write": "Erases what is kept of the buyer of an order, for good.",
       },
       ends: "Holds for",
       term: (days: number) => (days === 0 ? "Until it is revoked" : `${days} days`),
@@ -1424,6 +1435,22 @@ export const en = {
       revokeLead: "What uses this key is refused at once. This cannot be undone.",
       revokeOwn: "This browser is signed in with it: you will be signed out.",
       revoked: (name: string) => `The key ${name} is revoked`,
+    },
+    privacy: {
+      lead: "What buyers told is sealed with a key of each order’s own. When the key is destroyed, the data is gone. What people did here (the audit) holds none of it and stays.",
+      days: "Erase buyers’ data (days after the end of an order)",
+      daysHint: "From 30 to 3650 days. A store that is no longer connected takes its buyers with it after 30 days.",
+      erasures: "What was erased",
+      none: "Nobody’s data has been erased yet.",
+      waiting: "Waits for the end of the order",
+      column: { order: "Order", asked: "Asked for", done: "Erased" },
+      causes: {
+        person: "A person",
+        store: "The store erased the buyer",
+        operator: "Whoever runs Waybill",
+        retention: "The days were over",
+        disconnected: "The store was no longer connected",
+      } satisfies Record<Erasure["cause"], string>,
     },
     audit: {
       lead: "What people, keys and whoever runs Waybill changed here. Nothing can be taken out or altered unseen: each entry holds the hash of the one before it.",
@@ -1496,6 +1523,8 @@ export const en = {
         sync_cancelled: "Cancelled a sync",
         dead_letters_replayed: "Had given-up work done again",
         exported: "Exported a list",
+        erased: "Erased a buyer’s data",
+        erase_requested: "Asked for a buyer’s data to be erased",
         note_added: "Wrote a note",
         address_shown: "Looked at a masked address",
         support_view_begun: "Support began to look",

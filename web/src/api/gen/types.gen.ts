@@ -119,7 +119,7 @@ export type AcceptInvitationRequest = {
     token: string;
 };
 
-export type Act = 'key_made' | 'key_revoked' | 'connection_made' | 'connection_removed' | 'settings_changed' | 'store_settings_changed' | 'placing_resumed' | 'carrier_changed' | 'carrier_removed' | 'mapping_made' | 'mapping_changed' | 'mapping_removed' | 'view_made' | 'view_changed' | 'view_removed' | 'webhook_made' | 'webhook_changed' | 'webhook_removed' | 'webhook_secret_changed' | 'webhook_tested' | 'webhooks_replayed' | 'placed' | 'purchase_hurried' | 'purchase_held' | 'purchase_withdrawn' | 'place_resolved' | 'number_linked' | 'number_changed' | 'unlinked' | 'held' | 'released' | 'address_changed' | 'address_dropped' | 'override_made' | 'override_dropped' | 'flag_closed' | 'flag_snoozed' | 'flag_reopened' | 'push_retried' | 'push_fixed' | 'push_overwritten' | 'push_accepted' | 'fulfilled_without_number' | 'sync_requested' | 'sync_cancelled' | 'dead_letters_replayed' | 'exported' | 'note_added' | 'address_shown' | 'support_view_begun' | 'support_view_ended' | 'person_invited' | 'invitation_revoked' | 'person_joined' | 'role_changed' | 'person_removed' | 'account_made' | 'signed_in' | 'password_changed' | 'second_factor_added' | 'second_factor_removed' | 'staff_changed' | 'secrets_rotated' | 'secrets_forgotten';
+export type Act = 'key_made' | 'key_revoked' | 'connection_made' | 'connection_removed' | 'settings_changed' | 'store_settings_changed' | 'placing_resumed' | 'carrier_changed' | 'carrier_removed' | 'mapping_made' | 'mapping_changed' | 'mapping_removed' | 'view_made' | 'view_changed' | 'view_removed' | 'webhook_made' | 'webhook_changed' | 'webhook_removed' | 'webhook_secret_changed' | 'webhook_tested' | 'webhooks_replayed' | 'placed' | 'purchase_hurried' | 'purchase_held' | 'purchase_withdrawn' | 'place_resolved' | 'number_linked' | 'number_changed' | 'unlinked' | 'held' | 'released' | 'address_changed' | 'address_dropped' | 'override_made' | 'override_dropped' | 'flag_closed' | 'flag_snoozed' | 'flag_reopened' | 'push_retried' | 'push_fixed' | 'push_overwritten' | 'push_accepted' | 'fulfilled_without_number' | 'sync_requested' | 'sync_cancelled' | 'dead_letters_replayed' | 'exported' | 'erased' | 'erase_requested' | 'note_added' | 'address_shown' | 'support_view_begun' | 'support_view_ended' | 'person_invited' | 'invitation_revoked' | 'person_joined' | 'role_changed' | 'person_removed' | 'account_made' | 'signed_in' | 'password_changed' | 'second_factor_added' | 'second_factor_removed' | 'staff_changed' | 'secrets_rotated' | 'secrets_forgotten';
 
 export type Address = {
     city?: string;
@@ -539,6 +539,36 @@ export type DeadLetterPage = {
 
 export type Direction = 'from_store' | 'from_supplier' | 'to_store' | 'all';
 
+export type EraseRequest = {
+    reason?: string;
+};
+
+export type Erasure = {
+    cause: 'person' | 'store' | 'operator' | 'retention' | 'disconnected';
+    done_at?: string;
+    /**
+     * What there was to be erased.
+     */
+    erased: Array<string>;
+    id: string;
+    order_id: string;
+    order_number: string;
+    reason?: string;
+    requested_at: string;
+    requested_by: string;
+    /**
+     * Waiting until the order no longer needs the address, or done.
+     */
+    state: 'waiting' | 'done';
+};
+
+export type ErasureCause = 'person' | 'store' | 'operator' | 'retention' | 'disconnected';
+
+export type ErasurePage = {
+    erasures: Array<Erasure>;
+    next_cursor?: string;
+};
+
 export type ErrorCount = {
     code: string;
     count: number;
@@ -718,7 +748,7 @@ export type InviteRequest = {
     role: 'owner' | 'member' | 'read_only';
 };
 
-export type KeyScope = 'orders:read' | 'orders:write' | 'orders:place' | 'pushes:retry' | 'orders:note' | 'sync:write' | 'connections:read' | 'connections:write' | 'settings:read' | 'settings:write' | 'webhooks:write' | 'keys:write' | 'people:write' | 'audit:read' | 'desk:use' | 'operate';
+export type KeyScope = 'desk:use' | 'operate' | 'orders:read' | 'orders:write' | 'orders:place' | 'pushes:retry' | 'orders:note' | 'sync:write' | 'connections:read' | 'connections:write' | 'settings:read' | 'settings:write' | 'webhooks:write' | 'keys:write' | 'people:write' | 'audit:read' | 'privacy:write';
 
 export type Kind = 'invalid' | 'unauthenticated' | 'forbidden' | 'not_found' | 'conflict' | 'throttled' | 'disconnected' | 'rejected' | 'unavailable' | 'unknown' | 'internal';
 
@@ -1114,6 +1144,10 @@ export type OptionalReason = {
 
 export type Order = {
     buyer_email: string;
+    /**
+     * Since when the buyer's data is erased.
+     */
+    buyer_erased_at?: string;
     buyer_name: string;
     buyer_note: string;
     chips: Array<Chip>;
@@ -1127,6 +1161,10 @@ export type Order = {
      * The soonest of pay_by and the deadlines of its open flags that were not put off.
      */
     deadline?: string;
+    /**
+     * Since when it is to be erased; it waits until the order has ended.
+     */
+    erase_requested_at?: string;
     external_id: string;
     /**
      * The codes of its open flags that were not put off.
@@ -1969,6 +2007,10 @@ export type SessionList = {
 
 export type Settings = {
     auto_place?: AutoPlaceRule;
+    /**
+     * So many days after an order's end its buyer's data is erased; 180 when left out.
+     */
+    buyer_data_days?: number;
     /**
      * The hours of the full sweeps in that zone; 06:00 and 18:00 when left out.
      */
@@ -3474,6 +3516,52 @@ export type ReplayDeadLettersResponses = {
 
 export type ReplayDeadLettersResponse = ReplayDeadLettersResponses[keyof ReplayDeadLettersResponses];
 
+export type ListErasuresData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * next_cursor of the page before
+         */
+        cursor?: string;
+        /**
+         * Erasures on a page
+         */
+        limit?: number;
+    };
+    url: '/erasures';
+};
+
+export type ListErasuresErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type ListErasuresError = ListErasuresErrors[keyof ListErasuresErrors];
+
+export type ListErasuresResponses = {
+    /**
+     * OK
+     */
+    200: ErasurePage;
+};
+
+export type ListErasuresResponse = ListErasuresResponses[keyof ListErasuresResponses];
+
 export type StreamEventsData = {
     body?: never;
     headers?: {
@@ -4638,6 +4726,65 @@ export type GetOrderResponses = {
 };
 
 export type GetOrderResponse = GetOrderResponses[keyof GetOrderResponses];
+
+export type EraseBuyerData = {
+    /**
+     * Why
+     */
+    body?: EraseRequest;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        /**
+         * Order id
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/orders/{id}/erase';
+};
+
+export type EraseBuyerErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type EraseBuyerError = EraseBuyerErrors[keyof EraseBuyerErrors];
+
+export type EraseBuyerResponses = {
+    /**
+     * Done
+     */
+    200: Erasure;
+    /**
+     * Waiting
+     */
+    202: Erasure;
+};
+
+export type EraseBuyerResponse = EraseBuyerResponses[keyof EraseBuyerResponses];
 
 export type ExplainOrderData = {
     body?: never;

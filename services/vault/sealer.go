@@ -1,4 +1,6 @@
-package accounts
+// Package vault is the keys that data is sealed with: the program's, one of each merchant's sealed with it, and one of each order's
+// sealed with its merchant's. Where a key is destroyed, all that it sealed is.
+package vault
 
 import (
 	"crypto/aes"
@@ -18,7 +20,7 @@ import (
 	"waybill/models"
 )
 
-// Sealer is the program's keys. The current one seals the merchants' keys (keys.go); old ones still open what they have sealed.
+// Sealer is the program's keys. The current one seals the merchants' keys; old ones still open what they have sealed.
 type Sealer struct {
 	current key
 	known   map[string]key
@@ -92,6 +94,7 @@ func KeyFile(path string) (models.Secret, error) {
 	return models.Secret(text), f.Close()
 }
 
+// place names where a sealed value is stored, and is bound to it.
 func place(m models.MerchantID, table, column string, row models.ID) []byte {
 	return []byte(strings.Join([]string{string(m), table, column, string(row)}, "|"))
 }
@@ -126,5 +129,18 @@ func (s *Sealer) Open(keyID string, sealed []byte, table, column string, row mod
 	return s.open(keyID, sealed, place("", table, column, row))
 }
 
-// ids are the names of all keys.
-func (s *Sealer) ids() []string { return slices.Sorted(maps.Keys(s.known)) }
+// IDs are the names of all keys.
+func (s *Sealer) IDs() []string { return slices.Sorted(maps.Keys(s.known)) }
+
+// CurrentID is the name of the key that seals.
+func (s *Sealer) CurrentID() string { return s.current.id }
+
+// OpenOf opens what the program's key has sealed of a merchant's before merchants had keys of their own.
+func (s *Sealer) OpenOf(m models.MerchantID, keyID string, sealed []byte, at Place) ([]byte, error) {
+	return s.open(keyID, sealed, at.of(m))
+}
+
+// SealOf seals a merchant's value with the program's current key, as was done before merchants had keys of their own. Only tests seal so.
+func (s *Sealer) SealOf(m models.MerchantID, plain []byte, at Place) (sealed []byte, keyID string) {
+	return s.current.seal(plain, at.of(m)), s.current.id
+}
