@@ -11,6 +11,7 @@ import { Title } from "../ui/Title";
 import { AuditSection } from "./AuditSection";
 import { CarriersSection } from "./CarriersSection";
 import { KeysSection } from "./KeysSection";
+import { PeopleSection } from "./PeopleSection";
 import { PlacingSection } from "./PlacingSection";
 import { sections } from "./SettingsCard";
 import { ScheduleSection, WarningsSection } from "./SettingsForms";
@@ -63,6 +64,7 @@ export function SettingsPage() {
             </>
           )}
           <CarriersSection />
+          <PeopleSection />
           <KeysSection />
           <WebhooksSection />
           <AuditSection />
