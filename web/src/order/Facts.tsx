@@ -1,47 +1,96 @@
 import { Button } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
-import type { Address, Order, OrderLine } from "../api/gen/types.gen";
+import { useState } from "react";
+import { call } from "../api/call";
+import { showAddress } from "../api/gen/sdk.gen";
+import type { Address, Order, OrderLine, ShownAddress } from "../api/gen/types.gen";
+import { useMay } from "../api/may";
 import { useText } from "../text";
 import { country, money } from "../text/format";
 import { Copy } from "../ui/Copy";
 import { IconWarn } from "../ui/icons";
+import { May } from "../ui/May";
+import { ActionFailed } from "../ui/states";
 import { Time } from "../ui/Time";
+import { useAct } from "../ui/useAct";
 import { AddressDialog } from "./AddressDialog";
 import { dropAddressAct, roleAct } from "./acts";
-import { useShow } from "./dialogs";
+import { reread, useShow } from "./dialogs";
 import classes from "./order.module.css";
 import { Heading, Section } from "./Section";
 import { whoWords } from "./words";
 
-/** Who bought, where it goes, and the money. */
-export function Facts({ order }: { order: Order }) {
+/** Who bought, where it goes, and the money. What is masked for support is shown here when it was asked for. */
+export function Facts({ order: given }: { order: Order }) {
+  const t = useText();
+  const [shown, setShown] = useState<ShownAddress>();
+  const order = shown ? unmasked(given, shown) : given;
+  return (
+    <Section title={t.order.facts}>
+      {order.masked && !shown && <ShowAddress id={order.id} onShown={setShown} />}
+      <FactList order={order} />
+    </Section>
+  );
+}
+
+/** An order with what is masked in it. */
+function unmasked(order: Order, shown: ShownAddress): Order {
+  const { purchase_address: instead, ...buyer } = shown;
+  const given = order.purchase_address;
+  return { ...order, ...buyer, purchase_address: given && instead ? { ...given, address: instead } : given };
+}
+
+function ShowAddress({ id, onShown }: { id: string; onShown: (shown: ShownAddress) => void }) {
+  const t = useText();
+  const { busy, failed, act } = useAct();
+  const show = () =>
+    act(async () => {
+      onShown(await call(showAddress({ path: { id } })));
+      await reread(id); // it stands in the timeline
+    });
+  return (
+    <div className="stack tight">
+      <div className="row">
+        <Button variant="default" size="compact-sm" loading={busy} onClick={() => void show()}>
+          {t.order.showAddress}
+        </Button>
+        <span className="small muted">{t.order.showAddressHint}</span>
+      </div>
+      <ActionFailed error={failed} what={t.order.showAddress} />
+    </div>
+  );
+}
+
+function FactList({ order }: { order: Order }) {
   const t = useText();
   const show = useShow();
   const given = order.purchase_address;
   const edit = (
-    <Button
-      variant="default"
-      size="compact-sm"
-      onClick={() => show((close) => <AddressDialog id={order.id} refused={[]} onClose={close} />)}
-    >
-      {t.order.editAddress}
-    </Button>
+    <May scope="orders:write">
+      <Button
+        variant="default"
+        size="compact-sm"
+        onClick={() => show((close) => <AddressDialog id={order.id} refused={[]} onClose={close} />)}
+      >
+        {t.order.editAddress}
+      </Button>
+    </May>
   );
   return (
-    <Section title={t.order.facts}>
+    <>
       {order.buyer_erased_at && (
-        <p className="bar">
+        <div className="bar" role="note">
           <span className="grow">
             {t.order.erased} <Time at={order.buyer_erased_at} />
           </span>
-        </p>
+        </div>
       )}
       {order.erase_requested_at && (
-        <p className="bar">
+        <div className="bar" role="note">
           <span className="grow">
             {t.order.toErase} <Time at={order.erase_requested_at} />
           </span>
-        </p>
+        </div>
       )}
       <dl className={`facts ${classes.facts}`}>
         <dt>{t.order.placedAt}</dt>
@@ -78,9 +127,11 @@ export function Facts({ order }: { order: Order }) {
               )}
               <span className="row">
                 {edit}
-                <Button variant="default" size="compact-sm" onClick={() => show(dropAddressAct(order.id))}>
-                  {t.order.dropAddress}
-                </Button>
+                <May scope="orders:write">
+                  <Button variant="default" size="compact-sm" onClick={() => show(dropAddressAct(order.id))}>
+                    {t.order.dropAddress}
+                  </Button>
+                </May>
               </span>
             </dd>
           </>
@@ -113,7 +164,7 @@ export function Facts({ order }: { order: Order }) {
           </>
         )}
       </dl>
-    </Section>
+    </>
   );
 }
 
@@ -157,6 +208,7 @@ export function Lines({ order }: { order: Order }) {
 function Line({ line: l, order }: { line: OrderLine; order: Order }) {
   const t = useText();
   const show = useShow();
+  const mayWrite = useMay("orders:write");
   const decided = order.overrides.some((o) => o.kind === "line_role" && o.subject === l.id);
   const first = l.role === "dropship" ? "own" : "dropship";
   return (
@@ -199,7 +251,7 @@ function Line({ line: l, order }: { line: OrderLine; order: Order }) {
             <span className="sr-only">: {l.name}</span>
           </Link>
         )}
-        {!decided && (
+        {!decided && mayWrite && (
           <button
             type="button"
             className="link small"
