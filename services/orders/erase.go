@@ -353,7 +353,7 @@ func (s *Service) DueErasures(ctx context.Context, m models.MerchantID, limit in
 			(SELECT o.id, @retention FROM connections c CROSS JOIN LATERAL (SELECT id FROM orders WHERE merchant_id = c.merchant_id AND store_id = c.id AND erased_at IS NULL
 				AND ended_at <= now() - make_interval(secs => @kept) ORDER BY ended_at LIMIT @limit) o WHERE c.merchant_id = @m AND c.platform = 'wix')
 			UNION ALL
-			(SELECT o.id, @gone FROM connections c CROSS JOIN LATERAL (SELECT id FROM orders WHERE merchant_id = c.merchant_id AND store_id = c.id AND erased_at IS NULL LIMIT @limit) o
+			(SELECT o.id, @gone FROM connections c CROSS JOIN LATERAL (SELECT id FROM orders WHERE merchant_id = c.merchant_id AND store_id = c.id AND erased_at IS NULL ORDER BY ended_at LIMIT @limit) o
 				WHERE c.merchant_id = @m AND c.platform = 'wix' AND c.state = 'removed' AND c.removed_at <= now() - make_interval(secs => @gone_kept))`,
 			map[string]any{"m": m, "limit": limit, "retention": models.EraseForRetention, "gone": models.EraseForGoneStore, "kept": kept.Seconds(), "gone_kept": GoneStoreKept.Seconds()}).Scan(&due).Error
 	})

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"gorm.io/gorm"
+
 	"waybill/models"
 	"waybill/services/database"
 	"waybill/services/database/databasetest"
@@ -227,5 +229,38 @@ func TestWhatWasNotSealedIsReadAndSealedLater(t *testing.T) {
 		if d := s.truth(t, id); d.Recipient.Line1 != "Numbatgasse 7" || !strings.HasPrefix(d.Order.BuyerNote, "Bilbynote") || !strings.HasSuffix(d.Lines[0].CustomText, "Dunnartengraving") || d.PurchaseAddress.Line1 != "Numbatgasse 8" || len(d.SupplierOrders[0].Request) < 40 {
 			t.Errorf("%s: after: %+v", name, d)
 		}
+	}
+}
+
+func TestBuyersToEraseAreFoundAlongIndexes(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	s.exec(t, `INSERT INTO orders (merchant_id, id, store_id, external_id, number, placed_at, source_updated_at, store_status, payment_status, fulfillment_status, gate, gate_at, currency, total_minor, authorized_minor,
+			buyer_name, buyer_email, country, archived, imported, pickup, tab, why, closed_reason, chips, open_flags, final, last_checked_source, check_failures, version, created_at, updated_at, ended_at)
+		SELECT ?, gen_random_uuid(), ?, 'e' || i, 'N' || i, now(), now(), '', '', '', 'open', now(), 'USD', 1, 0, 'Buyer', '', 'US', false, false, false, 'fulfilled', '', '', '[]', 0, true, '', 0, 1, now(), now(), now() - i * interval '1 hour'
+		FROM generate_series(1, 6000) i`, s.m, s.store)
+	s.exec(t, "ANALYZE orders")
+	var asked []string
+	if err := s.db.Read(t.Context()).Callback().Row().After("gorm:row").Register("spy", func(q *gorm.DB) {
+		asked = append(asked, q.Explain(q.Statement.SQL.String(), q.Statement.Vars...))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	due, err := s.DueErasures(t.Context(), s.m, 50)
+	if err != nil || len(due) != 50 || due[0].Cause != models.EraseForRetention {
+		t.Errorf("%d, %v", len(due), err)
+	}
+	found := false
+	for _, query := range asked {
+		if strings.Contains(query, "ended_at") {
+			found = true
+			plan := s.plan(t, "EXPLAIN "+query)
+			if strings.Contains(plan, "Seq Scan on orders") || !strings.Contains(plan, "orders_kept") || !strings.Contains(plan, "orders_erase_waiting") {
+				t.Errorf("not along the indexes:\n%s", plan)
+			}
+		}
+	}
+	if !found {
+		t.Errorf("the query was not seen: %v", asked)
 	}
 }
