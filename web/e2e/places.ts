@@ -246,7 +246,7 @@ export async function visit(page: Page, shop: Shop, place: Place) {
   if (place.signedOut)
     await page.addInitScript(() => {
       sessionStorage.setItem("waybill.left", "1");
-      localStorage.removeItem("waybill.key");
+      localStorage.removeItem("waybill.signed-in");
     });
   for (const [pattern, answer] of Object.entries(place.answers ?? {})) await page.route(pattern, answer);
   await page.goto(shop.url + (typeof place.path === "string" ? place.path : place.path(shop)));

@@ -1,12 +1,14 @@
 // A world for a test: the built program with a PostgreSQL of its own beside both simulators. Tests sit before it as a person
 // does, and play buyers, sellers and the platforms through the simulators' control APIs.
 
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { test as base, expect, type Page } from "@playwright/test";
+import type { SignInRequest } from "../src/api/gen/types.gen";
 
 const waybill = join(import.meta.dirname, "../../bin/waybill");
 const key = "the-api-key-of-the-browser-tests";
@@ -274,12 +276,24 @@ export class World {
     wixOrder: (id: string) => get(`${this.wix}/_sim/orders/${id}`),
   };
 
-  /** Opens a page of the dashboard, signed in. */
-  async open(page: Page, path: string) {
-    await page.addInitScript((k) => {
-      if (!sessionStorage.getItem("waybill.left")) localStorage.setItem("waybill.key", k);
-    }, key);
+  /** Opens a page of the dashboard, signed in: with the merchant's key, or as a person. */
+  async open(page: Page, path: string, who: SignInRequest = { api_key: key }) {
+    const answer = await page.context().request.post(`${this.url}/api/v1/session`, { data: who });
+    if (!answer.ok()) throw new Error(`sign in: ${answer.status()} ${await answer.text()}`);
+    await page.addInitScript(() => {
+      if (!sessionStorage.getItem("waybill.left")) localStorage.setItem("waybill.signed-in", "1");
+    });
     await page.goto(this.url + path);
+  }
+
+  /** Makes an account on the machine itself, as the operator does, and sets its password with the link. */
+  async account(o: { email: string; name: string; role: string; password: string; merchant?: string }) {
+    const more = o.merchant ? ["--merchant", o.merchant] : [];
+    const args = ["admin", "create", "--email", o.email, "--name", o.name, "--role", o.role, ...more];
+    const { stdout } = await promisify(execFile)(waybill, args, { env: this.env });
+    const token = /#(\w+)/.exec(stdout)?.[1];
+    if (!token) throw new Error(`no link in: ${stdout}`);
+    await post(`${this.url}/api/v1/password-resets/use`, { token, password: o.password });
   }
 }
 

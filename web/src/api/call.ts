@@ -1,7 +1,7 @@
 import { learnTime } from "./clock";
 import { client } from "./gen/client.gen";
 import type { Problem } from "./gen/types.gen";
-import { sessionKey, setSession } from "./session";
+import { chooseMerchant, chosenMerchant, signedOut } from "./session";
 
 /** Why a call failed: a problem that the server explains, or no answer at all. */
 export class Failure extends Error {
@@ -29,7 +29,12 @@ export class Failure extends Error {
   }
 }
 
-client.setConfig({ auth: () => sessionKey() });
+const merchantHeader = "Waybill-Merchant";
+
+client.interceptors.request.use((request) => {
+  if (chosenMerchant()) request.headers.set(merchantHeader, chosenMerchant());
+  return request;
+});
 client.interceptors.response.use((response) => {
   learnTime(response.headers.get("Date"));
   return response;
@@ -38,6 +43,7 @@ client.interceptors.response.use((response) => {
 interface Answer<T> {
   data?: T;
   error?: unknown;
+  request?: Request;
   response?: Response;
 }
 
@@ -45,13 +51,23 @@ function isProblem(e: unknown): e is Problem {
   return typeof e === "object" && e !== null && "code" in e && "detail" in e;
 }
 
-/** The data of a call, or a Failure. A key that is no longer known signs out. */
+/** Draws from a refusal what follows for the page: the session is over, or one may no longer act at the merchant. */
+export function heed(request: Request | undefined, status: number, code: string) {
+  if (status === 401 && !doors.has(code)) signedOut();
+  const at = request?.headers.get(merchantHeader);
+  if (at && at === chosenMerchant() && (code === "view_not_begun" || code === "merchant_not_yours")) chooseMerchant("");
+}
+
+// What the sign-in answers to who is not in yet says nothing of a session.
+const doors = new Set(["code_needed", "code_wrong", "sign_in_refused", "passkey_refused"]);
+
+/** The data of a call, or a Failure. */
 export async function call<T>(answer: Promise<Answer<T>>): Promise<T> {
-  const { data, error, response } = await answer;
+  const { data, error, request, response } = await answer;
   if (!response) throw new Failure("offline", 0, "");
   if (response.ok && data !== undefined) return data;
   if (!isProblem(error)) throw new Failure("unexpected", response.status, "");
-  if (response.status === 401) setSession("");
+  heed(request, response.status, error.code);
   throw new Failure(error.code, response.status, error.detail, error);
 }
 

@@ -4,6 +4,7 @@ import { infiniteQueryOptions, keepPreviousData, QueryClient, queryOptions } fro
 import { asFailure, call } from "./call";
 import {
   countOrders,
+  explainOrder,
   getAbout,
   getMe,
   getOrder,
@@ -20,7 +21,12 @@ import {
   listDeadLetters,
   listErasures,
   listFlags,
+  listMerchants,
+  listMyPasskeys,
+  listMySessions,
+  listPeople,
   listProductMappings,
+  listStaff,
   listSuppliers,
   listSyncJobItems,
   listSyncJobs,
@@ -29,6 +35,7 @@ import {
   listWantedMappings,
   listWebhookDeliveries,
   listWebhookEndpoints,
+  searchAllOrders,
 } from "./gen/sdk.gen";
 import type {
   CountOrdersData,
@@ -39,6 +46,7 @@ import type {
   ListToPayData,
   SyncJobPage,
 } from "./gen/types.gen";
+import { onSession } from "./session";
 
 /** The cache. Reads are tried again twice where that may help; writes never are. */
 export const queryClient = new QueryClient({
@@ -51,6 +59,9 @@ export const queryClient = new QueryClient({
     mutations: { networkMode: "always" },
   },
 });
+
+// Nothing of one person or merchant is shown to the next.
+onSession(() => queryClient.removeQueries({ predicate: (q) => q.queryKey[0] !== "about" }));
 
 export const aboutQuery = queryOptions({
   queryKey: ["about"],
@@ -287,3 +298,32 @@ export const auditQuery = (filter: AuditFilter) =>
     getNextPageParam: (last) => last.next_cursor,
     placeholderData: keepPreviousData,
   });
+
+export const sessionsQuery = queryOptions({ queryKey: ["my sessions"], queryFn: () => call(listMySessions()) });
+
+export const passkeysQuery = queryOptions({ queryKey: ["my passkeys"], queryFn: () => call(listMyPasskeys()) });
+
+export const peopleQuery = queryOptions({ queryKey: ["people"], queryFn: () => call(listPeople()) });
+
+export const staffQuery = queryOptions({ queryKey: ["staff"], queryFn: () => call(listStaff()) });
+
+/** Orders of all merchants that a text finds. */
+export const deskSearchQuery = (q: string) =>
+  queryOptions({
+    queryKey: ["desk", "orders", q],
+    queryFn: () => call(searchAllOrders({ query: { q } })),
+    retry: false,
+  });
+
+/** All merchants, page after page. */
+export const merchantsQuery = (q: string) =>
+  infiniteQueryOptions({
+    queryKey: ["desk", "merchants", q],
+    queryFn: ({ pageParam }) => call(listMerchants({ query: { q: q || undefined, cursor: pageParam || undefined } })),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.next_cursor,
+    placeholderData: keepPreviousData,
+  });
+
+export const explanationQuery = (id: string) =>
+  queryOptions({ queryKey: ["order", id, "explanation"], queryFn: () => call(explainOrder({ path: { id } })) });

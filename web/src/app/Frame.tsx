@@ -1,7 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link, Outlet, useNavigate, useRouterState, useSearch } from "@tanstack/react-router";
+import { Link, lazyRouteComponent, Outlet, useNavigate, useRouterState, useSearch } from "@tanstack/react-router";
 import { type ComponentType, lazy, Suspense, useEffect, useState } from "react";
+import type { Me } from "../api/gen/types.gen";
 import { connectionsQuery, meQuery } from "../api/queries";
+import { chooseMerchant } from "../api/session";
 import { useLive } from "../live";
 import { RunBar } from "../sync/RunBar";
 import { currentLanguage, type Language, languages, setLanguage, useText } from "../text";
@@ -32,6 +34,11 @@ import { signOut } from "./SignedIn";
 import { setScheme, useScheme } from "./theme";
 
 const Help = lazy(() => import("./Help").then((m) => ({ default: m.Help })));
+const ViewBar = lazy(() => import("../support/ViewBar").then((m) => ({ default: m.ViewBar })));
+const NoMerchant = lazy(() => import("../support/NoMerchant").then((m) => ({ default: m.NoMerchant })));
+
+/** One's own account: the one page that everybody has. */
+export const AccountPage = lazyRouteComponent(() => import("../account/AccountPage"), "AccountPage");
 
 const places = [
   ["orders", "/orders", IconOrders],
@@ -43,6 +50,14 @@ const places = [
   ["settings", "/settings", IconSettings],
 ] as const satisfies readonly (readonly [string, string, ComponentType])[];
 
+/** Where somebody can go: the pages of a merchant, of the desk, or of nothing but one's own account. */
+function placesOf(me: Me) {
+  if (me.person?.wants_factor) return [["account", "/account", IconUser]] as const;
+  const desk = me.scopes.includes("desk:use") ? ([["support", "/support", IconHelp]] as const) : [];
+  const staff = me.scopes.includes("operate") ? ([["staff", "/support/staff", IconUser]] as const) : [];
+  return [...desk, ...staff, ...(me.merchant ? places : [])];
+}
+
 /** The frame around every page: where one can go, whether it is live, what is being synced. */
 export function Frame() {
   const t = useText();
@@ -50,6 +65,7 @@ export function Frame() {
   const [help, setHelp] = useState(false);
   const path = useRouterState({ select: (s) => s.location.pathname });
   const go = useNavigate();
+  const { data: me } = useQuery(meQuery);
   // biome-ignore lint/correctness/useExhaustiveDependencies: each new page closes the menu
   useEffect(() => setMenu(false), [path]);
   useShortcuts({
@@ -78,12 +94,12 @@ export function Frame() {
         >
           <IconMenu />
         </button>
-        <Link to="/orders" className={classes.home} aria-label="Waybill">
+        <Link to="/" className={classes.home} aria-label="Waybill">
           <Logo />
         </Link>
-        <StoreChoice />
+        {me?.merchant && <StoreChoice />}
         <span className="grow" />
-        <Live />
+        {me?.merchant && <Live />}
         <button
           type="button"
           className={`iconButton ${classes.wide}`}
@@ -98,23 +114,30 @@ export function Frame() {
       </header>
       <nav id="nav" className={classes.nav} aria-label={t.frame.navigation} data-open={menu || undefined}>
         <ul>
-          {places.map(([name, to, Icon]) => (
-            <li key={to}>
-              <Link to={to} className={classes.place} activeProps={{ "aria-current": "page" }}>
-                <Icon /> {t.frame.nav[name]}
-              </Link>
-            </li>
-          ))}
+          {me &&
+            placesOf(me).map(([name, to, Icon]) => (
+              <li key={to}>
+                <Link
+                  to={to}
+                  className={classes.place}
+                  activeOptions={{ exact: to === "/support" }}
+                  activeProps={{ "aria-current": "page" }}
+                >
+                  <Icon /> {t.frame.nav[name]}
+                </Link>
+              </li>
+            ))}
         </ul>
-        <Connected />
+        {me?.merchant && <Connected />}
       </nav>
       {/* A click beside the menu closes it; Escape and the menu button do the same for the keyboard. */}
       {menu && <div className={classes.shade} aria-hidden="true" onClick={() => setMenu(false)} />}
       <div className={classes.main}>
-        <Bars />
-        <RunBar />
+        <Suspense>{me?.view_reason && <ViewBar me={me} />}</Suspense>
+        {me?.merchant && <Bars />}
+        {me?.merchant && <RunBar />}
         <main id="content" tabIndex={-1}>
-          <Outlet />
+          {me && <Page me={me} path={path} />}
         </main>
       </div>
       {help && (
@@ -124,6 +147,19 @@ export function Frame() {
       )}
     </div>
   );
+}
+
+/** The page of the address, or what has to be done before it can be shown. */
+function Page({ me, path }: { me: Me; path: string }) {
+  const own = path === "/account";
+  if (me.person?.wants_factor && !own) return <AccountPage />;
+  if (!me.merchant && !own && !path.startsWith("/support") && path !== "/")
+    return (
+      <Suspense>
+        <NoMerchant />
+      </Suspense>
+    );
+  return <Outlet />;
 }
 
 function StoreChoice() {
@@ -136,7 +172,7 @@ function StoreChoice() {
   if (stores.length < 2)
     return (
       <span className={classes.store}>
-        <IconStore /> <span className="ellipsis">{stores[0]?.name ?? me?.merchant.name}</span>
+        <IconStore /> <span className="ellipsis">{stores[0]?.name ?? me?.merchant?.name}</span>
       </span>
     );
   return (
@@ -202,7 +238,12 @@ function Account() {
         </button>
       }
       lines={[
-        ...(me ? [{ heading: t.frame.signedInAs(me.key_name) }] : []),
+        ...(me
+          ? [{ heading: me.person ? t.frame.signedInAs(me.person.name) : t.frame.signedInWith(me.key_name ?? "") }]
+          : []),
+        ...(me?.person ? [{ do: t.frame.nav.account, run: () => void go({ to: "/account" }) }] : []),
+        ...merchantLines(me),
+        "line",
         { heading: t.frame.zone(zone()) },
         "line",
         { heading: t.frame.language },
@@ -213,12 +254,30 @@ function Account() {
           run: () => void setLanguage(code),
         })),
         "line",
-        { do: t.frame.nav.welcome, run: () => void go({ to: "/welcome" }) },
+        ...(me?.merchant ? [{ do: t.frame.nav.welcome, run: () => void go({ to: "/welcome" }) }] : []),
         { do: t.frame.apiReference, run: () => location.assign("/docs") },
-        { do: t.frame.signOut, run: signOut },
+        { do: t.frame.signOut, run: () => void signOut() },
       ]}
     />
   );
+
+  /** Whoever has a role at several merchants says at which this tab acts. */
+  function merchantLines(me?: Me) {
+    const all = me?.person?.merchants ?? [];
+    if (all.length < 2) return [];
+    return [
+      "line" as const,
+      { heading: t.frame.actAt },
+      ...all.map((m) => ({
+        do: m.name,
+        icon: m.id === me?.merchant?.id ? <IconCheck /> : <span className={classes.noMark} />,
+        run: () => {
+          void go({ to: "/orders", search: {} });
+          chooseMerchant(m.id);
+        },
+      })),
+    ];
+  }
 }
 
 function Connected() {

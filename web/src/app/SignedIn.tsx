@@ -1,90 +1,88 @@
-import { Button, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { type FormEvent, type ReactNode, useEffect, useRef, useState, useSyncExternalStore } from "react";
-import { asFailure, call } from "../api/call";
-import { getMe } from "../api/gen/sdk.gen";
-import { aboutQuery, queryClient } from "../api/queries";
-import { onSession, sessionKey, setSession } from "../api/session";
-import { useText } from "../text";
-import { sentence } from "../ui/states";
-import { Logo } from "./Logo";
-import classes from "./SignedIn.module.css";
+import { lazy, type ReactNode, Suspense, useEffect, useRef, useState, useSyncExternalStore } from "react";
+import { call } from "../api/call";
+import { signOut as endSession, signIn } from "../api/gen/sdk.gen";
+import { aboutQuery, meQuery } from "../api/queries";
+import { chooseMerchant, chosenMerchant, onSession, session, signedIn, signedOut } from "../api/session";
+import { joinLive } from "../live";
+import { text } from "../text";
+import { Failed, sentence } from "../ui/states";
+import { toast } from "../ui/toasts";
+
+const SignInPage = lazy(() => import("../account/SignInPage").then((m) => ({ default: m.SignInPage })));
+
+// Pages for who comes with a link, signed in or not.
+const doors: Record<string, ReturnType<typeof lazy>> = {
+  "/new-password": lazy(() => import("../account/NewPasswordPage").then((m) => ({ default: m.NewPasswordPage }))),
+  "/invitation": lazy(() => import("../account/InvitationPage").then((m) => ({ default: m.InvitationPage }))),
+  "/sign-up": lazy(() => import("../account/SignUpPage").then((m) => ({ default: m.SignUpPage }))),
+};
 
 const left = "waybill.left";
 
-/** Leaves the dashboard; the demo does not sign in again by itself. */
-export function signOut() {
-  sessionStorage.setItem(left, "1");
-  setSession("");
-}
-
-/** Shows the dashboard to who is signed in, and asks everybody else for a key, at the address where they are. */
-export function SignedIn({ children }: { children: ReactNode }) {
-  const key = useSyncExternalStore(onSession, sessionKey);
-  const before = useRef(key);
-  const about = useQuery({ ...aboutQuery, enabled: !key });
-  const demo = sessionStorage.getItem(left) ? undefined : about.data?.demo_api_key;
-  useEffect(() => {
-    // Nothing of one merchant is shown to the next.
-    if (before.current && before.current !== key)
-      queryClient.removeQueries({ predicate: (q) => q.queryKey[0] !== "about" });
-    before.current = key || before.current;
-  }, [key]);
-  useEffect(() => {
-    if (!key && demo) setSession(demo);
-  }, [key, demo]);
-  if (key) return children;
-  if (demo || about.isPending) return null;
-  return <SignIn ended={before.current !== "" && !sessionStorage.getItem(left)} demoKey={about.data?.demo_api_key} />;
-}
-
-function SignIn({ ended, demoKey = "" }: { ended: boolean; demoKey?: string }) {
-  const t = useText();
-  const [key, setKey] = useState(demoKey);
-  const [wrong, setWrong] = useState("");
-  const [busy, setBusy] = useState(false);
-
-  async function submit(e: FormEvent) {
-    e.preventDefault();
-    setBusy(true);
-    try {
-      await call(getMe({ headers: { Authorization: `Bearer ${key.trim()}` } }));
-      sessionStorage.removeItem(left);
-      setSession(key.trim());
-    } catch (error) {
-      setWrong(asFailure(error).status === 401 ? t.signIn.wrong : sentence(error));
-    } finally {
-      setBusy(false);
-    }
+/** Ends the session and leaves the dashboard; the demo does not sign in again by itself. */
+export async function signOut() {
+  try {
+    await call(endSession());
+  } catch (e) {
+    toast({ title: text().state.actionFailed(text().frame.signOut), detail: sentence(e), tone: "bad" });
+    return;
   }
+  sessionStorage.setItem(left, "1");
+  chooseMerchant("");
+  signedOut();
+}
 
+/** Shows the dashboard to who is signed in, and asks everybody else to sign in, at the address where they are. */
+export function SignedIn({ children }: { children: ReactNode }) {
+  const mark = useSyncExternalStore(onSession, session);
+  const merchant = useSyncExternalStore(onSession, chosenMerchant);
+  const first = useRef(true);
+  useEffect(() => {
+    if (mark) first.current = false;
+  }, [mark]);
+  const Door = doors[location.pathname];
+  if (Door)
+    return (
+      <Suspense>
+        <Door />
+      </Suspense>
+    );
+  // Another session or merchant is another dashboard: nothing that is open is kept.
+  if (mark) return <Inside key={`${mark} ${merchant}`}>{children}</Inside>;
+  return <Outside first={first.current} />;
+}
+
+function Inside({ children }: { children: ReactNode }) {
+  const me = useQuery(meQuery);
+  const at = me.data?.merchant?.id;
+  useEffect(() => (at ? joinLive(at) : undefined), [at]);
+  if (me.data) return children;
+  if (me.error)
+    return (
+      <main>
+        <Failed error={me.error} onRetry={() => void me.refetch()} />
+      </main>
+    );
+  return null;
+}
+
+/** The sign-in; who comes to the demo for the first time is signed in as its owner. */
+function Outside({ first }: { first: boolean }) {
+  const about = useQuery(aboutQuery);
+  const [refused, setRefused] = useState(false);
+  const byItself = first && !refused && !sessionStorage.getItem(left);
+  const owner = byItself ? about.data?.demo_accounts?.find((a) => a.role === "owner") : undefined;
+  useEffect(() => {
+    if (!owner) return;
+    call(signIn({ body: { email: owner.email, password: owner.password, code: "" } })).then(signedIn, () =>
+      setRefused(true),
+    );
+  }, [owner]);
+  if (owner || about.isPending) return null;
   return (
-    <main className={classes.page}>
-      <form className={`card ${classes.form}`} onSubmit={submit}>
-        <Logo />
-        <h1>{t.signIn.title}</h1>
-        {ended && (
-          <p className="bar" data-tone="warn" role="status">
-            {t.signIn.ended}
-          </p>
-        )}
-        <TextInput
-          type="password"
-          name="key"
-          autoComplete="current-password"
-          label={t.signIn.key}
-          description={t.signIn.keyHint}
-          value={key}
-          onChange={(e) => setKey(e.currentTarget.value)}
-          error={wrong}
-          required
-          data-autofocus
-        />
-        <Button type="submit" loading={busy}>
-          {t.signIn.submit}
-        </Button>
-        <p className="small muted">{t.signIn.where}</p>
-      </form>
-    </main>
+    <Suspense>
+      <SignInPage ended={!first && !sessionStorage.getItem(left)} />
+    </Suspense>
   );
 }

@@ -2,7 +2,7 @@
 
 import { call } from "../api/call";
 import { countOrders, getConnection } from "../api/gen/sdk.gen";
-import { sessionKey } from "../api/session";
+import { onSession, session } from "../api/session";
 import { onLive } from "../live";
 import { text } from "../text";
 
@@ -67,7 +67,7 @@ export function startNotifications() {
   let asking = false;
 
   async function lookAtPay() {
-    if (asking || !wants("pay") || !sessionKey()) return;
+    if (asking || !wants("pay") || !session()) return;
     asking = true;
     try {
       const counts = await call(countOrders({ query: { flag: "pay_soon" } }));
@@ -93,6 +93,10 @@ export function startNotifications() {
     show(t.connectionTitle(name), t.connectionBody, `waybill-connection-${id}`, "/connections");
   }
 
+  onSession(() => {
+    attention = undefined; // another's number says nothing of what is more
+    pay = undefined;
+  });
   onLive((e) => {
     if (e.name === "counts") {
       const n = more(attention, e.data.attention);

@@ -6,9 +6,10 @@ import {
   type RouteComponent,
   redirect,
 } from "@tanstack/react-router";
+import { meQuery, queryClient } from "../api/queries";
 import { OrdersPage } from "../orders/OrdersPage";
 import { Failed } from "../ui/states";
-import { Frame } from "./Frame";
+import { AccountPage, Frame } from "./Frame";
 import { NotFound } from "./NotFound";
 import { parseSearch, readOrdersSearch, stringifySearch } from "./search";
 
@@ -21,7 +22,8 @@ const home = createRoute({
   beforeLoad: ({ search }: { search: Record<string, unknown> }) => {
     if (search.connected || search.connect_error)
       throw redirect({ to: "/connections", search: search as Record<string, string>, replace: true });
-    throw redirect({ to: "/orders", replace: true });
+    const me = queryClient.getQueryData(meQuery.queryKey);
+    throw redirect({ to: me?.person?.staff && !me.merchant ? "/support" : "/orders", replace: true });
   },
 });
 
@@ -79,6 +81,15 @@ const tree = root.addChildren([
   page(
     "/welcome",
     lazyRouteComponent(() => import("../pages/WelcomePage"), "WelcomePage"),
+  ),
+  page("/account", AccountPage),
+  page(
+    "/support",
+    lazyRouteComponent(() => import("../support/SupportPage"), "SupportPage"),
+  ),
+  page(
+    "/support/staff",
+    lazyRouteComponent(() => import("../support/StaffPage"), "StaffPage"),
   ),
 ]);
 

@@ -1,9 +1,10 @@
 import { useSyncExternalStore } from "react";
 import { queryClient } from "../api/queries";
+import { onSession } from "../api/session";
 import { patch } from "./patch";
-import { type LiveEvent, liveState, onLive, onLiveState, startLive } from "./stream";
+import { type LiveEvent, liveState, onLive, onLiveState } from "./stream";
 
-export { type LiveEvent, onLive } from "./stream";
+export { joinLive, type LiveEvent, onLive } from "./stream";
 
 /** Whether changes come by themselves just now, and since when. */
 export const useLive = () => useSyncExternalStore(onLiveState, liveState);
@@ -11,10 +12,14 @@ export const useLive = () => useSyncExternalStore(onLiveState, liveState);
 // At most eight times a second, however much happens: each batch is drawn once.
 const batch = 120;
 
-/** Begins to follow the server, for as long as the page lives. */
+/** Writes what is heard into the cache, for as long as the page lives. */
 export function follow() {
   let waiting: LiveEvent[] = [];
   let lost = false;
+  onSession(() => {
+    waiting = []; // of another merchant
+    lost = false;
+  });
   onLive((e) => {
     if (waiting.length === 0)
       setTimeout(() => {
@@ -35,5 +40,4 @@ export function follow() {
       });
     }
   });
-  startLive();
 }

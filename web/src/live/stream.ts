@@ -1,12 +1,11 @@
-// One stream of events for one browser. The tab that holds the lock reads the stream and repeats what it hears on a
+// One stream of events for one browser at one merchant. The tab that holds the lock reads the stream and repeats what it hears on a
 // broadcast channel; when it closes, the next tab takes over. Over HTTP/1.1 a stream for each tab would use up the
 // browser's connections: with the sixth tab nothing would load any more.
 
-import { Failure } from "../api/call";
+import { heed } from "../api/call";
 import { now } from "../api/clock";
 import { streamEvents } from "../api/gen/sdk.gen";
-import type { EventStream } from "../api/gen/types.gen";
-import { onSession, sessionKey, setSession } from "../api/session";
+import type { EventStream, Problem } from "../api/gen/types.gen";
 
 /** How it stands: live, or since when nothing has been heard. */
 interface LiveState {
@@ -26,8 +25,6 @@ const listeners = new Set<(e: LiveEvent) => void>();
 const stateListeners = new Set<() => void>();
 
 let state: LiveState = { live: false, since: now() };
-let leading = false;
-let channel: BroadcastChannel | undefined;
 
 /** The state of the stream. */
 export const liveState = () => state;
@@ -58,102 +55,113 @@ function become(next: LiveState) {
   for (const l of stateListeners) l();
 }
 
-function tell(m: Message) {
-  channel?.postMessage(m);
-}
-
-/** Starts to listen, for as long as the page lives. */
-export function startLive() {
-  channel = new BroadcastChannel("waybill.live");
+/** Follows what changes at a merchant until it is left. Tabs at the same merchant share one stream. */
+export function joinLive(merchant: string): () => void {
+  const left = new AbortController();
+  const name = `waybill.live.${merchant}`;
+  const channel = new BroadcastChannel(name);
+  const room: Room = { channel, left: left.signal, leading: false };
+  become({ live: false, since: now() });
   channel.onmessage = ({ data }: MessageEvent<Message>) => {
     if (data.kind === "event") hear(data.event);
     else if (data.kind === "state") become(data.state);
-    else if (leading) tell({ kind: "state", state });
+    else if (room.leading) channel.postMessage({ kind: "state", state } satisfies Message);
   };
-  tell({ kind: "who" });
+  channel.postMessage({ kind: "who" } satisfies Message);
   // Without locks (plain http over a network) each tab has a stream of its own while it is seen.
-  if (navigator.locks) void navigator.locks.request("waybill.live", () => lead(() => true));
-  else void lead(() => !document.hidden);
+  if (navigator.locks)
+    navigator.locks.request(name, { signal: left.signal }, () => lead(room, () => true)).catch(() => {}); // left before it led
+  else void lead(room, () => !document.hidden);
+  return () => {
+    left.abort();
+    channel.close();
+  };
 }
 
-/** Reads the stream for ever; wanted says whether just now. */
-async function lead(wanted: () => boolean): Promise<never> {
-  leading = true;
+interface Room {
+  channel: BroadcastChannel;
+  left: AbortSignal;
+  leading: boolean;
+}
+
+/** Reads the stream until the room is left; wanted says whether just now. */
+async function lead(room: Room, wanted: () => boolean) {
+  room.leading = true;
   let last = "";
   let pause = 500;
-  for (;;) {
-    if (!sessionKey() || !wanted()) {
-      await untilWanted();
+  while (!room.left.aborted) {
+    if (!wanted()) {
+      await untilSeen(room.left);
       continue;
     }
-    const session = sessionKey();
-    const stop = new AbortController();
-    const off = onSession(() => stop.abort());
     try {
-      const failure = await read(last, stop.signal, (id) => {
+      await read(room, last, (id) => {
         last = id;
         pause = 500;
       });
-      if (failure?.status === 401 && sessionKey() === session) setSession("");
     } catch {
       // told of by the state
-    } finally {
-      off();
     }
-    if (sessionKey() !== session) last = "";
-    shareState(false);
+    if (room.left.aborted) return;
+    shareState(room, false);
     await new Promise((r) => setTimeout(r, pause));
     pause = Math.min(pause * 1.7, 10_000);
   }
 }
 
-function untilWanted(): Promise<void> {
+function untilSeen(left: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
-      off();
+      left.removeEventListener("abort", done);
       document.removeEventListener("visibilitychange", done);
       resolve();
     };
-    const off = onSession(done);
+    left.addEventListener("abort", done);
     document.addEventListener("visibilitychange", done);
   });
 }
 
-function shareState(live: boolean) {
+function shareState(room: Room, live: boolean) {
   if (state.live === live) return;
   become({ live, since: now() });
-  tell({ kind: "state", state });
+  room.channel.postMessage({ kind: "state", state } satisfies Message);
 }
 
 // The server beats every 15 seconds; a stream that is silent for longer is dead without the browser knowing.
 const silence = 35_000;
 
-/** Reads one connection to its end. It gives a failure when the server refused. */
-async function read(last: string, signal: AbortSignal, seen: (id: string) => void): Promise<Failure | undefined> {
+/** Reads one connection to its end. */
+async function read(room: Room, last: string, seen: (id: string) => void) {
   const dead = new AbortController();
   let timer = setTimeout(() => dead.abort(), silence);
   const alive = () => {
     clearTimeout(timer);
     timer = setTimeout(() => dead.abort(), silence);
   };
-  let failure: Failure | undefined;
   const { stream } = await streamEvents({
     headers: last ? { "Last-Event-ID": last } : {},
-    signal: AbortSignal.any([signal, dead.signal]),
+    signal: AbortSignal.any([room.left, dead.signal]),
     sseMaxRetryAttempts: 1,
     fetch: async (request: RequestInfo | URL, init?: RequestInit) => {
       const response = await fetch(request, init);
-      if (!response.ok) failure = new Failure("refused", response.status, "");
+      if (!response.ok && !room.left.aborted) {
+        const problem: Partial<Problem> = await response
+          .clone()
+          .json()
+          .catch(() => ({}));
+        heed(request instanceof Request ? request : undefined, response.status, problem.code ?? "");
+      }
       return response;
     },
     onSseEvent: (e) => {
+      if (room.left.aborted) return;
       alive(); // a beat comes here too, without a name
       if (!e.event) return;
       if (e.id) seen(e.id);
       const event = { name: e.event, data: e.data } as unknown as LiveEvent;
-      if (event.name === "ready" || event.name === "reset") shareState(true);
+      if (event.name === "ready" || event.name === "reset") shareState(room, true);
       hear(event);
-      tell({ kind: "event", event });
+      room.channel.postMessage({ kind: "event", event } satisfies Message);
     },
   });
   try {
@@ -161,5 +169,4 @@ async function read(last: string, signal: AbortSignal, seen: (id: string) => voi
   } finally {
     clearTimeout(timer);
   }
-  return failure;
 }

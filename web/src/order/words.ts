@@ -83,13 +83,18 @@ export function toldBy(source: Event["source"]): Told {
   }
 }
 
-/** Who did something: the key of a person or program; nothing for Waybill itself. */
+/** Who did something: a person, somebody of support, the key of a program; nothing for Waybill itself. */
 export function actorWords(actor: string): string {
   if (actor === "system" || actor === "") return "";
-  return actor.startsWith("api:") ? text().order.withKey(actor.slice(4)) : actor;
+  if (actor === "operator") return text().settings.audit.operator;
+  const [kind, ...rest] = actor.split(":");
+  const name = rest.join(":");
+  if (kind === "person") return name;
+  if (kind === "support") return text().order.ofSupport(name);
+  return kind === "api" ? text().order.withKey(name) : actor;
 }
 
-/** Who decided something: a key, or Waybill itself. */
+/** Who decided something: whoever it was, or Waybill itself. */
 export const whoWords = (actor: string) => actorWords(actor) || text().order.from.waybill;
 
 /** Why and by whom an order is held; empty when it is not. */

@@ -9,7 +9,7 @@ import type { Act, AuditEntry, AuditReport } from "../api/gen/types.gen";
 import { type AuditFilter, auditQuery } from "../api/queries";
 import { saveAnswer } from "../api/save";
 import { whoWords } from "../order/words";
-import { text, useText } from "../text";
+import { useText } from "../text";
 import { number } from "../text/format";
 import { Copy } from "../ui/Copy";
 import { DropMenu } from "../ui/DropMenu";
@@ -21,9 +21,6 @@ import { SectionCard } from "./SettingsCard";
 import classes from "./SettingsPage.module.css";
 
 const days = [0, 1, 7, 30];
-
-/** Who did something, the operator included. */
-const doer = (actor: string) => (actor === "operator" ? text().settings.audit.operator : whoWords(actor));
 
 /** What was done here and by whom, and whether that is as it was entered. */
 export function AuditSection() {
@@ -66,7 +63,7 @@ export function AuditSection() {
               onChange={(e) => setFilter({ ...filter, actor: e.currentTarget.value || undefined })}
               data={[
                 { value: "", label: words.anyActor },
-                ...[...actors].map((value) => ({ value, label: doer(value) })),
+                ...[...actors].map((value) => ({ value, label: whoWords(value) })),
               ]}
             />
             <NativeSelect
@@ -120,7 +117,7 @@ function Entries({ entries }: { entries: AuditEntry[] }) {
             </td>
             <td data-label={words.column.who} className="small anywhere">
               <div className="stack tight">
-                <span>{doer(e.actor)}</span>
+                <span>{whoWords(e.actor)}</span>
                 {e.client && <span className="muted mono">{e.client}</span>}
               </div>
             </td>

@@ -6,7 +6,7 @@ import { type FormEvent, useState } from "react";
 import { asFailure, call } from "../api/call";
 import { now } from "../api/clock";
 import { createApiKey, revokeApiKey } from "../api/gen/sdk.gen";
-import type { ApiKey, KeyScope } from "../api/gen/types.gen";
+import type { ApiKey } from "../api/gen/types.gen";
 import { keysQuery, meQuery, queryClient } from "../api/queries";
 import { useText } from "../text";
 import { Confirm } from "../ui/Confirm";
@@ -16,7 +16,7 @@ import { ShownOnce } from "../ui/ShownOnce";
 import { ActionFailed, Failed, Loading, sentence } from "../ui/states";
 import { Time } from "../ui/Time";
 import { toast } from "../ui/toasts";
-import { keyScopes, keyTerms } from "./keys";
+import { type GivenScope, keyScopes, keyTerms } from "./keys";
 import { SectionCard } from "./SettingsCard";
 import classes from "./SettingsPage.module.css";
 
@@ -126,7 +126,7 @@ function Keys({ keys, labelledBy, onRevoke }: KeysProps) {
             <td data-label={words.column.may} className="small">
               {k.scopes.length === keyScopes.length
                 ? words.everything
-                : k.scopes.map((s) => words.scopes[s]).join(", ")}
+                : k.scopes.map((s) => words.scopes[s as GivenScope]).join(", ")}
             </td>
             <td data-label={words.column.used} className="small">
               {k.last_used_at ? <Time at={k.last_used_at} as="ago" /> : <span className="muted">{words.unused}</span>}
@@ -184,7 +184,7 @@ function MakeDialog({ onClose, onMade }: { onClose: () => void; onMade: (name: s
   const words = t.settings.keys;
   const { data: me } = useQuery(meQuery);
   const [name, setName] = useState("");
-  const [scopes, setScopes] = useState<KeyScope[]>([]);
+  const [scopes, setScopes] = useState<GivenScope[]>([]);
   const [days, setDays] = useState("90");
   const [tried, setTried] = useState(false);
   const [busy, setBusy] = useState(false);

@@ -12,6 +12,7 @@ export const sections = [
   "placing",
   "warnings",
   "carriers",
+  "people",
   "keys",
   "webhooks",
   "privacy",

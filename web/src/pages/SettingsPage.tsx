@@ -11,6 +11,7 @@ import { Title } from "../ui/Title";
 import { AuditSection } from "./AuditSection";
 import { CarriersSection } from "./CarriersSection";
 import { KeysSection } from "./KeysSection";
+import { PeopleSection } from "./PeopleSection";
 import { PlacingSection } from "./PlacingSection";
 import { PrivacySection } from "./PrivacySection";
 import { sections } from "./SettingsCard";
@@ -64,6 +65,7 @@ export function SettingsPage() {
             </>
           )}
           <CarriersSection />
+          <PeopleSection />
           <KeysSection />
           <WebhooksSection />
           <PrivacySection settings={data} />

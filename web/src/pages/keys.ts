@@ -1,10 +1,18 @@
 import type { KeyScope } from "../api/gen/types.gen";
 
+/** What only people may do, and no key. */
+type OfPeople = "desk:use" | "operate";
+
+/** What a key can be allowed. */
+export type GivenScope = Exclude<KeyScope, OfPeople>;
+
 /** Everything that a key can be allowed, in the order in which it is shown. */
-export const keyScopes: readonly KeyScope[] = [
+export const keyScopes: readonly GivenScope[] = [
   "orders:read",
   "orders:write",
   "orders:place",
+  "pushes:retry",
+  "orders:note",
   "sync:write",
   "connections:read",
   "connections:write",
@@ -12,6 +20,7 @@ export const keyScopes: readonly KeyScope[] = [
   "settings:write",
   "webhooks:write",
   "keys:write",
+  "people:write",
   "audit:read",
   "privacy:write",
 ];

@@ -1,0 +1,316 @@
+import { Button, TextInput } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { type FormEvent, type ReactNode, useId, useState } from "react";
+import { encode } from "uqr";
+import { call } from "../api/call";
+import {
+  beginAuthenticatorApp,
+  beginPasskey,
+  finishAuthenticatorApp,
+  finishPasskey,
+  removeAuthenticatorApp,
+  removePasskey,
+} from "../api/gen/sdk.gen";
+import type { NewAuthenticatorApp, Passkey } from "../api/gen/types.gen";
+import { passkeysQuery, queryClient } from "../api/queries";
+import { useText } from "../text";
+import { Confirm } from "../ui/Confirm";
+import { Copy } from "../ui/Copy";
+import { Dialog } from "../ui/Dialog";
+import { IconTrash } from "../ui/icons";
+import { ActionFailed, Failed, Loading } from "../ui/states";
+import { Time } from "../ui/Time";
+import { toast } from "../ui/toasts";
+import { useAct } from "../ui/useAct";
+import classes from "./account.module.css";
+import { Part } from "./Part";
+import { canUsePasskeys, givenUp, makePasskey } from "./passkeys";
+
+/** Has everything that shows the account read it anew. */
+const reread = () =>
+  Promise.all(["me", "my passkeys", "my sessions"].map((key) => queryClient.invalidateQueries({ queryKey: [key] })));
+
+interface StepsProps {
+  title: string;
+  label: string;
+  busy: boolean;
+  onSubmit: () => void;
+  onClose: () => void;
+  children: ReactNode;
+}
+
+/** A dialog with one form. */
+function FormDialog({ title, label, busy, onSubmit, onClose, children }: StepsProps) {
+  const t = useText();
+  const form = useId();
+  return (
+    <Dialog
+      title={title}
+      size="small"
+      onClose={onClose}
+      actions={
+        <>
+          <Button variant="default" onClick={onClose}>
+            {t.do.cancel}
+          </Button>
+          <Button type="submit" form={form} loading={busy}>
+            {label}
+          </Button>
+        </>
+      }
+    >
+      <form
+        id={form}
+        className="stack"
+        onSubmit={(e: FormEvent) => {
+          e.preventDefault();
+          onSubmit();
+        }}
+      >
+        {children}
+      </form>
+    </Dialog>
+  );
+}
+
+function Proof({ value, onChange }: { value: string; onChange: (value: string) => void }) {
+  const t = useText();
+  return (
+    <TextInput
+      type="password"
+      name="password"
+      autoComplete="current-password"
+      label={t.account.proof}
+      description={t.account.proofHint}
+      value={value}
+      maxLength={256}
+      onChange={(e) => onChange(e.currentTarget.value)}
+      required
+    />
+  );
+}
+
+/** The authenticator app: whether there is one, and how it comes and goes. */
+export function AppPart({ on }: { on: boolean }) {
+  const t = useText();
+  const words = t.account.app;
+  const [open, setOpen] = useState<"set" | "remove">();
+  return (
+    <Part title={words.title} lead={words.lead}>
+      <p>
+        <span className="pill" data-tone={on ? "good" : undefined}>
+          {on ? words.on : words.off}
+        </span>
+      </p>
+      <div className="row">
+        <Button variant="default" onClick={() => setOpen("set")}>
+          {on ? words.replace : words.set}
+        </Button>
+        {on && (
+          <Button variant="default" onClick={() => setOpen("remove")}>
+            {words.remove}
+          </Button>
+        )}
+      </div>
+      {open === "set" && <SetApp onClose={() => setOpen(undefined)} />}
+      {open === "remove" && <RemoveApp onClose={() => setOpen(undefined)} />}
+    </Part>
+  );
+}
+
+function SetApp({ onClose }: { onClose: () => void }) {
+  const t = useText();
+  const words = t.account.app;
+  const [password, setPassword] = useState("");
+  const [app, setApp] = useState<NewAuthenticatorApp>();
+  const [code, setCode] = useState("");
+  const { busy, failed, act } = useAct();
+  const submit = () =>
+    act(async () => {
+      if (!app) {
+        setApp(await call(beginAuthenticatorApp({ body: { password } })));
+        return;
+      }
+      await call(finishAuthenticatorApp({ body: { token: app.token, code: code.trim() } }));
+      await reread();
+      toast({ title: words.done });
+      onClose();
+    });
+  return (
+    <FormDialog
+      title={words.title}
+      label={app ? words.finish : words.set}
+      busy={busy}
+      onSubmit={() => void submit()}
+      onClose={onClose}
+    >
+      {app ? (
+        <>
+          <p>{words.scan}</p>
+          <Qr text={app.url} label={words.qr} />
+          <p>
+            <a href={app.url}>{words.open}</a>
+          </p>
+          <div>
+            <div className="small muted">{words.secret}</div>
+            <Copy value={app.secret} what={words.secret} />
+          </div>
+          <TextInput
+            name="code"
+            inputMode="numeric"
+            autoComplete="one-time-code"
+            pattern="[0-9]{6}"
+            label={words.first}
+            description={words.firstHint}
+            value={code}
+            onChange={(e) => setCode(e.currentTarget.value)}
+            required
+          />
+        </>
+      ) : (
+        <Proof value={password} onChange={setPassword} />
+      )}
+      <ActionFailed error={failed} what={app ? words.finish : words.set} />
+    </FormDialog>
+  );
+}
+
+/** A text as a QR code, black on white in every theme: cameras want it so. */
+function Qr({ text, label }: { text: string; label: string }) {
+  const { size, data } = encode(text, { ecc: "M", border: 4 });
+  const path = data.flatMap((row, y) => row.flatMap((dark, x) => (dark ? `M${x} ${y}h1v1h-1z` : []))).join("");
+  return (
+    <svg
+      className={classes.qr}
+      viewBox={`0 0 ${size} ${size}`}
+      role="img"
+      aria-label={label}
+      shapeRendering="crispEdges"
+    >
+      <path d={path} />
+    </svg>
+  );
+}
+
+function RemoveApp({ onClose }: { onClose: () => void }) {
+  const t = useText();
+  const words = t.account.app;
+  const [password, setPassword] = useState("");
+  const { busy, failed, act } = useAct();
+  const submit = () =>
+    act(async () => {
+      await call(removeAuthenticatorApp({ body: { password } }));
+      await reread();
+      toast({ title: words.removed });
+      onClose();
+    });
+  return (
+    <FormDialog title={words.remove} label={words.remove} busy={busy} onSubmit={() => void submit()} onClose={onClose}>
+      <p>{words.removeLead}</p>
+      <Proof value={password} onChange={setPassword} />
+      <ActionFailed error={failed} what={words.remove} />
+    </FormDialog>
+  );
+}
+
+/** Passkeys: which there are, and how they come and go. */
+export function PasskeyPart() {
+  const t = useText();
+  const words = t.account.passkeys;
+  const { data, error, refetch } = useQuery(passkeysQuery);
+  const [making, setMaking] = useState(false);
+  const [removing, setRemoving] = useState<Passkey>();
+  return (
+    <Part title={words.title} lead={words.lead}>
+      {error && !data && <Failed error={error} onRetry={() => void refetch()} />}
+      {!data && !error && <Loading rows={1} />}
+      {data?.passkeys.length === 0 && <p className="muted">{words.none}</p>}
+      {data && data.passkeys.length > 0 && (
+        <ul className="stack">
+          {data.passkeys.map((p) => (
+            <li key={p.id} className="spread">
+              <div className="stack tight">
+                <strong className="anywhere">{p.name}</strong>
+                <span className="small muted">
+                  <Time at={p.created_at} /> ·{" "}
+                  {p.last_used_at ? (
+                    <>
+                      {words.used} <Time at={p.last_used_at} as="ago" />
+                    </>
+                  ) : (
+                    words.unused
+                  )}
+                </span>
+              </div>
+              <button
+                type="button"
+                className="iconButton"
+                aria-label={words.remove(p.name)}
+                title={t.do.remove}
+                onClick={() => setRemoving(p)}
+              >
+                <IconTrash />
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+      {canUsePasskeys() ? (
+        <div>
+          <Button variant="default" onClick={() => setMaking(true)}>
+            {words.make}
+          </Button>
+        </div>
+      ) : (
+        <p className="small muted">{words.unsupported}</p>
+      )}
+      {making && <MakePasskey onClose={() => setMaking(false)} />}
+      {removing && (
+        <Confirm
+          title={words.remove(removing.name)}
+          label={t.do.remove}
+          run={async () => {
+            await call(removePasskey({ path: { key: removing.id } }));
+            await reread();
+            toast({ title: words.removed(removing.name) });
+          }}
+          onClose={() => setRemoving(undefined)}
+        >
+          <p>{words.removeLead}</p>
+        </Confirm>
+      )}
+    </Part>
+  );
+}
+
+function MakePasskey({ onClose }: { onClose: () => void }) {
+  const t = useText();
+  const words = t.account.passkeys;
+  const [name, setName] = useState("");
+  const [password, setPassword] = useState("");
+  const { busy, failed, act } = useAct();
+  const submit = () =>
+    act(async () => {
+      const asked = await call(beginPasskey({ body: { password } }));
+      const credential = await makePasskey(asked.options);
+      if (!credential) return;
+      await call(finishPasskey({ body: { token: asked.token, name: name.trim(), credential } }));
+      await reread();
+      toast({ title: words.made });
+      onClose();
+    });
+  return (
+    <FormDialog title={words.make} label={words.make} busy={busy} onSubmit={() => void submit()} onClose={onClose}>
+      <TextInput
+        label={words.name}
+        description={words.nameHint}
+        value={name}
+        maxLength={60}
+        onChange={(e) => setName(e.currentTarget.value)}
+        required
+      />
+      <Proof value={password} onChange={setPassword} />
+      <ActionFailed error={failed && givenUp(failed)} what={words.make} />
+    </FormDialog>
+  );
+}

@@ -1,0 +1,172 @@
+import { Button, NativeSelect } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { call } from "../api/call";
+import { changeRole, invite, removePerson, uninvite } from "../api/gen/sdk.gen";
+import type { Member } from "../api/gen/types.gen";
+import { useMay } from "../api/may";
+import { peopleQuery, queryClient } from "../api/queries";
+import { Invitations, InviteDialog } from "../people/Invitations";
+import { useText } from "../text";
+import { Confirm } from "../ui/Confirm";
+import { IconPlus, IconTrash } from "../ui/icons";
+import { ActionFailed, Failed, Loading } from "../ui/states";
+import { Time } from "../ui/Time";
+import { toast } from "../ui/toasts";
+import { useAct } from "../ui/useAct";
+import { SectionCard } from "./SettingsCard";
+import classes from "./SettingsPage.module.css";
+
+const roles = ["member", "owner", "read_only"] as const;
+type Role = Member["role"];
+
+/** The merchant's people: what each may do, and who is invited. */
+export function PeopleSection() {
+  const t = useText();
+  const may = useMay("people:write");
+  const { data, error, isPending, refetch } = useQuery(peopleQuery);
+  const [inviting, setInviting] = useState(false);
+  return (
+    <SectionCard id="people" lead={t.settings.people}>
+      {isPending && <Loading rows={2} />}
+      {error && !data && <Failed error={error} onRetry={() => void refetch()} />}
+      {data && (
+        <>
+          {data.people.length > 0 ? (
+            <People people={data.people} may={may} />
+          ) : (
+            <p className="muted">{t.settings.noPeople}</p>
+          )}
+          <Invitations
+            invitations={data.invitations}
+            list="people"
+            takeBack={may ? (id) => call(uninvite({ path: { id } })) : undefined}
+          />
+          {may && (
+            <div>
+              <Button variant="default" leftSection={<IconPlus />} onClick={() => setInviting(true)}>
+                {t.people.invite}
+              </Button>
+            </div>
+          )}
+        </>
+      )}
+      {inviting && (
+        <InviteDialog
+          roles={roles}
+          list="people"
+          invite={(email, role) => call(invite({ body: { email, role } }))}
+          onClose={() => setInviting(false)}
+        />
+      )}
+    </SectionCard>
+  );
+}
+
+function People({ people, may }: { people: Member[]; may: boolean }) {
+  const t = useText();
+  const [removing, setRemoving] = useState<Member>();
+  const { busy, failed, act } = useAct();
+
+  /** Reads what depends on roles anew: one's own may be among them. */
+  const reread = () => Promise.all(["people", "me"].map((key) => queryClient.invalidateQueries({ queryKey: [key] })));
+
+  const change = (p: Member, role: Role) =>
+    act(async () => {
+      await call(changeRole({ path: { id: p.id }, body: { role } }));
+      await reread();
+      toast({ title: t.people.roleChanged(p.name, t.people.roles[role]) });
+    });
+
+  return (
+    <>
+      <table className="table" aria-labelledby="people-title">
+        <thead>
+          <tr>
+            <th scope="col">{t.people.person}</th>
+            <th scope="col">{t.people.role}</th>
+            <th scope="col">{t.people.factor}</th>
+            <th scope="col">{t.people.lastSignIn}</th>
+            {may && (
+              <th scope="col">
+                <span className="sr-only">{t.people.actions}</span>
+              </th>
+            )}
+          </tr>
+        </thead>
+        <tbody>
+          {people.map((p) => (
+            <tr key={p.id}>
+              <td data-label={t.people.person}>
+                <div className="stack tight">
+                  <span className="anywhere">
+                    <strong>{p.name}</strong>{" "}
+                    {p.you && (
+                      <span className="pill" data-tone="info">
+                        {t.people.you}
+                      </span>
+                    )}
+                  </span>
+                  <span className="small muted anywhere">{p.email}</span>
+                </div>
+              </td>
+              <td data-label={t.people.role}>
+                {may ? (
+                  <NativeSelect
+                    aria-label={t.people.changeRole(p.name)}
+                    value={p.role}
+                    disabled={busy}
+                    onChange={(e) => void change(p, e.currentTarget.value as Role)}
+                    data={roles.map((value) => ({ value, label: t.people.roles[value] }))}
+                  />
+                ) : (
+                  t.people.roles[p.role]
+                )}
+              </td>
+              <td data-label={t.people.factor} className="small">
+                {p.second_factor ? t.people.factorOn : <span className="muted">{t.people.factorOff}</span>}
+              </td>
+              <td data-label={t.people.lastSignIn} className="small">
+                {p.signed_in_at ? (
+                  <Time at={p.signed_in_at} as="ago" />
+                ) : (
+                  <span className="muted">{t.people.never}</span>
+                )}
+              </td>
+              {may && (
+                <td>
+                  <span className={classes.actions}>
+                    <button
+                      type="button"
+                      className="iconButton"
+                      title={t.do.remove}
+                      aria-label={t.people.remove(p.name)}
+                      onClick={() => setRemoving(p)}
+                    >
+                      <IconTrash />
+                    </button>
+                  </span>
+                </td>
+              )}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      <ActionFailed error={failed} what={t.people.role} />
+      {removing && (
+        <Confirm
+          title={t.people.remove(removing.name)}
+          label={t.do.remove}
+          run={async () => {
+            await call(removePerson({ path: { id: removing.id } }));
+            await reread();
+            toast({ title: t.people.removed(removing.name) });
+          }}
+          onClose={() => setRemoving(undefined)}
+        >
+          <p>{t.people.removeLead}</p>
+        </Confirm>
+      )}
+    </>
+  );
+}
