@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import type { KeyScope } from "./gen/types.gen";
-import { meQuery } from "./queries";
+import { meQuery, queryClient } from "./queries";
 
 /** Whether the caller may do what wants a scope. What he may not is not offered; the server refuses it anyway. */
 export function useMay(scope: KeyScope): boolean {
@@ -13,3 +13,6 @@ export function useLooks(): boolean {
   const { data } = useQuery(meQuery);
   return !!data?.view_reason;
 }
+
+/** The same for code outside of components. */
+export const looks = () => !!queryClient.getQueryData(meQuery.queryKey)?.view_reason;

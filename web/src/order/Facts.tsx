@@ -1,32 +1,30 @@
 import { Button } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
-import type { Address, Order, OrderLine } from "../api/gen/types.gen";
+import { useState } from "react";
+import { call } from "../api/call";
+import { showAddress } from "../api/gen/sdk.gen";
+import type { Address, Order, OrderLine, ShownAddress } from "../api/gen/types.gen";
+import { useMay } from "../api/may";
 import { useText } from "../text";
 import { country, money } from "../text/format";
 import { Copy } from "../ui/Copy";
 import { IconWarn } from "../ui/icons";
+import { May } from "../ui/May";
+import { ActionFailed } from "../ui/states";
 import { Time } from "../ui/Time";
+import { useAct } from "../ui/useAct";
 import { AddressDialog } from "./AddressDialog";
 import { dropAddressAct, roleAct } from "./acts";
-import { useShow } from "./dialogs";
+import { reread, useShow } from "./dialogs";
 import classes from "./order.module.css";
 import { Heading, Section } from "./Section";
 import { whoWords } from "./words";
 
-/** Who bought, where it goes, and the money. */
-export function Facts({ order }: { order: Order }) {
+/** Who bought, where it goes, and the money. What is masked for support is shown here when it was asked for. */
+export function Facts({ order: given }: { order: Order }) {
   const t = useText();
-  const show = useShow();
-  const given = order.purchase_address;
-  const edit = (
-    <Button
-      variant="default"
-      size="compact-sm"
-      onClick={() => show((close) => <AddressDialog id={order.id} refused={[]} onClose={close} />)}
-    >
-      {t.order.editAddress}
-    </Button>
-  );
+  const [shown, setShown] = useState<ShownAddress>();
+  const order = shown ? unmasked(given, shown) : given;
   return (
     <Section title={t.order.facts}>
       {order.buyer_erased_at && (
@@ -43,77 +41,128 @@ export function Facts({ order }: { order: Order }) {
           </span>
         </p>
       )}
-      <dl className={`facts ${classes.facts}`}>
-        <dt>{t.order.placedAt}</dt>
-        <dd>
-          <Time at={order.placed_at} />
-        </dd>
-        <dt>{t.order.buyer}</dt>
-        <dd>
-          {order.buyer_name || "–"}
-          {order.staff && ` (${t.order.staff})`}
-        </dd>
-        {order.buyer_email && (
-          <>
-            <dt>{t.order.email}</dt>
-            <dd>
-              <Copy value={order.buyer_email} what={t.order.email} />
-            </dd>
-          </>
-        )}
-        <dt>{t.order.country}</dt>
-        <dd>{country(order.country) || "–"}</dd>
-        {given && (
-          <>
-            <dt>{t.order.purchaseAddress}</dt>
-            <dd className="stack tight">
-              <AddressLines address={given.address} />
-              <span className="small muted">
-                {t.order.addressGiven(whoWords(given.given_by), given.reason)} · <Time at={given.given_at} />
+      {order.masked && !shown && !order.buyer_erased_at && <ShowAddress id={order.id} onShown={setShown} />}
+      <FactList order={order} />
+    </Section>
+  );
+}
+
+/** An order with what is masked in it. */
+function unmasked(order: Order, shown: ShownAddress): Order {
+  const { purchase_address: instead, ...buyer } = shown;
+  const given = order.purchase_address;
+  return { ...order, ...buyer, purchase_address: given && instead ? { ...given, address: instead } : given };
+}
+
+function ShowAddress({ id, onShown }: { id: string; onShown: (shown: ShownAddress) => void }) {
+  const t = useText();
+  const { busy, failed, act } = useAct();
+  const show = () =>
+    act(async () => {
+      onShown(await call(showAddress({ path: { id } })));
+      await reread(id); // it stands in the timeline
+    });
+  return (
+    <div className="stack tight">
+      <div className="row">
+        <Button variant="default" size="compact-sm" loading={busy} onClick={() => void show()}>
+          {t.order.showAddress}
+        </Button>
+        <span className="small muted">{t.order.showAddressHint}</span>
+      </div>
+      <ActionFailed error={failed} what={t.order.showAddress} />
+    </div>
+  );
+}
+
+function FactList({ order }: { order: Order }) {
+  const t = useText();
+  const show = useShow();
+  const given = order.purchase_address;
+  const edit = (
+    <May scope="orders:write">
+      <Button
+        variant="default"
+        size="compact-sm"
+        onClick={() => show((close) => <AddressDialog id={order.id} refused={[]} onClose={close} />)}
+      >
+        {t.order.editAddress}
+      </Button>
+    </May>
+  );
+  return (
+    <dl className={`facts ${classes.facts}`}>
+      <dt>{t.order.placedAt}</dt>
+      <dd>
+        <Time at={order.placed_at} />
+      </dd>
+      <dt>{t.order.buyer}</dt>
+      <dd>
+        {order.buyer_name || "–"}
+        {order.staff && ` (${t.order.staff})`}
+      </dd>
+      {order.buyer_email && (
+        <>
+          <dt>{t.order.email}</dt>
+          <dd>
+            <Copy value={order.buyer_email} what={t.order.email} />
+          </dd>
+        </>
+      )}
+      <dt>{t.order.country}</dt>
+      <dd>{country(order.country) || "–"}</dd>
+      {given && (
+        <>
+          <dt>{t.order.purchaseAddress}</dt>
+          <dd className="stack tight">
+            <AddressLines address={given.address} />
+            <span className="small muted">
+              {t.order.addressGiven(whoWords(given.given_by), given.reason)} · <Time at={given.given_at} />
+            </span>
+            {given.conflict && (
+              <span className="bar" data-tone="warn">
+                <IconWarn /> <span className="grow">{t.order.addressConflict}</span>
               </span>
-              {given.conflict && (
-                <span className="bar" data-tone="warn">
-                  <IconWarn /> <span className="grow">{t.order.addressConflict}</span>
-                </span>
-              )}
-              <span className="row">
-                {edit}
+            )}
+            <span className="row">
+              {edit}
+              <May scope="orders:write">
                 <Button variant="default" size="compact-sm" onClick={() => show(dropAddressAct(order.id))}>
                   {t.order.dropAddress}
                 </Button>
-              </span>
-            </dd>
-          </>
-        )}
-        <dt>{given ? t.order.storeAddress : t.order.address}</dt>
-        <dd className="stack tight">
-          <AddressLines address={order.recipient} />
-          {!given && !order.buyer_erased_at && <span>{edit}</span>}
-        </dd>
-        {order.buyer_note && (
-          <>
-            <dt>{t.order.note}</dt>
-            <dd>{order.buyer_note}</dd>
-          </>
-        )}
-        <dt>{t.order.total}</dt>
-        <dd>{money(order.total)}</dd>
-        <dt>{t.order.paid}</dt>
-        <dd>{money(order.paid)}</dd>
-        <dt>{t.order.cost}</dt>
-        <dd>{order.cost ? money(order.cost) : t.order.costUnknown}</dd>
-        <dt>{t.order.store}</dt>
-        <dd className="mono">
-          {t.order.storeWords(order.store_status || "–", order.payment_status || "–", order.fulfillment_status || "–")}
-        </dd>
-        {order.closed_reason && (
-          <>
-            <dt>{t.order.closedReason}</dt>
-            <dd>{order.closed_reason}</dd>
-          </>
-        )}
-      </dl>
-    </Section>
+              </May>
+            </span>
+          </dd>
+        </>
+      )}
+      <dt>{given ? t.order.storeAddress : t.order.address}</dt>
+      <dd className="stack tight">
+        <AddressLines address={order.recipient} />
+        {!given && !order.buyer_erased_at && <span>{edit}</span>}
+      </dd>
+      {order.buyer_note && (
+        <>
+          <dt>{t.order.note}</dt>
+          <dd>{order.buyer_note}</dd>
+        </>
+      )}
+      <dt>{t.order.total}</dt>
+      <dd>{money(order.total)}</dd>
+      <dt>{t.order.paid}</dt>
+      <dd>{money(order.paid)}</dd>
+      <dt>{t.order.cost}</dt>
+      <dd>{order.cost ? money(order.cost) : t.order.costUnknown}</dd>
+      <dt>{t.order.store}</dt>
+      <dd className="mono">
+        {t.order.storeWords(order.store_status || "–", order.payment_status || "–", order.fulfillment_status || "–")}
+      </dd>
+      {order.closed_reason && (
+        <>
+          <dt>{t.order.closedReason}</dt>
+          <dd>{order.closed_reason}</dd>
+        </>
+      )}
+    </dl>
   );
 }
 
@@ -157,6 +206,7 @@ export function Lines({ order }: { order: Order }) {
 function Line({ line: l, order }: { line: OrderLine; order: Order }) {
   const t = useText();
   const show = useShow();
+  const mayWrite = useMay("orders:write");
   const decided = order.overrides.some((o) => o.kind === "line_role" && o.subject === l.id);
   const first = l.role === "dropship" ? "own" : "dropship";
   return (
@@ -199,7 +249,7 @@ function Line({ line: l, order }: { line: OrderLine; order: Order }) {
             <span className="sr-only">: {l.name}</span>
           </Link>
         )}
-        {!decided && (
+        {!decided && mayWrite && (
           <button
             type="button"
             className="link small"

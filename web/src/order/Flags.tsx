@@ -2,9 +2,9 @@ import { Button } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
 import type { Flag, Order } from "../api/gen/types.gen";
-import { syncOrder } from "../sync/actions";
 import { useText } from "../text";
 import { IconOut } from "../ui/icons";
+import { May } from "../ui/May";
 import { sentence } from "../ui/states";
 import { Time, useNow } from "../ui/Time";
 import { toast } from "../ui/toasts";
@@ -25,10 +25,10 @@ import {
   withoutNumberAct,
 } from "./acts";
 import { useShow } from "./dialogs";
-import { type Fix, fixesOf } from "./fixes";
+import { type Fix, fixesOf, wants } from "./fixes";
 import { aliExpressOrders } from "./links";
 import classes from "./order.module.css";
-import { usePlace } from "./place";
+import { usePlace, useSync } from "./place";
 import { ResolveDialog } from "./ResolveDialog";
 import { Heading, Section } from "./Section";
 import { StoreDialog } from "./StoreDialog";
@@ -110,14 +110,16 @@ function OneFlag({ flag, order }: { flag: Flag; order: Order }) {
             {fixes.map((fix, i) => (
               <FixButton key={fix.kind} fix={fix} flag={flag} order={order} main={i === 0} />
             ))}
-            <Button variant="subtle" size="compact-sm" onClick={() => show(snoozeAct(order.id, flag))}>
-              {t.order.snooze}
-            </Button>
-            {!fixes.some((f) => f.kind === "seen") && (
-              <Button variant="subtle" size="compact-sm" onClick={() => show(closeFlagAct(order.id, flag))}>
-                {t.order.closeFlag}
+            <May scope="orders:write">
+              <Button variant="subtle" size="compact-sm" onClick={() => show(snoozeAct(order.id, flag))}>
+                {t.order.snooze}
               </Button>
-            )}
+              {!fixes.some((f) => f.kind === "seen") && (
+                <Button variant="subtle" size="compact-sm" onClick={() => show(closeFlagAct(order.id, flag))}>
+                  {t.order.closeFlag}
+                </Button>
+              )}
+            </May>
           </div>
         </div>
       </div>
@@ -136,7 +138,7 @@ function PutOff({ flag, order }: { flag: Flag; order: Order }) {
         {t.order.putOffUntil} {flag.snoozed_until && <Time at={flag.snoozed_until} />},{" "}
         {t.order.whyPutOff(whoWords(flag.snoozed_by ?? ""), flag.snoozed_why ?? "")}
       </p>
-      <div className="row">
+      <May scope="orders:write">
         <Button
           variant="default"
           size="compact-sm"
@@ -153,7 +155,7 @@ function PutOff({ flag, order }: { flag: Flag; order: Order }) {
         >
           {t.order.reopen}
         </Button>
-      </div>
+      </May>
     </li>
   );
 }
@@ -169,13 +171,17 @@ function FixButton({ fix, flag, order, main }: FixButtonProps) {
   const t = useText();
   const show = useShow();
   const place = usePlace();
+  const sync = useSync();
   const { id } = order;
   const label = t.order.fix[fix.kind];
   const look = { variant: main ? "filled" : "default", size: "compact-sm" } as const;
+  const scope = wants[fix.kind];
   const button = (run: () => void): ReactNode => (
-    <Button {...look} onClick={run}>
-      {label}
-    </Button>
+    <May scope={scope}>
+      <Button {...look} onClick={run}>
+        {label}
+      </Button>
+    </May>
   );
   const out = (url?: string) =>
     webLink(url) && (
@@ -247,6 +253,6 @@ function FixButton({ fix, flag, order, main }: FixButtonProps) {
     case "link":
       return button(() => show(linkAct(id)));
     case "sync":
-      return button(() => void syncOrder(id));
+      return button(() => sync(id));
   }
 }

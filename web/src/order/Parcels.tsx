@@ -4,6 +4,7 @@ import type { Order, Parcel, Push } from "../api/gen/types.gen";
 import { useText } from "../text";
 import { Copy } from "../ui/Copy";
 import { IconCheck, IconOut, IconWarn } from "../ui/icons";
+import { May } from "../ui/May";
 import { Time } from "../ui/Time";
 import { lostAct, retryPushAct } from "./acts";
 import { useShow } from "./dialogs";
@@ -88,9 +89,11 @@ function OneParcel({ parcel: p, order }: { parcel: Parcel; order: Order }) {
           </Button>
         )}
         {!p.lost_at && !p.voided_at && p.items.length > 0 && (
-          <Button size="compact-sm" variant="subtle" onClick={() => show(lostAct(order.id, p.id))}>
-            {t.order.lost}
-          </Button>
+          <May scope="orders:write">
+            <Button size="compact-sm" variant="subtle" onClick={() => show(lostAct(order.id, p.id))}>
+              {t.order.lost}
+            </Button>
+          </May>
         )}
       </div>
     </li>
@@ -169,17 +172,21 @@ function OnePush({ push: p, order }: { push: Push; order: Order }) {
       {p.error_detail && p.state !== "confirmed" && <p className={classes.error}>{p.error_detail}</p>}
       <div className="row">
         {settled ? (
-          <Button
-            size="compact-sm"
-            variant="default"
-            onClick={() => show((close) => <StoreDialog id={order.id} push={p.id} onClose={close} />)}
-          >
-            {t.order.compare}
-          </Button>
+          <May scope="orders:place">
+            <Button
+              size="compact-sm"
+              variant="default"
+              onClick={() => show((close) => <StoreDialog id={order.id} push={p.id} onClose={close} />)}
+            >
+              {t.order.compare}
+            </Button>
+          </May>
         ) : (
-          <Button size="compact-sm" variant="default" onClick={() => show(retryPushAct(order.id, p.id))}>
-            {t.order.retryPush}
-          </Button>
+          <May scope="pushes:retry">
+            <Button size="compact-sm" variant="default" onClick={() => show(retryPushAct(order.id, p.id))}>
+              {t.order.retryPush}
+            </Button>
+          </May>
         )}
       </div>
     </li>

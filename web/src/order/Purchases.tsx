@@ -7,6 +7,7 @@ import { money } from "../text/format";
 import { Copy } from "../ui/Copy";
 import { DropMenu } from "../ui/DropMenu";
 import { IconMore, IconOut } from "../ui/icons";
+import { May } from "../ui/May";
 import { Time } from "../ui/Time";
 import { holdPurchaseAct, placeNowAct, renumberAct, unlinkAct, withdrawAct } from "./acts";
 import { useShow } from "./dialogs";
@@ -190,19 +191,23 @@ function PurchaseActions({ purchase: s, order, unpaid }: ActionsProps) {
         </Button>
       )}
       {s.state === "unknown" && (
-        <Button
-          size="compact-sm"
-          onClick={() => show((close) => <ResolveDialog id={order.id} supplierOrder={s.id} onClose={close} />)}
-        >
-          {t.order.resolve}
-        </Button>
+        <May scope="orders:place">
+          <Button
+            size="compact-sm"
+            onClick={() => show((close) => <ResolveDialog id={order.id} supplierOrder={s.id} onClose={close} />)}
+          >
+            {t.order.resolve}
+          </Button>
+        </May>
       )}
       {planned && (
-        <>
+        <May scope="orders:write">
           {s.waiting_for === "hold_window" && (
-            <Button size="compact-sm" variant="default" onClick={() => show(placeNowAct(order.id, s))}>
-              {t.order.placeNow}
-            </Button>
+            <May scope="orders:place">
+              <Button size="compact-sm" variant="default" onClick={() => show(placeNowAct(order.id, s))}>
+                {t.order.placeNow}
+              </Button>
+            </May>
           )}
           <Button size="compact-sm" variant="default" onClick={() => show(holdPurchaseAct(order.id, s))}>
             {t.order.holdPurchase}
@@ -210,22 +215,24 @@ function PurchaseActions({ purchase: s, order, unpaid }: ActionsProps) {
           <Button size="compact-sm" variant="default" onClick={() => show(withdrawAct(order.id, s))}>
             {t.order.withdraw}
           </Button>
-        </>
+        </May>
       )}
       {numbered && (
-        <DropMenu
-          position="bottom-start"
-          width={240}
-          button={
-            <button type="button" className="iconButton" aria-label={t.order.purchaseMore(s.number ?? "")}>
-              <IconMore />
-            </button>
-          }
-          lines={[
-            { do: t.order.renumber, run: () => show(renumberAct(order.id, s.id)) },
-            { do: t.order.unlink, run: () => show(unlinkAct(order.id, s.id)) },
-          ]}
-        />
+        <May scope="orders:write">
+          <DropMenu
+            position="bottom-start"
+            width={240}
+            button={
+              <button type="button" className="iconButton" aria-label={t.order.purchaseMore(s.number ?? "")}>
+                <IconMore />
+              </button>
+            }
+            lines={[
+              { do: t.order.renumber, run: () => show(renumberAct(order.id, s.id)) },
+              { do: t.order.unlink, run: () => show(unlinkAct(order.id, s.id)) },
+            ]}
+          />
+        </May>
       )}
     </div>
   );

@@ -2,7 +2,8 @@ import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import type { Order } from "../api/gen/types.gen";
-import { meQuery, newestJobsQuery } from "../api/queries";
+import { useLooks, useMay } from "../api/may";
+import { newestJobsQuery } from "../api/queries";
 import { freshWords } from "../orders/words";
 import { syncOrder } from "../sync/actions";
 import { SyncDialog } from "../sync/SyncDialog";
@@ -11,10 +12,11 @@ import { copy } from "../ui/Copy";
 import { DropMenu } from "../ui/DropMenu";
 import { IconCart, IconMore, IconPause, IconSync } from "../ui/icons";
 import { Time, useNow } from "../ui/Time";
-import { closeOrderAct, eraseAct, holdAct, linkAct, releaseAct, withoutNumberAct } from "./acts";
+import { closeOrderAct, eraseAct, holdAct, linkAct, noteAct, releaseAct, withoutNumberAct } from "./acts";
 import { useShow } from "./dialogs";
+import { ExplainDialog } from "./ExplainDialog";
 import classes from "./order.module.css";
-import { usePlace } from "./place";
+import { usePlace, useSync } from "./place";
 import { Section } from "./Section";
 import { freshSentence, holdWords, isToBuy, ticketText, toneOf } from "./words";
 
@@ -88,24 +90,27 @@ function Actions({ order }: { order: Order }) {
   const t = useText();
   const show = useShow();
   const place = usePlace();
-  const { data: me } = useQuery(meQuery);
-  const mayErase = me?.scopes.includes("privacy:write") && !order.buyer_erased_at && !order.erase_requested_at;
+  const mayWrite = useMay("orders:write");
+  const mayPlace = useMay("orders:place");
+  const maySync = useMay("sync:write");
+  const mayNote = useMay("orders:note");
+  const mayErase = useMay("privacy:write") && !order.buyer_erased_at && !order.erase_requested_at;
   const canHold = !order.hold && (order.tab === "pending" || order.tab === "awaiting_order");
   const lacksNumber = order.flags.some((f) => f.code === "shipped_without_number");
   return (
     <div className="row">
-      <SyncButton id={order.id} />
-      {isToBuy(order) && !order.hold && (
+      {maySync && <SyncButton id={order.id} />}
+      {mayPlace && isToBuy(order) && !order.hold && (
         <Button leftSection={<IconCart />} onClick={() => place([order.id])}>
           {t.order.place}
         </Button>
       )}
-      {order.hold && (
+      {mayWrite && order.hold && (
         <Button variant="default" onClick={() => show(releaseAct(order.id))}>
           {t.order.release}
         </Button>
       )}
-      {canHold && (
+      {mayWrite && canHold && (
         <Button variant="default" onClick={() => show(holdAct(order.id))}>
           {t.order.hold}
         </Button>
@@ -119,14 +124,26 @@ function Actions({ order }: { order: Order }) {
           </Button>
         }
         lines={[
-          {
-            do: t.order.syncSome,
-            run: () => show((close) => <SyncDialog scope={{ kind: "orders", ids: [order.id] }} onClose={close} />),
-          },
+          ...(maySync
+            ? [
+                {
+                  do: t.order.syncSome,
+                  run: () =>
+                    show((close) => <SyncDialog scope={{ kind: "orders", ids: [order.id] }} onClose={close} />),
+                },
+                "line" as const,
+              ]
+            : []),
+          ...(mayNote ? [{ do: t.order.addNote, run: () => show(noteAct(order.id)) }] : []),
+          { do: t.order.explain, run: () => show((close) => <ExplainDialog id={order.id} onClose={close} />) },
           "line",
-          { do: t.order.link, run: () => show(linkAct(order.id)) },
-          ...(lacksNumber ? [{ do: t.order.withoutNumber, run: () => show(withoutNumberAct(order.id)) }] : []),
-          ...(order.tab !== "closed" ? [{ do: t.order.closeOrder, run: () => show(closeOrderAct(order.id)) }] : []),
+          ...(mayWrite ? [{ do: t.order.link, run: () => show(linkAct(order.id)) }] : []),
+          ...(mayPlace && lacksNumber
+            ? [{ do: t.order.withoutNumber, run: () => show(withoutNumberAct(order.id)) }]
+            : []),
+          ...(mayWrite && order.tab !== "closed"
+            ? [{ do: t.order.closeOrder, run: () => show(closeOrderAct(order.id)) }]
+            : []),
           ...(mayErase ? [{ do: t.order.erase, run: () => show(eraseAct(order.id)) }] : []),
           "line",
           { do: t.order.ticket, run: () => void copy(ticketText(order, `${location.origin}/orders/${order.id}`)) },
@@ -144,6 +161,8 @@ function SyncButton({ id }: { id: string }) {
   const syncing = useSyncing(id);
   const [asking, setAsking] = useState(false);
   const [rests, setRests] = useState(false);
+  const looks = useLooks();
+  const ask = useSync();
   useEffect(() => {
     if (!rests) return;
     const timer = setTimeout(() => setRests(false), rest);
@@ -159,6 +178,7 @@ function SyncButton({ id }: { id: string }) {
       title={idle ? t.order.syncedJustNow : undefined}
       onClick={async () => {
         if (idle) return;
+        if (looks) return ask(id);
         setAsking(true);
         if (await syncOrder(id)) setRests(true);
         setAsking(false);

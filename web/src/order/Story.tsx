@@ -6,6 +6,7 @@ import { timelineQuery } from "../api/queries";
 import { useText } from "../text";
 import { Copy } from "../ui/Copy";
 import { IconCart, IconClock, IconSettings, IconStore, IconUser } from "../ui/icons";
+import { May } from "../ui/May";
 import { Failed, Loading } from "../ui/states";
 import { Time } from "../ui/Time";
 import { liftAct } from "./acts";
@@ -34,12 +35,12 @@ export function Decisions({ order }: { order: Order }) {
                 </>
               )}
             </p>
-            <div className="row">
+            <May scope="orders:write">
               <Button size="compact-sm" variant="default" onClick={() => show(liftAct(order.id, o.id))}>
                 {t.order.lift}
                 <span className="sr-only">: {o.text}</span>
               </Button>
-            </div>
+            </May>
           </li>
         ))}
       </ul>

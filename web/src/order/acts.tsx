@@ -3,6 +3,7 @@
 import type { ReactNode } from "react";
 import { call } from "../api/call";
 import {
+  addNote,
   closeFlag,
   createOverride,
   deleteOverride,
@@ -22,6 +23,7 @@ import {
   withdrawSupplierOrder,
 } from "../api/gen/sdk.gen";
 import type { Flag, OrderLine, SupplierOrder } from "../api/gen/types.gen";
+import { looks } from "../api/may";
 import { text } from "../text";
 import { toast } from "../ui/toasts";
 import { ActDialog, reread } from "./dialogs";
@@ -394,9 +396,28 @@ export const retryPushAct =
         title={t.retryPush}
         words={t.retryWords}
         label={t.retryPush}
-        reason="may"
+        reason={looks() ? "must" : "may"}
         run={({ reason }) => call(retryPush({ path: { id: push }, body: { reason } }))}
         done={t.told}
+        onClose={onClose}
+      />
+    );
+  };
+
+export const noteAct =
+  (id: string): Act =>
+  (onClose) => {
+    const t = text().order;
+    return (
+      <ActDialog
+        orderId={id}
+        title={plain(t.addNote)}
+        words={t.noteWords}
+        label={plain(t.addNote)}
+        reason="must"
+        reasonLabel={t.noteText}
+        run={({ reason }) => call(addNote({ path: { id }, body: { text: reason } }))}
+        done={t.noted}
         onClose={onClose}
       />
     );

@@ -78,6 +78,8 @@ interface ActProps {
   label: string;
   /** What is asked for: whether it must be said. */
   reason?: "must" | "may";
+  /** What is asked for when it is not a reason. */
+  reasonLabel?: string;
   until?: "must" | "may";
   number?: boolean;
   choice?: { label: string; options: { value: string; label: string }[]; first: string };
@@ -192,7 +194,7 @@ export function ActDialog(props: ActProps) {
         )}
         {reason && (
           <Textarea
-            label={reason === "must" ? t.order.reason : t.order.reasonMay}
+            label={props.reasonLabel ?? (reason === "must" ? t.order.reason : t.order.reasonMay)}
             description={t.order.reasonHint}
             value={why}
             maxLength={500}

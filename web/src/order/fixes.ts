@@ -1,6 +1,6 @@
 // What leads out of each trouble: the main way first. The server says in words what to do; here it becomes a button.
 
-import type { FieldProblem, Flag, Order, Parcel, Push, SupplierOrder } from "../api/gen/types.gen";
+import type { FieldProblem, Flag, KeyScope, Order, Parcel, Push, SupplierOrder } from "../api/gen/types.gen";
 
 /** A way out of a trouble, with what it is about. */
 export type Fix =
@@ -161,3 +161,29 @@ function refusalFixes(supplier: SupplierOrder | undefined, map: Fix[]): Fix[] {
   if (code === "order_is_pickup" || code === "order_imported") return [{ kind: "link" }];
   return [{ kind: "place" }, ...map];
 }
+
+/** What doing it wants. */
+export const wants: Record<Fix["kind"], KeyScope> = {
+  address: "orders:write",
+  map: "orders:read",
+  ownStock: "orders:write",
+  place: "orders:place",
+  resolve: "orders:place",
+  renumber: "orders:write",
+  unlink: "orders:write",
+  pay: "orders:read",
+  aliexpress: "orders:read",
+  aliexpressList: "orders:read",
+  store: "orders:place",
+  retry: "pushes:retry",
+  connections: "orders:read",
+  settings: "orders:read",
+  release: "orders:write",
+  withoutNumber: "orders:place",
+  lost: "orders:write",
+  close: "orders:write",
+  seen: "orders:write",
+  lift: "orders:write",
+  link: "orders:write",
+  sync: "sync:write",
+};

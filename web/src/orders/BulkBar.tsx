@@ -7,6 +7,7 @@ import { number } from "../text/format";
 import { announce } from "../ui/announce";
 import { DropMenu } from "../ui/DropMenu";
 import { IconCart, IconClose, IconMore, IconSync } from "../ui/icons";
+import { May } from "../ui/May";
 import { sentence } from "../ui/states";
 import { toast } from "../ui/toasts";
 import classes from "./BulkBar.module.css";
@@ -60,29 +61,35 @@ export function BulkBar({ selection, loaded, total, view, search, onAll, onClear
         </button>
       )}
       {(view === "awaiting_order" || view === "attention") && (
-        <Button leftSection={<IconCart />} onClick={onPlace}>
-          {t.orders.place}
-        </Button>
-      )}
-      <Button
-        variant={view === "awaiting_order" ? "default" : "filled"}
-        leftSection={<IconSync />}
-        onClick={() => setSyncing(scope)}
-      >
-        {t.sync.now}
-      </Button>
-      <DropMenu
-        position="top-end"
-        button={
-          <Button variant="default" aria-label={t.do.more}>
-            <IconMore />
+        <May scope="orders:place">
+          <Button leftSection={<IconCart />} onClick={onPlace}>
+            {t.orders.place}
           </Button>
-        }
-        lines={[
-          { do: t.orders.hold(n), run: () => void hold("hold") },
-          { do: t.orders.release(n), run: () => void hold("release") },
-        ]}
-      />
+        </May>
+      )}
+      <May scope="sync:write">
+        <Button
+          variant={view === "awaiting_order" ? "default" : "filled"}
+          leftSection={<IconSync />}
+          onClick={() => setSyncing(scope)}
+        >
+          {t.sync.now}
+        </Button>
+      </May>
+      <May scope="orders:write">
+        <DropMenu
+          position="top-end"
+          button={
+            <Button variant="default" aria-label={t.do.more}>
+              <IconMore />
+            </Button>
+          }
+          lines={[
+            { do: t.orders.hold(n), run: () => void hold("hold") },
+            { do: t.orders.release(n), run: () => void hold("release") },
+          ]}
+        />
+      </May>
       <button type="button" className="iconButton" aria-label={t.orders.clearSelection} onClick={onClear}>
         <IconClose />
       </button>

@@ -2,11 +2,11 @@ import { Link } from "@tanstack/react-router";
 import { memo } from "react";
 import type { OrderSummary } from "../api/gen/types.gen";
 import type { View } from "../app/search";
-import { syncOrder } from "../sync/actions";
 import { useText } from "../text";
 import { country, exact, money } from "../text/format";
 import { Copy } from "../ui/Copy";
 import { IconCart, IconCheck, IconClock, IconOut, IconSync, IconWarn } from "../ui/icons";
+import { May } from "../ui/May";
 import { Time, useNow } from "../ui/Time";
 import classes from "./OrderTable.module.css";
 import { freshWords, statusWords } from "./words";
@@ -24,6 +24,7 @@ interface RowProps {
   onOpen: (id: string) => void;
   onSelect: (id: string, range: boolean) => void;
   onPlace: (id: string) => void;
+  onSync: (id: string) => void;
   measure: (el: HTMLElement | null) => void;
 }
 
@@ -96,26 +97,30 @@ export const OrderRow = memo(function OrderRow(p: RowProps) {
       </td>
       <td className={classes.action}>
         {o.tab === "awaiting_order" && (
+          <May scope="orders:place">
+            <button
+              type="button"
+              className="iconButton"
+              aria-label={`${t.orders.place}: ${o.number}`}
+              title={t.orders.place}
+              onClick={() => p.onPlace(o.id)}
+            >
+              <IconCart />
+            </button>
+          </May>
+        )}
+        <May scope="sync:write">
           <button
             type="button"
             className="iconButton"
-            aria-label={`${t.orders.place}: ${o.number}`}
-            title={t.orders.place}
-            onClick={() => p.onPlace(o.id)}
+            disabled={p.syncing}
+            aria-label={t.sync.order(o.number)}
+            title={t.sync.now}
+            onClick={() => p.onSync(o.id)}
           >
-            <IconCart />
+            <IconSync />
           </button>
-        )}
-        <button
-          type="button"
-          className="iconButton"
-          disabled={p.syncing}
-          aria-label={t.sync.order(o.number)}
-          title={t.sync.now}
-          onClick={() => void syncOrder(o.id)}
-        >
-          <IconSync />
-        </button>
+        </May>
       </td>
     </tr>
   );

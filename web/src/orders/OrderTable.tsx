@@ -29,6 +29,7 @@ interface TableProps {
   onSelect: (id: string, range: boolean) => void;
   onSelectAll: () => void;
   onPlace: (id: string) => void;
+  onSync: (id: string) => void;
   ref: Ref<TableHandle>;
 }
 
@@ -162,6 +163,7 @@ export function OrderTable(p: TableProps) {
                   onOpen={p.onOpen}
                   onSelect={p.onSelect}
                   onPlace={p.onPlace}
+                  onSync={p.onSync}
                   measure={measure}
                 />
               )

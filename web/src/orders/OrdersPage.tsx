@@ -3,7 +3,8 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { asFailure } from "../api/call";
-import type { OrderCounts, OrderSummary } from "../api/gen/types.gen";
+import type { OrderCounts, OrderSummary, SyncScope } from "../api/gen/types.gen";
+import { useLooks, useMay } from "../api/may";
 import { countsQuery, healthQuery, newestJobsQuery } from "../api/queries";
 import { useShortcuts } from "../app/keyboard";
 import { type OrdersSearch, type Sort, stringifySearch, type View, views } from "../app/search";
@@ -15,6 +16,7 @@ import { ago, clock, count, number } from "../text/format";
 import { announce } from "../ui/announce";
 import { copy } from "../ui/Copy";
 import { IconDownload, IconWarn } from "../ui/icons";
+import { May } from "../ui/May";
 import { Failed, Loading, Stale, sentence } from "../ui/states";
 import { useNow } from "../ui/Time";
 import { Title } from "../ui/Title";
@@ -29,6 +31,7 @@ import { nothing, range, type Selection, toggle, toggleAll } from "./selection";
 import { Toolbar } from "./Toolbar";
 
 const OrderDrawer = lazy(() => import("../order/OrderDrawer").then((m) => ({ default: m.OrderDrawer })));
+const SyncDialog = lazy(() => import("../sync/SyncDialog").then((m) => ({ default: m.SyncDialog })));
 const PlaceDialog = lazy(() => import("../order/PlaceDialog").then((m) => ({ default: m.PlaceDialog })));
 
 const noRows: OrderSummary[] = [];
@@ -69,6 +72,17 @@ export function OrdersPage() {
     [ids, select],
   );
   const onPlace = useCallback((id: string) => setPlacing({ ids: [id] }), []);
+  const looks = useLooks();
+  const [asked, setAsked] = useState<SyncScope>();
+  const onSync = useCallback(
+    (id: string) => {
+      if (looks) setAsked({ kind: "orders", ids: [id] });
+      else void syncOrder(id);
+    },
+    [looks],
+  );
+  const mayPlace = useMay("orders:place");
+  const maySync = useMay("sync:write");
   const setSort = (sort: Sort) => void go({ search: (s) => ({ ...s, sort }), resetScroll: false });
   const openOrder = useCallback(
     (id?: string) => void go({ search: (s) => ({ ...s, order: id }), resetScroll: false }),
@@ -96,7 +110,8 @@ export function OrdersPage() {
     tab: (v) => void go({ search: (s) => ({ ...s, tab: v, order: undefined }) }),
     select: onSelect,
     selectAll: () => select((s) => toggleAll(s, ids)),
-    place: (id) => place(selection.ids.size > 0 ? [...selection.ids] : [id]),
+    place: mayPlace ? (id) => place(selection.ids.size > 0 ? [...selection.ids] : [id]) : undefined,
+    sync: maySync ? onSync : undefined,
     clear: search.order ? undefined : () => select(nothing), // what is open is closed first, by itself
     next: search.order ? step(1) : undefined,
     previous: search.order ? step(-1) : undefined,
@@ -111,7 +126,9 @@ export function OrdersPage() {
         </div>
         <div className="row">
           <Export search={search} disabled={rows.length === 0} />
-          <SyncButton search={search} view={view} total={total} />
+          <May scope="sync:write">
+            <SyncButton search={search} view={view} total={total} />
+          </May>
         </div>
       </div>
 
@@ -162,6 +179,7 @@ export function OrdersPage() {
             onSelect={onSelect}
             onSelectAll={() => select((s) => toggleAll(s, ids))}
             onPlace={onPlace}
+            onSync={onSync}
           />
           <More params={params} more={!!list.data.next} left={(total ?? 0) - rows.length} />
         </>
@@ -182,6 +200,7 @@ export function OrdersPage() {
       />
       <Suspense>
         {search.order && <OrderDrawer id={search.order} onClose={close} onPrevious={step(-1)} onNext={step(1)} />}
+        {asked && <SyncDialog scope={asked} onClose={() => setAsked(undefined)} />}
         {placing && (
           <PlaceDialog orderIds={placing.ids ?? []} filter={placing.filter} onClose={() => setPlacing(undefined)} />
         )}
@@ -413,7 +432,9 @@ interface ListKeys {
   tab: (v: View) => void;
   select: (id: string, range: boolean) => void;
   selectAll: () => void;
-  place: (id: string) => void;
+  /** Absent for who may not. */
+  place?: (id: string) => void;
+  sync?: (id: string) => void;
   clear?: () => void;
   next?: () => void;
   previous?: () => void;
@@ -438,8 +459,8 @@ function useListKeys(p: ListKeys) {
     x: withOrder((id) => p.select(id, false)),
     "Shift+X": withOrder((id) => p.select(id, true)),
     "Mod+A": focused() ? p.selectAll : undefined,
-    s: withOrder((id) => void syncOrder(id)),
-    o: withOrder(p.place),
+    s: p.sync && withOrder(p.sync),
+    o: p.place && withOrder(p.place),
     c: withOrder((id) => {
       const first = p.rows.find((r) => r.id === id)?.tracking[0];
       if (first) void copy(first.number);

@@ -2,6 +2,7 @@ import { Button, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { lazy, type Ref, Suspense, useEffect, useState } from "react";
+import { useMay } from "../api/may";
 import { connectionsQuery, viewsQuery } from "../api/queries";
 import { type OrdersSearch, readOrdersSearch, type Sort, sorts, stringifySearch } from "../app/search";
 import { useText } from "../text";
@@ -150,6 +151,7 @@ function Views({ search }: { search: OrdersSearch }) {
   const go = useNavigate();
   const { data } = useQuery(viewsQuery);
   const saved = data?.views ?? [];
+  const may = useMay("settings:write");
   const [saving, setSaving] = useState(false);
   const [deleting, setDeleting] = useState<{ id: string; name: string }>();
   const open = (s: OrdersSearch) => void go({ to: "/orders", search: s });
@@ -175,9 +177,17 @@ function Views({ search }: { search: OrdersSearch }) {
             do: v.name,
             run: () => open(readOrdersSearch(Object.fromEntries(new URLSearchParams(v.query)))),
           })),
-          "line",
-          { do: t.orders.saveView, run: () => setSaving(true) },
-          ...saved.map((v) => ({ do: t.orders.deleteView(v.name), icon: <IconTrash />, run: () => setDeleting(v) })),
+          ...(may
+            ? [
+                "line" as const,
+                { do: t.orders.saveView, run: () => setSaving(true) },
+                ...saved.map((v) => ({
+                  do: t.orders.deleteView(v.name),
+                  icon: <IconTrash />,
+                  run: () => setDeleting(v),
+                })),
+              ]
+            : []),
         ]}
       />
       <Suspense>

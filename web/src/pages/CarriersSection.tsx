@@ -8,6 +8,7 @@ import { carriersQuery, queryClient } from "../api/queries";
 import { useText } from "../text";
 import { Dialog } from "../ui/Dialog";
 import { IconEdit, IconOut, IconPlus, IconTrash } from "../ui/icons";
+import { May } from "../ui/May";
 import { ActionFailed, Failed, Loading, sentence } from "../ui/states";
 import { toast } from "../ui/toasts";
 import { isWebAddress } from "./connect";
@@ -79,15 +80,17 @@ export function CarriersSection() {
           </tbody>
         </table>
       )}
-      <div>
-        <Button
-          variant="default"
-          leftSection={<IconPlus />}
-          onClick={() => setEditing({ name: "", provider: "", link: "", fixed: false })}
-        >
-          {words.add}
-        </Button>
-      </div>
+      <May scope="settings:write">
+        <div>
+          <Button
+            variant="default"
+            leftSection={<IconPlus />}
+            onClick={() => setEditing({ name: "", provider: "", link: "", fixed: false })}
+          >
+            {words.add}
+          </Button>
+        </div>
+      </May>
       <Try />
       {editing && <CarrierDialog start={editing} onClose={() => setEditing(undefined)} />}
     </SectionCard>
@@ -118,30 +121,32 @@ function Row({ carrier: c, onEdit, onRemove }: { carrier: Carrier; onEdit: () =>
         </span>
       </td>
       <td>
-        <span className={classes.actions}>
-          {(own || c.wins) && (
-            <button
-              type="button"
-              className="iconButton"
-              title={own ? t.do.edit : words.override(name)}
-              aria-label={own ? words.edit(name) : words.override(name)}
-              onClick={onEdit}
-            >
-              <IconEdit />
-            </button>
-          )}
-          {own && (
-            <button
-              type="button"
-              className="iconButton"
-              title={t.do.remove}
-              aria-label={words.remove(name)}
-              onClick={onRemove}
-            >
-              <IconTrash />
-            </button>
-          )}
-        </span>
+        <May scope="settings:write">
+          <span className={classes.actions}>
+            {(own || c.wins) && (
+              <button
+                type="button"
+                className="iconButton"
+                title={own ? t.do.edit : words.override(name)}
+                aria-label={own ? words.edit(name) : words.override(name)}
+                onClick={onEdit}
+              >
+                <IconEdit />
+              </button>
+            )}
+            {own && (
+              <button
+                type="button"
+                className="iconButton"
+                title={t.do.remove}
+                aria-label={words.remove(name)}
+                onClick={onRemove}
+              >
+                <IconTrash />
+              </button>
+            )}
+          </span>
+        </May>
       </td>
     </tr>
   );

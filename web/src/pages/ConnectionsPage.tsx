@@ -1,4 +1,6 @@
 import { Button, NativeSelect, Switch } from "@mantine/core";
+import { useMay } from "../api/may";
+import { May } from "../ui/May";
 import "@mantine/core/styles/InlineInput.css";
 import "@mantine/core/styles/Switch.css";
 import { useQuery } from "@tanstack/react-query";
@@ -136,15 +138,17 @@ function Group({ platform, list, ready, onOpen }: GroupProps) {
   const shown = list.filter((c) => c.state !== "removed");
   const removed = list.filter((c) => c.state === "removed");
   const first = wix ? words.connectStore : words.connectSupplier;
-  const button = ready ? (
-    <Button
-      variant={shown.length > 0 ? "default" : "filled"}
-      leftSection={<IconPlus />}
-      onClick={() => onOpen({ kind: "connect", platform })}
-    >
-      {shown.length > 0 ? words.another[platform] : first}
-    </Button>
-  ) : undefined;
+  const may = useMay("connections:write");
+  const button =
+    ready && may ? (
+      <Button
+        variant={shown.length > 0 ? "default" : "filled"}
+        leftSection={<IconPlus />}
+        onClick={() => onOpen({ kind: "connect", platform })}
+      >
+        {shown.length > 0 ? words.another[platform] : first}
+      </Button>
+    ) : undefined;
   return (
     <section className="stack" aria-labelledby={platform}>
       <div className="spread">
@@ -193,6 +197,8 @@ function Card({
 }) {
   const t = useText();
   const words = t.connections;
+  const may = useMay("connections:write");
+  const mayDecide = useMay("settings:write");
   const { data: flags } = useQuery(connectionFlagsQuery);
   const about = flags?.filter((f) => f.connection_id === c.id) ?? [];
   const again = c.app_key ? () => onOpen({ kind: "own" }) : () => onOpen({ kind: "connect", platform: c.platform });
@@ -220,19 +226,19 @@ function Card({
         </details>
       )}
       <div className="row">
-        {ready && (c.state !== "active" || c.platform === "aliexpress") && (
+        {may && ready && (c.state !== "active" || c.platform === "aliexpress") && (
           <Button variant={c.state === "active" ? "default" : "filled"} onClick={again}>
             {c.state === "active" ? words.renew : words.again}
             <span className="sr-only"> {c.name}</span>
           </Button>
         )}
-        {c.platform === "wix" && c.state !== "removed" && (
+        {mayDecide && c.platform === "wix" && c.state !== "removed" && (
           <Button variant="default" onClick={() => onOpen({ kind: "settings", connection: c })}>
             {words.settings}
             <span className="sr-only"> {c.name}</span>
           </Button>
         )}
-        {c.state !== "removed" && (
+        {may && c.state !== "removed" && (
           <Button
             variant="default"
             onClick={() => onOpen({ kind: "remove", connection: c })}
@@ -271,9 +277,11 @@ function ConnectionFlag({ flag }: { flag: FlagRow }) {
         </div>
       </div>
       {flag.code === "same_site_twice" && (
-        <Button variant="default" size="compact-sm" loading={busy} onClick={() => void accept()}>
-          {t.connections.accept}
-        </Button>
+        <May scope="orders:write">
+          <Button variant="default" size="compact-sm" loading={busy} onClick={() => void accept()}>
+            {t.connections.accept}
+          </Button>
+        </May>
       )}
     </div>
   );

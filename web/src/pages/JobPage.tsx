@@ -9,6 +9,7 @@ import { SyncDialog } from "../sync/SyncDialog";
 import { type Texts, useText } from "../text";
 import { clock, moment, number } from "../text/format";
 import { IconLeft, IconRight, IconSync } from "../ui/icons";
+import { May } from "../ui/May";
 import { Empty, Failed, Loading, Stale } from "../ui/states";
 import { Time, useNow } from "../ui/Time";
 import { Title } from "../ui/Title";
@@ -60,9 +61,11 @@ export function JobPage() {
           {active(job) ? (
             <StopButton job={job} />
           ) : (
-            <Button leftSection={<IconSync />} variant="default" onClick={() => setAgain(true)}>
-              {t.activity.job.again}
-            </Button>
+            <May scope="sync:write">
+              <Button leftSection={<IconSync />} variant="default" onClick={() => setAgain(true)}>
+                {t.activity.job.again}
+              </Button>
+            </May>
           )}
         </div>
       </div>

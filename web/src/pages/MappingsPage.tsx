@@ -10,6 +10,7 @@ import { useText } from "../text";
 import { clock, money, number } from "../text/format";
 import { Confirm } from "../ui/Confirm";
 import { IconEdit, IconOut, IconPlus, IconTrash } from "../ui/icons";
+import { May } from "../ui/May";
 import { Empty, Failed, Loading, Stale } from "../ui/states";
 import { Time } from "../ui/Time";
 import { Title } from "../ui/Title";
@@ -51,13 +52,15 @@ export function MappingsPage() {
               data={[{ value: "", label: t.frame.allStores }, ...stores.map((s) => ({ value: s.id, label: s.name }))]}
             />
           )}
-          <Button
-            variant="default"
-            leftSection={<IconPlus />}
-            onClick={() => setTarget({ storeId: store ?? stores[0]?.id ?? "", variantKey: "", name: "", rank: 0 })}
-          >
-            {t.mappings.addOther}
-          </Button>
+          <May scope="settings:write">
+            <Button
+              variant="default"
+              leftSection={<IconPlus />}
+              onClick={() => setTarget({ storeId: store ?? stores[0]?.id ?? "", variantKey: "", name: "", rank: 0 })}
+            >
+              {t.mappings.addOther}
+            </Button>
+          </May>
         </div>
       </div>
       <Waiting store={store} stores={stores} onChoose={setTarget} />
@@ -169,10 +172,12 @@ function Waiting({ store, stores, onChoose }: WaitingProps) {
                     </span>
                   </td>
                   <td className="num">
-                    <Button size="compact-sm" onClick={() => onChoose(wantedTarget(w))}>
-                      {words.choose}
-                      <span className="sr-only">: {nameOf(w)}</span>
-                    </Button>
+                    <May scope="settings:write">
+                      <Button size="compact-sm" onClick={() => onChoose(wantedTarget(w))}>
+                        {words.choose}
+                        <span className="sr-only">: {nameOf(w)}</span>
+                      </Button>
+                    </May>
                   </td>
                 </tr>
               ))}
@@ -333,37 +338,39 @@ function Row({ mapping: m, variant, onEdit, onRemove }: RowProps) {
         {m.shipping_service || <span className="muted">{words.anyShipping}</span>}
       </td>
       <td>
-        <span className={classes.actions}>
-          {main && !variant.fallback && m.role === "dropship" && (
+        <May scope="settings:write">
+          <span className={classes.actions}>
+            {main && !variant.fallback && m.role === "dropship" && (
+              <button
+                type="button"
+                className="iconButton"
+                title={words.addFallback}
+                aria-label={words.addFallbackFor(name)}
+                onClick={() => onEdit({ storeId: m.store_id, variantKey: m.variant_key, name: title, rank: 1 })}
+              >
+                <IconPlus />
+              </button>
+            )}
             <button
               type="button"
               className="iconButton"
-              title={words.addFallback}
-              aria-label={words.addFallbackFor(name)}
-              onClick={() => onEdit({ storeId: m.store_id, variantKey: m.variant_key, name: title, rank: 1 })}
+              title={t.do.edit}
+              aria-label={words.editOf(name)}
+              onClick={() => onEdit(targetOf(m))}
             >
-              <IconPlus />
+              <IconEdit />
             </button>
-          )}
-          <button
-            type="button"
-            className="iconButton"
-            title={t.do.edit}
-            aria-label={words.editOf(name)}
-            onClick={() => onEdit(targetOf(m))}
-          >
-            <IconEdit />
-          </button>
-          <button
-            type="button"
-            className="iconButton"
-            title={t.do.remove}
-            aria-label={words.removeOf(name)}
-            onClick={() => onRemove(m)}
-          >
-            <IconTrash />
-          </button>
-        </span>
+            <button
+              type="button"
+              className="iconButton"
+              title={t.do.remove}
+              aria-label={words.removeOf(name)}
+              onClick={() => onRemove(m)}
+            >
+              <IconTrash />
+            </button>
+          </span>
+        </May>
       </td>
     </tr>
   );

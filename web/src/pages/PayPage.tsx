@@ -3,7 +3,7 @@ import { useInfiniteQuery, useQueries, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import type { Connection, PayItem, PayList } from "../api/gen/types.gen";
-import { connectionsQuery, type PayQuery, payListQuery, paySumQuery } from "../api/queries";
+import { connectionsQuery, meQuery, type PayQuery, payListQuery, paySumQuery } from "../api/queries";
 import { PayBy } from "../order/PayBy";
 import { webLink } from "../order/words";
 import { startSync } from "../sync/actions";
@@ -11,6 +11,7 @@ import { useText } from "../text";
 import { clock, money } from "../text/format";
 import { Copy } from "../ui/Copy";
 import { IconClose, IconCopy, IconOut, IconSync } from "../ui/icons";
+import { May } from "../ui/May";
 import { Empty, Failed, Loading, Stale, sentence } from "../ui/states";
 import { Title } from "../ui/Title";
 import { toast } from "../ui/toasts";
@@ -296,10 +297,12 @@ function Picked({ items, onClear }: { items: PayItem[]; onClear: () => void }) {
   const t = useText();
   const [busy, setBusy] = useState(false);
   const ids = [...new Set(items.map((i) => i.order_id))];
+  const { data: me } = useQuery(meQuery);
+  const why = me?.view_reason; // support has said why already
   async function sync() {
     setBusy(true);
     try {
-      const job = await startSync({ scope: { kind: "orders", ids }, direction: "from_supplier" });
+      const job = await startSync({ scope: { kind: "orders", ids }, direction: "from_supplier", reason: why });
       if (job.joined) toast({ title: t.sync.joined });
       onClear();
     } catch (e) {
@@ -310,9 +313,11 @@ function Picked({ items, onClear }: { items: PayItem[]; onClear: () => void }) {
   return (
     <section className={`bar ${classes.bar}`} aria-label={t.pay.selected(items.length)}>
       <strong>{t.pay.selected(items.length)}</strong>
-      <Button leftSection={<IconSync />} loading={busy} title={t.pay.syncHint} onClick={() => void sync()}>
-        {t.pay.sync(ids.length)}
-      </Button>
+      <May scope="sync:write">
+        <Button leftSection={<IconSync />} loading={busy} title={t.pay.syncHint} onClick={() => void sync()}>
+          {t.pay.sync(ids.length)}
+        </Button>
+      </May>
       <button type="button" className="iconButton" aria-label={t.orders.clearSelection} onClick={onClear}>
         <IconClose />
       </button>

@@ -1,4 +1,5 @@
 import { Button, Checkbox, NativeSelect, Switch, Textarea, TextInput } from "@mantine/core";
+import { May } from "../ui/May";
 import "@mantine/core/styles/InlineInput.css";
 import "@mantine/core/styles/Checkbox.css";
 import "@mantine/core/styles/Switch.css";
@@ -177,9 +178,11 @@ function Tripped({ settings }: { settings: Settings }) {
             {stop.why} {words.trippedDo}
           </div>
         </div>
-        <Button variant="default" loading={busy} onClick={() => void resume()}>
-          {words.resume}
-        </Button>
+        <May scope="orders:place">
+          <Button variant="default" loading={busy} onClick={() => void resume()}>
+            {words.resume}
+          </Button>
+        </May>
       </div>
       <ActionFailed error={failed} what={words.goOn} />
     </div>
@@ -211,15 +214,17 @@ function EmergencyStop({ settings }: { settings: Settings }) {
         <span className={stopped ? classes.hint : `small muted ${classes.hint}`}>
           {stopped ? words.stopped : words.stopHint}
         </span>
-        <Button
-          variant={stopped ? "filled" : "default"}
-          className={stopped ? undefined : classes.stop}
-          leftSection={stopped ? undefined : <IconPause />}
-          loading={busy}
-          onClick={() => void toggle()}
-        >
-          {what}
-        </Button>
+        <May scope="settings:write">
+          <Button
+            variant={stopped ? "filled" : "default"}
+            className={stopped ? undefined : classes.stop}
+            leftSection={stopped ? undefined : <IconPause />}
+            loading={busy}
+            onClick={() => void toggle()}
+          >
+            {what}
+          </Button>
+        </May>
       </div>
       <ActionFailed error={failed} what={what} />
     </div>

@@ -1,5 +1,6 @@
 import { Button } from "@mantine/core";
 import type { FormEvent, ReactNode } from "react";
+import { useMay } from "../api/may";
 import { useText } from "../text";
 import { IconWarn } from "../ui/icons";
 import { ActionFailed } from "../ui/states";
@@ -44,13 +45,16 @@ export function SectionCard({ id, lead, children }: CardProps) {
 /** The form of a section, with what becomes of saving it. */
 export function SectionForm<D extends object>({ section, children }: { section: Section<D>; children: ReactNode }) {
   const t = useText();
+  const may = useMay("settings:write");
   function submit(e: FormEvent) {
     e.preventDefault();
     void section.save();
   }
   return (
     <form className="stack" onSubmit={submit} noValidate>
-      {children}
+      <fieldset className={`stack ${classes.plain}`} disabled={!may}>
+        {children}
+      </fieldset>
       <ActionFailed error={section.failed} what={t.do.save} />
       {section.theirs && (
         <div className="bar" data-tone="warn" role="alert">
@@ -61,21 +65,23 @@ export function SectionForm<D extends object>({ section, children }: { section: 
           </Button>
         </div>
       )}
-      <div className="row">
-        <Button type="submit" loading={section.busy} disabled={!section.dirty}>
-          {t.do.save}
-        </Button>
-        {section.dirty && (
-          <>
-            <Button variant="default" onClick={section.reset}>
-              {t.settings.reset}
-            </Button>
-            <span className="pill" data-tone="warn">
-              {t.settings.unsaved}
-            </span>
-          </>
-        )}
-      </div>
+      {may && (
+        <div className="row">
+          <Button type="submit" loading={section.busy} disabled={!section.dirty}>
+            {t.do.save}
+          </Button>
+          {section.dirty && (
+            <>
+              <Button variant="default" onClick={section.reset}>
+                {t.settings.reset}
+              </Button>
+              <span className="pill" data-tone="warn">
+                {t.settings.unsaved}
+              </span>
+            </>
+          )}
+        </div>
+      )}
     </form>
   );
 }

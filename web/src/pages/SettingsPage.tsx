@@ -2,10 +2,12 @@ import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useBlocker, useRouterState } from "@tanstack/react-router";
 import { useEffect } from "react";
+import { useMay } from "../api/may";
 import { settingsQuery } from "../api/queries";
 import { useText } from "../text";
 import { clock } from "../text/format";
 import { Dialog } from "../ui/Dialog";
+import { May } from "../ui/May";
 import { Failed, Loading, Stale } from "../ui/states";
 import { Title } from "../ui/Title";
 import { AuditSection } from "./AuditSection";
@@ -27,6 +29,9 @@ export function SettingsPage() {
   const { data, error, isPending, refetch, dataUpdatedAt } = useQuery(settingsQuery);
   const hash = useRouterState({ select: (s) => s.location.hash });
   const there = !!data;
+  const mayKeys = useMay("keys:write");
+  const mayAudit = useMay("audit:read");
+  const shown = sections.filter((s) => (s === "keys" ? mayKeys : s === "audit" ? mayAudit : true));
   // The sections come after the settings; who came for one of them is taken there.
   useEffect(() => {
     if (there && hash) document.getElementById(hash)?.scrollIntoView();
@@ -42,7 +47,7 @@ export function SettingsPage() {
       <div className={classes.page}>
         <nav className={classes.nav} aria-label={t.settings.sections}>
           <ul>
-            {sections.map((s) => (
+            {shown.map((s) => (
               <li key={s}>
                 <a href={`#${s}`} data-here={hash === s || undefined}>
                   {t.settings.nav[s]}
@@ -66,10 +71,14 @@ export function SettingsPage() {
           )}
           <CarriersSection />
           <PeopleSection />
-          <KeysSection />
+          <May scope="keys:write">
+            <KeysSection />
+          </May>
           <WebhooksSection />
           <PrivacySection settings={data} />
-          <AuditSection />
+          <May scope="audit:read">
+            <AuditSection />
+          </May>
           <NotificationsSection settings={data} />
           <DisplaySection />
         </div>

@@ -5,6 +5,7 @@ import { call } from "../api/call";
 import { now } from "../api/clock";
 import { replayFailedWebhooks, replayWebhookMessage, testWebhookEndpoint } from "../api/gen/sdk.gen";
 import type { WebhookDelivery, WebhookEndpoint } from "../api/gen/types.gen";
+import { useMay } from "../api/may";
 import { deliveriesQuery, queryClient } from "../api/queries";
 import { useText } from "../text";
 import { clock, number } from "../text/format";
@@ -26,6 +27,7 @@ const keptMs = 30 * 86_400_000;
 export function WebhookDeliveries({ endpoint: e, onClose }: { endpoint: WebhookEndpoint; onClose: () => void }) {
   const t = useText();
   const words = t.settings.webhooks;
+  const may = useMay("webhooks:write");
   const [state, setState] = useState<(typeof states)[number]>("");
   const { data, error, isPending, refetch, dataUpdatedAt, hasNextPage, fetchNextPage, isFetchingNextPage } =
     useInfiniteQuery(deliveriesQuery(e.id, state));
@@ -66,10 +68,15 @@ export function WebhookDeliveries({ endpoint: e, onClose }: { endpoint: WebhookE
       onClose={onClose}
       actions={
         <>
-          <Button variant="default" disabled={!on} loading={busy && what === words.replayFailed} onClick={allAgain}>
+          <Button
+            variant="default"
+            disabled={!on || !may}
+            loading={busy && what === words.replayFailed}
+            onClick={allAgain}
+          >
             {words.replayFailed}
           </Button>
-          <Button disabled={!on} loading={busy && what === words.test} onClick={test}>
+          <Button disabled={!on || !may} loading={busy && what === words.test} onClick={test}>
             {words.test}
           </Button>
         </>

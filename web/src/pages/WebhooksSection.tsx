@@ -11,6 +11,7 @@ import {
   rotateWebhookSecret,
 } from "../api/gen/sdk.gen";
 import type { WebhookEndpoint, WebhookType } from "../api/gen/types.gen";
+import { useMay } from "../api/may";
 import { queryClient, webhooksQuery } from "../api/queries";
 import { useText } from "../text";
 import { Confirm } from "../ui/Confirm";
@@ -36,6 +37,7 @@ const changed = () => queryClient.invalidateQueries({ queryKey: ["webhooks"] });
 export function WebhooksSection() {
   const t = useText();
   const words = t.settings.webhooks;
+  const may = useMay("webhooks:write");
   const { data, error, isPending, refetch } = useQuery(webhooksQuery);
   const [adding, setAdding] = useState(false);
   const [doing, setDoing] = useState<Doing>();
@@ -54,7 +56,7 @@ export function WebhooksSection() {
         ))}
       {data && endpoints.length === 0 && <p className="muted">{words.none}</p>}
       {endpoints.length > 0 && <Endpoints endpoints={endpoints} onDo={setDoing} />}
-      {data && (
+      {data && may && (
         <div>
           <Button variant="default" leftSection={<IconPlus />} onClick={() => setAdding(true)}>
             {words.add}
@@ -128,6 +130,7 @@ async function enable(e: WebhookEndpoint, on: boolean) {
 /** Says that Waybill has stopped telling an endpoint, and lets it begin again. */
 function Disabled({ endpoint: e }: { endpoint: WebhookEndpoint }) {
   const words = useText().settings.webhooks;
+  const may = useMay("webhooks:write");
   const { busy, failed, act } = useAct();
   return (
     <div className="stack tight">
@@ -136,7 +139,13 @@ function Disabled({ endpoint: e }: { endpoint: WebhookEndpoint }) {
         <span className="grow anywhere">
           {e.disabled_why === "gone" ? words.gone(nameOf(e)) : words.failing(nameOf(e))}
         </span>
-        <Button variant="default" size="compact-sm" loading={busy} onClick={() => void act(() => enable(e, true))}>
+        <Button
+          variant="default"
+          size="compact-sm"
+          loading={busy}
+          disabled={!may}
+          onClick={() => void act(() => enable(e, true))}
+        >
           {words.enable}
         </Button>
       </div>
@@ -148,6 +157,7 @@ function Disabled({ endpoint: e }: { endpoint: WebhookEndpoint }) {
 function Endpoints({ endpoints, onDo }: { endpoints: WebhookEndpoint[]; onDo: (d: Doing) => void }) {
   const t = useText();
   const words = t.settings.webhooks;
+  const may = useMay("webhooks:write");
 
   async function turn(e: WebhookEndpoint, on: boolean) {
     try {
@@ -201,13 +211,17 @@ function Endpoints({ endpoints, onDo }: { endpoints: WebhookEndpoint[]; onDo: (d
                   }
                   lines={[
                     { do: words.told, run: () => onDo({ what: "told", of: e }) },
-                    { do: t.do.edit, run: () => onDo({ what: "edit", of: e }) },
-                    { do: words.rotate, run: () => onDo({ what: "secret", of: e }) },
-                    e.state === "active"
-                      ? { do: words.disable, run: () => void turn(e, false) }
-                      : { do: words.enable, run: () => void turn(e, true) },
-                    "line",
-                    { do: t.do.remove, run: () => onDo({ what: "delete", of: e }) },
+                    ...(may
+                      ? [
+                          { do: t.do.edit, run: () => onDo({ what: "edit", of: e }) },
+                          { do: words.rotate, run: () => onDo({ what: "secret", of: e }) },
+                          e.state === "active"
+                            ? { do: words.disable, run: () => void turn(e, false) }
+                            : { do: words.enable, run: () => void turn(e, true) },
+                          "line" as const,
+                          { do: t.do.remove, run: () => onDo({ what: "delete", of: e }) },
+                        ]
+                      : []),
                   ]}
                 />
               </span>

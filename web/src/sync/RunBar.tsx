@@ -8,6 +8,7 @@ import type { SyncJob } from "../api/gen/types.gen";
 import { newestJobsQuery } from "../api/queries";
 import { useText } from "../text";
 import { announce } from "../ui/announce";
+import { May } from "../ui/May";
 import { sentence } from "../ui/states";
 import { toast } from "../ui/toasts";
 import { endWords, isWatched, progressWords, scopeWords } from "./actions";
@@ -47,9 +48,11 @@ export function RunBar() {
           aria-label={t.sync.running}
         />
       </div>
-      <Button variant="default" size="compact-sm" onClick={() => void stop(job.id)} loading={stopping === job.id}>
-        {t.do.stop}
-      </Button>
+      <May scope="sync:write">
+        <Button variant="default" size="compact-sm" onClick={() => void stop(job.id)} loading={stopping === job.id}>
+          {t.do.stop}
+        </Button>
+      </May>
       <Link to="/activity/$id" params={{ id: job.id }}>
         {t.do.details}
       </Link>

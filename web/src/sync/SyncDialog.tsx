@@ -4,6 +4,7 @@ import { type FormEvent, useState } from "react";
 import { call } from "../api/call";
 import { estimateSync } from "../api/gen/sdk.gen";
 import type { SyncJobRequest, SyncScope } from "../api/gen/types.gen";
+import { useLooks } from "../api/may";
 import { useText } from "../text";
 import { clock, number, seconds } from "../text/format";
 import { Dialog } from "../ui/Dialog";
@@ -19,6 +20,7 @@ export function SyncDialog({ scope, onClose }: { scope: SyncScope; onClose: () =
   const t = useText();
   const [direction, setDirection] = useState<Direction>("all");
   const [reason, setReason] = useState("");
+  const looks = useLooks();
   const { busy, failed, act } = useAct();
   const estimate = useQuery({
     queryKey: ["estimate", scope, direction],
@@ -81,8 +83,9 @@ export function SyncDialog({ scope, onClose }: { scope: SyncScope; onClose: () =
           }))}
         />
         <Textarea
-          label={t.sync.reason}
+          label={looks ? t.order.reason : t.sync.reason}
           description={t.sync.reasonHint}
+          required={looks}
           value={reason}
           maxLength={500}
           onChange={(e) => setReason(e.currentTarget.value)}

@@ -7,6 +7,13 @@ type Text = string | ((...parts: never[]) => string);
 // Names, signs, and words that are the same in both languages.
 const same = new Set([
   "do.details",
+  "frame.nav.support",
+  "signIn.code",
+  "people.roles.support",
+  "people.person",
+  "account.name",
+  "account.passkeys.title",
+  "support.title",
   "orders.column.status",
   "orders.noTracking",
   "order.status",
