@@ -15,6 +15,10 @@ export interface Place {
   /** What the console may say, because the place is about a failure. */
   says?: RegExp;
   signedOut?: boolean;
+  /** Who looks; the owner unless said otherwise. */
+  as?: AboutAccount["role"];
+  /** Support looks at the shop. */
+  looks?: boolean;
 }
 
 const click = (role: "button" | "link" | "menuitem", name: string | RegExp) => async (page: Page) => {
@@ -52,10 +56,95 @@ const endpoint = (description: string, more: Partial<WebhookEndpoint>): WebhookE
   ...more,
 });
 
+/** The caller as he is, but for this. */
+const person = (change: (me: Me) => Me, of: Partial<MePerson>) => async (r: Route) => {
+  const response = await r.fetch();
+  const me: Me = await response.json();
+  await r.fulfill({ response, json: change({ ...me, person: me.person && { ...me.person, ...of } }) });
+};
+
 const tabs = ["pending", "awaiting_order", "awaiting_payment", "awaiting_shipment", "fulfilled", "attention", "closed"];
 
 export const places: Place[] = [
   { name: "sign-in", path: "/orders", signedOut: true },
+  {
+    name: "sign-in-key",
+    path: "/orders",
+    signedOut: true,
+    steps: click("button", "Use an API key instead"),
+  },
+  { name: "new-password-ask", path: "/new-password", signedOut: true },
+  { name: "new-password", path: "/new-password#TOKEN", signedOut: true },
+  { name: "sign-up", path: "/sign-up#TOKEN", signedOut: true },
+  {
+    name: "invitation",
+    path: "/invitation#TOKEN",
+    signedOut: true,
+    answers: {
+      "**/api/v1/invitations/read": json({
+        email: "rita@example.com",
+        role: "member",
+        merchant: "Sample shop",
+        by: "person:Olivia Owner",
+        known: false,
+      }),
+    },
+  },
+  { name: "account", path: "/account" },
+  {
+    name: "account-app",
+    path: "/account",
+    answers: {
+      "**/api/v1/me/authenticator-app": json({
+        token: "T",
+        secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+        url: "otpauth://totp/Waybill:owner@demo.example?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Waybill",
+      }),
+    },
+    steps: inTurn(click("button", "Set up an app"), dialog, async (page) => {
+      await page.getByRole("dialog").getByLabel("Your password").fill("any");
+      await page.getByRole("dialog").getByRole("button", { name: "Set up an app" }).click();
+      await expect(page.getByRole("img", { name: /^QR code/ })).toBeVisible();
+    }),
+  },
+  {
+    name: "account-wants-factor",
+    path: "/orders",
+    as: "support",
+    answers: { "**/api/v1/me": person((me) => ({ ...me, scopes: [], role: undefined }), { wants_factor: true }) },
+  },
+  { name: "settings-people", path: "/settings#people" },
+  {
+    name: "settings-invite",
+    path: "/settings#people",
+    steps: inTurn(click("button", "Invite somebody"), dialog),
+  },
+  { name: "settings-read-only", path: "/settings", as: "read_only" },
+  { name: "support", path: "/support?q=Berg", as: "support" },
+  { name: "support-no-hit", path: "/support?q=zzzz", as: "support" },
+  {
+    name: "support-look",
+    path: "/support?merchant=Sample",
+    as: "support",
+    answers: { "**/api/v1/me": person((me) => me, { views: [] }) },
+    steps: inTurn(click("button", "Look at Sample shop"), dialog),
+  },
+  { name: "support-no-merchant", path: "/pay", as: "support" },
+  { name: "support-view", path: "/orders?tab=awaiting_order", as: "support", looks: true },
+  {
+    name: "support-order",
+    path: (shop) => `/orders/${shop.orders.awaiting_shipment}`,
+    as: "support",
+    looks: true,
+  },
+  {
+    name: "support-explain",
+    path: (shop) => `/orders/${shop.orders.awaiting_shipment}`,
+    as: "support",
+    looks: true,
+    steps: inTurn(click("button", "More for this order"), click("menuitem", "Explain it…"), dialog),
+  },
+  { name: "staff", path: "/support/staff", as: "operator" },
 
   ...tabs.map((tab) => ({ name: `orders-${tab.replace("_", "-")}`, path: `/orders?tab=${tab}` })),
   {
@@ -248,6 +337,7 @@ export async function visit(page: Page, shop: Shop, place: Place) {
       sessionStorage.setItem("waybill.left", "1");
       localStorage.removeItem("waybill.signed-in");
     });
+  else await shop.signIn(page, place.as, place.looks);
   for (const [pattern, answer] of Object.entries(place.answers ?? {})) await page.route(pattern, answer);
   await page.goto(shop.url + (typeof place.path === "string" ? place.path : place.path(shop)));
   await expect(page.locator("h1")).toBeVisible();

@@ -5,7 +5,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test as base } from "@playwright/test";
+import { test as base, type Page } from "@playwright/test";
+import type { About, AboutAccount } from "../src/api/gen/types.gen";
 import { freePort, until } from "./world";
 
 const waybill = join(import.meta.dirname, "../../bin/waybill");
@@ -17,6 +18,7 @@ export class Shop {
   /** The job that synced everything. */
   job = "";
   private key = "";
+  private sessions = new Map<string, string>();
   private folder = mkdtempSync(join(tmpdir(), "waybill-shop-"));
   private program?: ChildProcess;
 
@@ -85,6 +87,41 @@ export class Shop {
       const { orders } = await this.get(`/orders?tab=${tab}&limit=1`);
       this.orders[tab] = orders[0].id;
     }
+  }
+
+  /** Signs a page in as one of the demo's people; support may look at the shop. */
+  async signIn(page: Page, role: AboutAccount["role"] = "owner", looks = false) {
+    const cookie = await this.session(role);
+    const [name = "", value = ""] = cookie.split("=");
+    await page.context().addCookies([{ name, value, url: this.url }]);
+    const merchant = looks ? (await this.ask("/me")).merchant.id : "";
+    await page.addInitScript((at) => {
+      localStorage.setItem("waybill.signed-in", "1");
+      localStorage.setItem("waybill.merchant", at);
+    }, merchant);
+  }
+
+  /** The cookie of a session, one for each role: a code of an authenticator app works once. */
+  private async session(role: AboutAccount["role"]): Promise<string> {
+    const open = this.sessions.get(role);
+    if (open) return open;
+    const about: About = await this.ask("/about");
+    const { email, password, code } = about.demo_accounts?.find((a) => a.role === role) ?? {};
+    const headers = { "Content-Type": "application/json" };
+    const signedIn = await fetch(`${this.url}/api/v1/session`, {
+      method: "POST",
+      headers,
+      body: JSON.stringify({ email, password, code }),
+    });
+    const cookie = signedIn.headers.getSetCookie()[0]?.split(";")[0] ?? "";
+    if (!signedIn.ok) throw new Error(`sign in as ${role}: ${signedIn.status} ${await signedIn.text()}`);
+    this.sessions.set(role, cookie);
+    if (role === "support") {
+      const merchant_id = (await this.ask("/me")).merchant.id;
+      const body = JSON.stringify({ merchant_id, reason: "Ticket 4711: where is the parcel?" });
+      await fetch(`${this.url}/api/v1/support/views`, { method: "POST", headers: { ...headers, cookie }, body });
+    }
+    return cookie;
   }
 
   private async get(path: string) {

@@ -171,13 +171,17 @@ export class World {
     await gone;
   }
 
-  async stop() {
+  /** Ends the program as an operator does. */
+  private async rest() {
     const p = this.program;
-    if (p && p.exitCode === null) {
-      const gone = new Promise((r) => p.once("exit", r));
-      p.kill("SIGTERM");
-      await gone;
-    }
+    if (!p || p.exitCode !== null) return;
+    const gone = new Promise((r) => p.once("exit", r));
+    p.kill("SIGTERM");
+    await gone;
+  }
+
+  async stop() {
+    await this.rest();
     this.simulators?.kill();
     rmSync(this.folder, { recursive: true, force: true });
   }
@@ -286,11 +290,16 @@ export class World {
     await page.goto(this.url + path);
   }
 
-  /** Makes an account on the machine itself, as the operator does, and sets its password with the link. */
+  /**
+   * Makes an account on the machine itself, as the operator does, and sets its password with the link. The program rests
+   * meanwhile: the private database is for one at a time.
+   */
   async account(o: { email: string; name: string; role: string; password: string; merchant?: string }) {
     const more = o.merchant ? ["--merchant", o.merchant] : [];
     const args = ["admin", "create", "--email", o.email, "--name", o.name, "--role", o.role, ...more];
+    await this.rest();
     const { stdout } = await promisify(execFile)(waybill, args, { env: this.env });
+    await this.up();
     const token = /#(\w+)/.exec(stdout)?.[1];
     if (!token) throw new Error(`no link in: ${stdout}`);
     await post(`${this.url}/api/v1/password-resets/use`, { token, password: o.password });

@@ -137,7 +137,7 @@ export function Frame() {
         {me?.merchant && <Bars />}
         {me?.merchant && <RunBar />}
         <main id="content" tabIndex={-1}>
-          {me && <Page me={me} path={path} />}
+          {me && <Page me={me} />}
         </main>
       </div>
       {help && (
@@ -150,7 +150,9 @@ export function Frame() {
 }
 
 /** The page of the address, or what has to be done before it can be shown. */
-function Page({ me, path }: { me: Me; path: string }) {
+function Page({ me }: { me: Me }) {
+  // What is shown, not where one is going: a page may still have to be loaded.
+  const path = useRouterState({ select: (s) => s.matches.at(-1)?.pathname ?? "/" });
   const own = path === "/account";
   if (me.person?.wants_factor && !own) return <AccountPage />;
   if (!me.merchant && !own && !path.startsWith("/support") && path !== "/")
@@ -272,8 +274,8 @@ function Account() {
         do: m.name,
         icon: m.id === me?.merchant?.id ? <IconCheck /> : <span className={classes.noMark} />,
         run: () => {
-          void go({ to: "/orders", search: {} });
           chooseMerchant(m.id);
+          void go({ to: "/orders", search: {} });
         },
       })),
     ];

@@ -14,8 +14,8 @@ import { useAct } from "../ui/useAct";
 export function useEnter() {
   const go = useNavigate();
   return (merchant: string, order?: string) => {
-    void (order ? go({ to: "/orders/$id", params: { id: order } }) : go({ to: "/orders" }));
     chooseMerchant(merchant);
+    void (order ? go({ to: "/orders/$id", params: { id: order } }) : go({ to: "/orders" }));
   };
 }
 

@@ -29,8 +29,8 @@ export function ViewBar({ me }: { me: Me }) {
         toast({ title: t.state.actionFailed(t.support.stop), detail: sentence(e), tone: "bad" });
         return;
       }
-      void go({ to: "/support" });
       chooseMerchant("");
+      void go({ to: "/support" });
     });
 
   return (
