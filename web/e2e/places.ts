@@ -2,7 +2,15 @@
 // screenshots.
 
 import type { Page, Route } from "@playwright/test";
-import type { DeadLetterPage, SyncHistory, SyncJobPage, WebhookEndpoint } from "../src/api/gen/types.gen";
+import type {
+  AboutAccount,
+  DeadLetterPage,
+  Me,
+  MePerson,
+  SyncHistory,
+  SyncJobPage,
+  WebhookEndpoint,
+} from "../src/api/gen/types.gen";
 import { expect, type Shop } from "./shop";
 
 export interface Place {
