@@ -128,7 +128,7 @@ func TestAMerchantsAppSpeaksForHisAccountAlone(t *testing.T) {
 	w.must(err)
 	store, err := wix.New(wix.Config{})
 	w.must(err)
-	door := ordersync.New(ordersync.Options{DB: w.db, Orders: w.orders, Accounts: w.accounts, Store: store, Supplier: supplier, Budgets: w.budgets, Health: w.health, Log: quiet})
+	door := ordersync.New(ordersync.Options{DB: w.db, Vault: w.vault, Orders: w.orders, Accounts: w.accounts, Store: store, Supplier: supplier, Budgets: w.budgets, Health: w.health, Log: quiet})
 	other, _, err := w.accounts.CreateMerchant(t.Context(), "Other", "UTC", "")
 	w.must(err)
 	theirs := w.ae.AddAccount()

@@ -9,8 +9,9 @@ const dialog = (page: Page) => page.getByRole("dialog").last();
 
 async function signIn(page: Page, world: World) {
   await page.goto(world.url);
+  await page.getByRole("button", { name: "Use an API key instead" }).click();
   await page.getByLabel("API key").fill(world.key);
-  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
 }
 
 /** Maps the goods through the editor, as a merchant does: by the link of the product's page. */

@@ -27,7 +27,21 @@ export function Facts({ order: given }: { order: Order }) {
   const order = shown ? unmasked(given, shown) : given;
   return (
     <Section title={t.order.facts}>
-      {order.masked && !shown && <ShowAddress id={order.id} onShown={setShown} />}
+      {order.buyer_erased_at && (
+        <p className="bar">
+          <span className="grow">
+            {t.order.erased} <Time at={order.buyer_erased_at} />
+          </span>
+        </p>
+      )}
+      {order.erase_requested_at && (
+        <p className="bar">
+          <span className="grow">
+            {t.order.toErase} <Time at={order.erase_requested_at} />
+          </span>
+        </p>
+      )}
+      {order.masked && !shown && !order.buyer_erased_at && <ShowAddress id={order.id} onShown={setShown} />}
       <FactList order={order} />
     </Section>
   );
@@ -77,94 +91,78 @@ function FactList({ order }: { order: Order }) {
     </May>
   );
   return (
-    <>
-      {order.buyer_erased_at && (
-        <div className="bar" role="note">
-          <span className="grow">
-            {t.order.erased} <Time at={order.buyer_erased_at} />
-          </span>
-        </div>
+    <dl className={`facts ${classes.facts}`}>
+      <dt>{t.order.placedAt}</dt>
+      <dd>
+        <Time at={order.placed_at} />
+      </dd>
+      <dt>{t.order.buyer}</dt>
+      <dd>
+        {order.buyer_name || "–"}
+        {order.staff && ` (${t.order.staff})`}
+      </dd>
+      {order.buyer_email && (
+        <>
+          <dt>{t.order.email}</dt>
+          <dd>
+            <Copy value={order.buyer_email} what={t.order.email} />
+          </dd>
+        </>
       )}
-      {order.erase_requested_at && (
-        <div className="bar" role="note">
-          <span className="grow">
-            {t.order.toErase} <Time at={order.erase_requested_at} />
-          </span>
-        </div>
+      <dt>{t.order.country}</dt>
+      <dd>{country(order.country) || "–"}</dd>
+      {given && (
+        <>
+          <dt>{t.order.purchaseAddress}</dt>
+          <dd className="stack tight">
+            <AddressLines address={given.address} />
+            <span className="small muted">
+              {t.order.addressGiven(whoWords(given.given_by), given.reason)} · <Time at={given.given_at} />
+            </span>
+            {given.conflict && (
+              <span className="bar" data-tone="warn">
+                <IconWarn /> <span className="grow">{t.order.addressConflict}</span>
+              </span>
+            )}
+            <span className="row">
+              {edit}
+              <May scope="orders:write">
+                <Button variant="default" size="compact-sm" onClick={() => show(dropAddressAct(order.id))}>
+                  {t.order.dropAddress}
+                </Button>
+              </May>
+            </span>
+          </dd>
+        </>
       )}
-      <dl className={`facts ${classes.facts}`}>
-        <dt>{t.order.placedAt}</dt>
-        <dd>
-          <Time at={order.placed_at} />
-        </dd>
-        <dt>{t.order.buyer}</dt>
-        <dd>
-          {order.buyer_name || "–"}
-          {order.staff && ` (${t.order.staff})`}
-        </dd>
-        {order.buyer_email && (
-          <>
-            <dt>{t.order.email}</dt>
-            <dd>
-              <Copy value={order.buyer_email} what={t.order.email} />
-            </dd>
-          </>
-        )}
-        <dt>{t.order.country}</dt>
-        <dd>{country(order.country) || "–"}</dd>
-        {given && (
-          <>
-            <dt>{t.order.purchaseAddress}</dt>
-            <dd className="stack tight">
-              <AddressLines address={given.address} />
-              <span className="small muted">
-                {t.order.addressGiven(whoWords(given.given_by), given.reason)} · <Time at={given.given_at} />
-              </span>
-              {given.conflict && (
-                <span className="bar" data-tone="warn">
-                  <IconWarn /> <span className="grow">{t.order.addressConflict}</span>
-                </span>
-              )}
-              <span className="row">
-                {edit}
-                <May scope="orders:write">
-                  <Button variant="default" size="compact-sm" onClick={() => show(dropAddressAct(order.id))}>
-                    {t.order.dropAddress}
-                  </Button>
-                </May>
-              </span>
-            </dd>
-          </>
-        )}
-        <dt>{given ? t.order.storeAddress : t.order.address}</dt>
-        <dd className="stack tight">
-          <AddressLines address={order.recipient} />
-          {!given && !order.buyer_erased_at && <span>{edit}</span>}
-        </dd>
-        {order.buyer_note && (
-          <>
-            <dt>{t.order.note}</dt>
-            <dd>{order.buyer_note}</dd>
-          </>
-        )}
-        <dt>{t.order.total}</dt>
-        <dd>{money(order.total)}</dd>
-        <dt>{t.order.paid}</dt>
-        <dd>{money(order.paid)}</dd>
-        <dt>{t.order.cost}</dt>
-        <dd>{order.cost ? money(order.cost) : t.order.costUnknown}</dd>
-        <dt>{t.order.store}</dt>
-        <dd className="mono">
-          {t.order.storeWords(order.store_status || "–", order.payment_status || "–", order.fulfillment_status || "–")}
-        </dd>
-        {order.closed_reason && (
-          <>
-            <dt>{t.order.closedReason}</dt>
-            <dd>{order.closed_reason}</dd>
-          </>
-        )}
-      </dl>
-    </>
+      <dt>{given ? t.order.storeAddress : t.order.address}</dt>
+      <dd className="stack tight">
+        <AddressLines address={order.recipient} />
+        {!given && !order.buyer_erased_at && <span>{edit}</span>}
+      </dd>
+      {order.buyer_note && (
+        <>
+          <dt>{t.order.note}</dt>
+          <dd>{order.buyer_note}</dd>
+        </>
+      )}
+      <dt>{t.order.total}</dt>
+      <dd>{money(order.total)}</dd>
+      <dt>{t.order.paid}</dt>
+      <dd>{money(order.paid)}</dd>
+      <dt>{t.order.cost}</dt>
+      <dd>{order.cost ? money(order.cost) : t.order.costUnknown}</dd>
+      <dt>{t.order.store}</dt>
+      <dd className="mono">
+        {t.order.storeWords(order.store_status || "–", order.payment_status || "–", order.fulfillment_status || "–")}
+      </dd>
+      {order.closed_reason && (
+        <>
+          <dt>{t.order.closedReason}</dt>
+          <dd>{order.closed_reason}</dd>
+        </>
+      )}
+    </dl>
   );
 }
 

@@ -87,6 +87,9 @@ describe("the timeline", () => {
   });
   it("names the key of a program, and nobody for Waybill itself", () => {
     expect(actorWords("api:first")).toBe("key “first”");
+    expect(actorWords("person:Jane: Doe")).toBe("Jane: Doe");
+    expect(actorWords("support:Sam")).toBe("Sam of support");
+    expect(actorWords("operator")).toBe("Whoever runs Waybill");
     expect(actorWords("system")).toBe("");
   });
   it("says what comes next", () => {

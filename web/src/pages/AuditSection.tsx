@@ -140,7 +140,9 @@ function Entries({ entries }: { entries: AuditEntry[] }) {
 
 /** What an act was done to, as people know it. */
 function About({ entry: e }: { entry: AuditEntry }) {
-  const words = useText().settings.audit;
+  const t = useText();
+  const words = t.settings.audit;
+  const { roles } = t.people;
   if (e.subject.kind === "order" && e.subject.id) {
     return (
       <Link to="/orders/$id" params={{ id: e.subject.id }}>
@@ -149,6 +151,8 @@ function About({ entry: e }: { entry: AuditEntry }) {
     );
   }
   if (typeof e.detail.name === "string") return e.detail.name;
+  const role = String(e.detail.to || e.detail.role || "");
+  if (role in roles) return roles[role as keyof typeof roles];
   if (e.act === "settings_changed" || e.act === "store_settings_changed") {
     return <span className="mono">{Object.keys(e.detail).join(", ")}</span>;
   }

@@ -5,7 +5,7 @@ import { endSupportView } from "../api/gen/sdk.gen";
 import type { Me } from "../api/gen/types.gen";
 import { chooseMerchant } from "../api/session";
 import { useText } from "../text";
-import { IconView } from "../ui/icons";
+import { IconEye } from "../ui/icons";
 import { sentence } from "../ui/states";
 import { Time } from "../ui/Time";
 import { toast } from "../ui/toasts";
@@ -35,7 +35,7 @@ export function ViewBar({ me }: { me: Me }) {
 
   return (
     <section className={`bar ${classes.banner}`} data-tone="warn" aria-label={t.support.title}>
-      <IconView />
+      <IconEye />
       <span className="grow anywhere">
         <strong>{t.support.banner(merchant.name)}</strong>: {me.view_reason}
         {view && (

@@ -71,6 +71,10 @@ export const IconOut = icon("M11 7H6a2 2 0 0 0-2 2v9a2 2 0 0 0 2 2h9a2 2 0 0 0 2
 export const IconDownload = icon("M4 17v2a2 2 0 0 0 2 2h12a2 2 0 0 0 2-2v-2", "M7 11l5 5 5-5", "M12 4v12");
 export const IconFilter = icon("M4 5h16l-6 7.500V19l-4 1.500v-8z");
 export const IconView = icon("M6 4h12v17l-6-4-6 4z");
+export const IconEye = icon(
+  "M12 14a2 2 0 1 0 0-4 2 2 0 0 0 0 4z",
+  "M21 12c-2.400 4-5.400 6-9 6s-6.600-2-9-6c2.400-4 5.400-6 9-6s6.600 2 9 6z",
+);
 export const IconMoon = icon("M12 3a6.500 6.500 0 0 0 9 9 9 9 0 1 1-9-9z");
 export const IconSun = icon(
   "M12 16a4 4 0 1 0 0-8 4 4 0 0 0 0 8z",
