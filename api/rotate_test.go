@@ -19,6 +19,7 @@ func TestTheSecretKeyIsChangedWhileTheProgramRuns(t *testing.T) {
 	w.env = with("WAYBILL_SECRET_KEY=" + first)
 	w.run()
 	w.connect()
+	otto, secret := w.operatorWithApp(t)
 	w.terminate()
 
 	for _, command := range []string{"serve", "rotate-secrets"} {
@@ -44,5 +45,7 @@ func TestTheSecretKeyIsChangedWhileTheProgramRuns(t *testing.T) {
 	w.env = with("WAYBILL_SECRET_KEY=" + second)
 	w.run()
 	w.do(http.MethodPost, "/orders/"+o.ID+"/preflight", nil, http.StatusOK, nil)
+	otto.signIn(secret)
+	otto.ask(http.MethodGet, "/support/merchants", "", http.StatusOK, nil)
 	w.terminate()
 }

@@ -36,8 +36,9 @@ const directly = "credentials IS NOT NULL AND length(key_id) < 36"
 func (s *Service) CheckKeys(ctx context.Context) error {
 	var missing []string
 	err := s.db.Across(ctx, func(q *gorm.DB) error {
-		return q.Raw(`SELECT DISTINCT key_id FROM merchant_keys WHERE key_id NOT IN ? UNION SELECT DISTINCT key_id FROM connections WHERE `+directly+` AND key_id NOT IN ?`,
-			s.vault.Sealer().IDs(), s.vault.Sealer().IDs()).Scan(&missing).Error
+		return q.Raw(`SELECT DISTINCT key_id FROM merchant_keys WHERE key_id NOT IN ? UNION SELECT DISTINCT key_id FROM connections WHERE `+directly+` AND key_id NOT IN ?
+			UNION SELECT DISTINCT totp_key_id FROM people WHERE totp IS NOT NULL AND totp_key_id NOT IN ?`,
+			s.vault.Sealer().IDs(), s.vault.Sealer().IDs(), s.vault.Sealer().IDs()).Scan(&missing).Error
 	})
 	if err != nil {
 		return fmt.Errorf("look for keys that are missing: %w", err)
@@ -75,7 +76,11 @@ func (s *Service) Rotate(ctx context.Context, tell func(Rotated)) (Rotated, erro
 		if err != nil {
 			return all, err
 		}
-		if keys+tokens == 0 { // again until nothing is left: others may have sealed meanwhile, or held a connection's lease
+		factors, err := s.rotateFactors(ctx)
+		if err != nil {
+			return all, err
+		}
+		if keys+tokens+factors == 0 { // again until nothing is left: others may have sealed meanwhile, or held a connection's lease
 			return all, nil
 		}
 		select {
@@ -91,6 +96,29 @@ const (
 	rotateAgain = 100 * time.Millisecond
 	noID        = "00000000-0000-0000-0000-000000000000"
 )
+
+// rotateFactors seals anew the secrets of people's authenticator apps that another key has sealed, and says how many it found.
+func (s *Service) rotateFactors(ctx context.Context) (found int, err error) {
+	sealer := s.vault.Sealer()
+	for {
+		var batch []models.Person
+		err := s.db.Read(ctx).Raw("SELECT id, totp, totp_key_id FROM people WHERE totp IS NOT NULL AND totp_key_id <> ? ORDER BY id LIMIT ?", sealer.CurrentID(), rotateBatch).Scan(&batch).Error
+		if err != nil || len(batch) == 0 {
+			return found, database.Err(err)
+		}
+		for _, p := range batch {
+			secret, err := sealer.Open(p.TOTPKeyID, p.TOTP, "people", "totp", p.ID)
+			if err != nil {
+				return found, fmt.Errorf("open the second factor of person %s: %w", p.ID, err)
+			}
+			sealed, id := sealer.Seal(secret, "people", "totp", p.ID)
+			if err := s.db.Read(ctx).Exec("UPDATE people SET totp = ?, totp_key_id = ? WHERE id = ? AND totp = ?", sealed, id, p.ID, p.TOTP).Error; err != nil {
+				return found, database.Err(err)
+			}
+		}
+		found += len(batch)
+	}
+}
 
 // rotateTokens goes once through the tokens that the program's key has sealed, and says how many it found.
 func (s *Service) rotateTokens(ctx context.Context, all *Rotated, tell func(Rotated)) (found int, err error) {
@@ -167,7 +195,9 @@ func (s *Service) ForgetLost(ctx context.Context) (connections int, err error) {
 			return tx.Exec("DELETE FROM merchant_keys WHERE merchant_id = ? AND key_id NOT IN ?", m, s.vault.Sealer().IDs()).Error
 		}))
 	}
-	return len(lost), err
+	// Whoever had such a second factor sets it up again; staff may do nothing else before.
+	factors := s.db.Read(ctx).Exec("UPDATE people SET totp = NULL, totp_key_id = '' WHERE totp IS NOT NULL AND totp_key_id NOT IN ?", s.vault.Sealer().IDs()).Error
+	return len(lost), errors.Join(err, database.Err(factors))
 }
 
 func (s *Service) forget(ctx context.Context, c models.Connection) error {
