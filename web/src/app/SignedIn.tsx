@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { lazy, type ReactNode, Suspense, useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { call } from "../api/call";
-import { signOut as endSession, signIn } from "../api/gen/sdk.gen";
+import { signOut as endSession, signIn, signInFromWix } from "../api/gen/sdk.gen";
 import { aboutQuery, meQuery } from "../api/queries";
 import { chooseMerchant, chosenMerchant, onSession, session, signedIn, signedOut } from "../api/session";
 import { joinLive } from "../live";
@@ -33,11 +33,30 @@ export async function signOut() {
   signedOut();
 }
 
+/** What Wix has signed, when it opens the dashboard within its own; taken out of the address, where it would be kept. */
+function takeInstance(): string {
+  const url = new URL(location.href);
+  const instance = url.searchParams.get("instance") ?? "";
+  if (instance) {
+    url.search = "";
+    history.replaceState(history.state, "", url);
+  }
+  return instance;
+}
+
 /** Shows the dashboard to who is signed in, and asks everybody else to sign in, at the address where they are. */
 export function SignedIn({ children }: { children: ReactNode }) {
   const mark = useSyncExternalStore(onSession, session);
   const merchant = useSyncExternalStore(onSession, chosenMerchant);
   const first = useRef(true);
+  const [instance, setInstance] = useState(takeInstance);
+  const [refused, setRefused] = useState<unknown>();
+  useEffect(() => {
+    if (!instance) return;
+    call(signInFromWix({ body: { instance } }))
+      .then(signedIn, setRefused)
+      .finally(() => setInstance(""));
+  }, [instance]);
   useEffect(() => {
     if (mark) first.current = false;
   }, [mark]);
@@ -47,6 +66,13 @@ export function SignedIn({ children }: { children: ReactNode }) {
       <Suspense>
         <Door />
       </Suspense>
+    );
+  if (instance) return null;
+  if (refused)
+    return (
+      <main>
+        <Failed error={refused} onRetry={() => location.reload()} />
+      </main>
     );
   // Another session or merchant is another dashboard: nothing that is open is kept.
   if (mark) return <Inside key={`${mark} ${merchant}`}>{children}</Inside>;
