@@ -35,8 +35,8 @@ interface TableProps {
 
 // Up to here every row is drawn, so that the browser's own search finds it; beyond, only what is seen.
 const allDrawn = 150;
-// How high a row is taken to be until some have been seen; those that are seen tell of the others, so that nothing jumps under
-// the pointer when more come into view.
+// How high a row is taken to be until some have been seen; those that are seen tell of the others when more are loaded, so that
+// nothing jumps under the pointer when they come into view. In between it stays: a guess that changes while one scrolls moves the end.
 const firstGuess = 60;
 // Rows come and go this many at once: a table that changes with every frame is laid out and painted with every frame.
 const atOnce = 8;
@@ -57,10 +57,10 @@ export function OrderTable(p: TableProps) {
     const el = body.current;
     if (el) setTop(el.getBoundingClientRect().top + scrollY);
   }, []);
-  const height = useRef(firstGuess);
+  const guess = useRef({ height: firstGuess, of: 0 });
   const virtual = useWindowVirtualizer({
     count: p.rows.length,
-    estimateSize: () => height.current,
+    estimateSize: () => guess.current.height,
     overscan: p.rows.length <= allDrawn ? allDrawn : 4,
     rangeExtractor: inGroups,
     scrollMargin: top,
@@ -84,7 +84,8 @@ export function OrderTable(p: TableProps) {
   const { measureElement } = virtual;
   const measure = useCallback((el: HTMLElement | null) => measureElement(el), [measureElement]);
   const items = virtual.getVirtualItems();
-  if (items.length > 0) height.current = items.reduce((sum, item) => sum + item.size, 0) / items.length;
+  if (items.length > 0 && guess.current.of !== p.rows.length)
+    guess.current = { height: items.reduce((sum, item) => sum + item.size, 0) / items.length, of: p.rows.length };
   const before = items[0] ? items[0].start - top : 0;
   const after = virtual.getTotalSize() - ((items.at(-1)?.end ?? top) - top);
   const all = p.rows.length > 0 && p.rows.every((o) => isSelected(p.selection, o.id));
