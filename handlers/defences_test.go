@@ -100,6 +100,13 @@ func TestEveryAnswerTellsBrowsersWhatItMayDo(t *testing.T) {
 			t.Errorf("%s: %v", path, h)
 		}
 	}
+	for _, method := range []string{http.MethodTrace, http.MethodOptions, http.MethodConnect} { // nothing is shown back, and no other origin is let in
+		w := httptest.NewRecorder()
+		gate(func(*Deps) {}).ServeHTTP(w, httptest.NewRequest(method, "/api/v1/orders", nil))
+		if w.Code != http.StatusMethodNotAllowed || w.Header().Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("%s: %d %v", method, w.Code, w.Header())
+		}
+	}
 	w := httptest.NewRecorder()
 	gate(func(d *Deps) { d.PublicURL = "http://localhost:8080" }).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 	if got := w.Header().Get("Strict-Transport-Security"); got != "" {
