@@ -8,6 +8,7 @@ import { joinLive } from "../live";
 import { text } from "../text";
 import { Failed, sentence } from "../ui/states";
 import { toast } from "../ui/toasts";
+import { takeInstance } from "./instance";
 
 const SignInPage = lazy(() => import("../account/SignInPage").then((m) => ({ default: m.SignInPage })));
 
@@ -33,23 +34,12 @@ export async function signOut() {
   signedOut();
 }
 
-/** What Wix has signed, when it opens the dashboard within its own; taken out of the address, where it would be kept. */
-function takeInstance(): string {
-  const url = new URL(location.href);
-  const instance = url.searchParams.get("instance") ?? "";
-  if (instance) {
-    url.search = "";
-    history.replaceState(history.state, "", url);
-  }
-  return instance;
-}
-
 /** Shows the dashboard to who is signed in, and asks everybody else to sign in, at the address where they are. */
 export function SignedIn({ children }: { children: ReactNode }) {
   const mark = useSyncExternalStore(onSession, session);
   const merchant = useSyncExternalStore(onSession, chosenMerchant);
   const first = useRef(true);
-  const [instance, setInstance] = useState(takeInstance);
+  const [instance, setInstance] = useState(() => takeInstance());
   const [refused, setRefused] = useState<unknown>();
   useEffect(() => {
     if (!instance) return;
