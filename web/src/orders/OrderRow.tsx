@@ -25,7 +25,6 @@ interface RowProps {
   onSelect: (id: string, range: boolean) => void;
   onPlace: (id: string) => void;
   onSync: (id: string) => void;
-  measure: (el: HTMLElement | null) => void;
 }
 
 /** One order of the list. On a phone it is a card. */
@@ -35,9 +34,7 @@ export const OrderRow = memo(function OrderRow(p: RowProps) {
   const moved = view !== "attention" && o.tab !== view;
   return (
     <tr
-      ref={p.measure}
       className={classes.row}
-      data-index={p.place - 1}
       data-order={o.id}
       data-selected={p.selected || undefined}
       data-open={p.open || undefined}

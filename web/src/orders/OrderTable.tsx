@@ -1,4 +1,4 @@
-import { type Range, useWindowVirtualizer } from "@tanstack/react-virtual";
+import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { type Ref, useCallback, useImperativeHandle, useLayoutEffect, useRef, useState } from "react";
 import type { OrderSummary } from "../api/gen/types.gen";
 import type { Sort, View } from "../app/search";
@@ -38,45 +38,40 @@ const allDrawn = 150;
 // How high a row is taken to be until some have been seen; those that are seen tell of the others when more are loaded, so that
 // nothing jumps under the pointer when they come into view. In between it stays: a guess that changes while one scrolls moves the end.
 const firstGuess = 60;
-// Rows come and go this many at once: a table that changes with every frame is laid out and painted with every frame.
-const atOnce = 8;
-
-/** The rows to draw: those that are seen, some around them, and whole groups of them. */
-function inGroups({ startIndex, endIndex, overscan, count }: Range): number[] {
-  const first = Math.max(0, Math.floor((startIndex - overscan) / atOnce) * atOnce);
-  const end = Math.min(count, Math.ceil((endIndex + 1 + overscan) / atOnce) * atOnce);
-  return Array.from({ length: Math.max(0, end - first) }, (_, i) => first + i);
-}
+// Rows come, go and are measured in groups of this many: a table that changes with every frame is laid out and painted with every
+// frame, and what is measured one by one is reckoned anew, for all that are loaded, with each.
+const atOnce = 4;
 
 /** The orders that are loaded, as a table; however many there are, only those that are seen are drawn. */
 export function OrderTable(p: TableProps) {
   const t = useText();
-  const body = useRef<HTMLTableSectionElement>(null);
+  const table = useRef<HTMLTableElement>(null);
   const [top, setTop] = useState(0);
   useLayoutEffect(() => {
-    const el = body.current;
+    const el = table.current?.tBodies[0];
     if (el) setTop(el.getBoundingClientRect().top + scrollY);
   }, []);
   const guess = useRef({ height: firstGuess, of: 0 });
+  const inGroup = (group: number) => Math.min(atOnce, p.rows.length - group * atOnce);
+  const groups = Math.ceil(p.rows.length / atOnce);
   const virtual = useWindowVirtualizer({
-    count: p.rows.length,
-    estimateSize: () => guess.current.height,
-    overscan: p.rows.length <= allDrawn ? allDrawn : 4,
-    rangeExtractor: inGroups,
+    count: groups,
+    estimateSize: (group) => guess.current.height * inGroup(group),
+    overscan: p.rows.length <= allDrawn ? groups : 1,
     scrollMargin: top,
-    getItemKey: (i) => p.rows[i]?.id ?? i,
-    scrollPaddingStart: 120,
-    scrollPaddingEnd: 96,
   });
   useImperativeHandle(p.ref, () => ({
     focus(index) {
-      virtual.scrollToIndex(index, { align: "auto" });
       const id = p.rows[index]?.id;
+      const find = () => table.current?.querySelector<HTMLElement>(`[data-order="${id}"] th a`);
+      if (!find()) virtual.scrollToIndex(Math.floor(index / atOnce), { align: "center" });
       // A row that was not drawn is there after the next frames.
       const look = (tries: number) => {
-        const link = body.current?.querySelector<HTMLElement>(`[data-order="${id}"] th a`);
-        if (link) link.focus();
-        else if (tries > 0) requestAnimationFrame(() => look(tries - 1));
+        const link = find();
+        if (link) {
+          link.focus({ preventScroll: true });
+          link.scrollIntoView({ block: "nearest" }); // clear of the bars: see its scroll-margin
+        } else if (tries > 0) requestAnimationFrame(() => look(tries - 1));
       };
       look(10);
     },
@@ -84,8 +79,10 @@ export function OrderTable(p: TableProps) {
   const { measureElement } = virtual;
   const measure = useCallback((el: HTMLElement | null) => measureElement(el), [measureElement]);
   const items = virtual.getVirtualItems();
-  if (items.length > 0 && guess.current.of !== p.rows.length)
-    guess.current = { height: items.reduce((sum, item) => sum + item.size, 0) / items.length, of: p.rows.length };
+  if (items.length > 0 && guess.current.of !== p.rows.length) {
+    const drawn = items.reduce((n, item) => n + inGroup(item.index), 0);
+    guess.current = { height: items.reduce((sum, item) => sum + item.size, 0) / drawn, of: p.rows.length };
+  }
   const before = items[0] ? items[0].start - top : 0;
   const after = virtual.getTotalSize() - ((items.at(-1)?.end ?? top) - top);
   const all = p.rows.length > 0 && p.rows.every((o) => isSelected(p.selection, o.id));
@@ -93,7 +90,13 @@ export function OrderTable(p: TableProps) {
 
   return (
     <div className={classes.room}>
-      <table className={classes.table} aria-rowcount={p.total + 1} data-old={p.old || undefined} aria-busy={p.old}>
+      <table
+        ref={table}
+        className={classes.table}
+        aria-rowcount={p.total + 1}
+        data-old={p.old || undefined}
+        aria-busy={p.old}
+      >
         <caption className="sr-only">{t.tabs[p.view]}</caption>
         <thead>
           <tr aria-rowindex={1}>
@@ -146,17 +149,17 @@ export function OrderTable(p: TableProps) {
             </th>
           </tr>
         </thead>
-        <tbody ref={body}>
-          {before > 0 && <Space height={before} />}
-          {items.map((item) => {
-            const order = p.rows[item.index];
-            return (
-              order && (
+        {before > 0 && <Space height={before} />}
+        {items.map((item) => (
+          <tbody key={item.key} ref={measure} data-index={item.index}>
+            {p.rows.slice(item.index * atOnce, (item.index + 1) * atOnce).map((order, i) => {
+              const at = item.index * atOnce + i;
+              return (
                 <OrderRow
                   key={order.id}
                   order={order}
                   view={p.view}
-                  place={item.index + 1}
+                  place={at + 1}
                   selected={isSelected(p.selection, order.id)}
                   syncing={p.syncing.has(order.id)}
                   open={p.open === order.id}
@@ -165,13 +168,12 @@ export function OrderTable(p: TableProps) {
                   onSelect={p.onSelect}
                   onPlace={p.onPlace}
                   onSync={p.onSync}
-                  measure={measure}
                 />
-              )
-            );
-          })}
-          {after > 0 && <Space height={after} />}
-        </tbody>
+              );
+            })}
+          </tbody>
+        ))}
+        {after > 0 && <Space height={after} />}
       </table>
     </div>
   );
@@ -179,9 +181,10 @@ export function OrderTable(p: TableProps) {
 
 function Space({ height }: { height: number }) {
   return (
-    // biome-ignore lint/a11y/noAriaHiddenOnFocusable: an empty row takes no focus
-    <tr aria-hidden="true" className={classes.space}>
-      <td style={{ blockSize: height }} colSpan={9} />
-    </tr>
+    <tbody aria-hidden="true">
+      <tr className={classes.space}>
+        <td style={{ blockSize: height }} colSpan={9} />
+      </tr>
+    </tbody>
   );
 }
