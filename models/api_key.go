@@ -25,6 +25,11 @@ const (
 	MayManagePeople     KeyScope = "people:write"
 	MayReadAudit        KeyScope = "audit:read"
 	MayErase            KeyScope = "privacy:write" // have a buyer's data erased
+
+	// What only people may do, and no API key: it is on the installation, not on a merchant.
+
+	MayUseDesk KeyScope = "desk:use" // look for orders of all merchants, and at one merchant for a reason
+	MayOperate KeyScope = "operate"  // merchants and staff
 )
 
 // KeyScopes are all scopes, in the order in which they are shown.

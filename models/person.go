@@ -17,12 +17,6 @@ const (
 	RoleOperator PersonRole = "operator"
 )
 
-// What only people may do, and no API key: it is on the installation, not on a merchant.
-const (
-	MayUseDesk KeyScope = "desk:use" // look for orders of all merchants, and at one merchant for a reason
-	MayOperate KeyScope = "operate"  // merchants and staff
-)
-
 // rights is what each role may do. What a route wants is in handlers/permissions.go.
 var rights = map[PersonRole][]KeyScope{
 	RoleOwner:    KeyScopes(),

@@ -748,7 +748,7 @@ export type InviteRequest = {
     role: 'owner' | 'member' | 'read_only';
 };
 
-export type KeyScope = 'desk:use' | 'operate' | 'orders:read' | 'orders:write' | 'orders:place' | 'pushes:retry' | 'orders:note' | 'sync:write' | 'connections:read' | 'connections:write' | 'settings:read' | 'settings:write' | 'webhooks:write' | 'keys:write' | 'people:write' | 'audit:read' | 'privacy:write';
+export type KeyScope = 'orders:read' | 'orders:write' | 'orders:place' | 'pushes:retry' | 'orders:note' | 'sync:write' | 'connections:read' | 'connections:write' | 'settings:read' | 'settings:write' | 'webhooks:write' | 'keys:write' | 'people:write' | 'audit:read' | 'privacy:write' | 'desk:use' | 'operate';
 
 export type Kind = 'invalid' | 'unauthenticated' | 'forbidden' | 'not_found' | 'conflict' | 'throttled' | 'disconnected' | 'rejected' | 'unavailable' | 'unknown' | 'internal';
 
