@@ -57,7 +57,7 @@ export function OrderTable(p: TableProps) {
   const virtual = useWindowVirtualizer({
     count: groups,
     estimateSize: (group) => guess.current.height * inGroup(group),
-    overscan: p.rows.length <= allDrawn ? groups : 1,
+    overscan: p.rows.length <= allDrawn ? groups : 2,
     scrollMargin: top,
   });
   useImperativeHandle(p.ref, () => ({
