@@ -1,10 +1,11 @@
 # make run          a working system with a sample shop on http://localhost:8080
 # make test         every test: Go with the race detector, the dashboard's own, and a browser's
 # make lighthouse   what Lighthouse says of the list of orders (part of make test)
+# make bench        how fast it is beside what the engines under it can do, BENCH_SCALE=small, default or full
 # make fuzz         looks for inputs that break something, FUZZTIME (60s) for each target
 # make audit        what Waybill is built from: is it unchanged, are holes in it known; make sbom lists it in bin/
 # make screenshots  pictures of every page, in both themes and widths, in web/screenshots
-.PHONY: run test test-go test-web test-browser lighthouse fuzz audit sbom screenshots lint generate build web postgres chromium go node
+.PHONY: run test test-go test-web test-browser lighthouse bench fuzz audit sbom screenshots lint generate build web postgres chromium go node
 
 # One set of flags everywhere: another set is another cold build of everything.
 GO      ?= go
@@ -31,6 +32,10 @@ test-web: web/node_modules/.installed
 test-browser: build postgres chromium
 	@echo "Running the browser tests against bin/waybill ..."
 	$(NPM) run e2e
+
+bench: build postgres
+	$(GO) build $(FLAGS) -o bin/bench ./api/bench
+	./bin/bench
 
 # What it finds is kept in the package's testdata/fuzz and is a test from then on.
 FUZZTIME ?= 60s

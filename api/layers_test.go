@@ -43,6 +43,7 @@ var mayImport = map[string]string{
 	"docs":                              "github.com/swaggo/files",
 	"docs/convert":                      "github.com/getkin",
 	"web":                               "",
+	"api/bench":                         "models services/aliexpress services/aliexpress/aliexpresssim services/database services/database/localpg services/wix/wixsim github.com/jackc github.com/riverqueue",
 	"api":                               "models services/audit handlers docs web services/accounts services/aliexpress services/budgets services/database services/database/localpg services/desk services/feed services/health services/idempotency services/mail services/orders services/ordersync services/outgoing services/people services/vault services/wix github.com/pquerna/otp github.com/prometheus",
 }
 
