@@ -244,15 +244,14 @@ func noConnection() error {
 
 // Route says whose connection an outside account is; found is false for one that nobody has connected.
 func (s *Service) Route(ctx context.Context, p models.Platform, externalID string) (m models.MerchantID, connection models.ID, found bool, err error) {
-	var rows []struct {
-		MerchantID   models.MerchantID
-		ConnectionID models.ID
-	}
-	err = s.db.Read(ctx).Raw("SELECT merchant_id, connection_id FROM directory WHERE platform = ? AND external_id = ?", p, externalID).Scan(&rows).Error
-	if err != nil || len(rows) == 0 {
-		return "", "", false, database.Err(err)
-	}
-	return rows[0].MerchantID, rows[0].ConnectionID, true, nil
+	err = s.db.Ask(ctx, database.Ask{
+		SQL: "SELECT merchant_id, connection_id FROM directory WHERE platform = $1 AND external_id = $2", Args: []any{string(p), externalID},
+		Row: func(scan func(...any) error) error {
+			found = true
+			return scan((*string)(&m), (*string)(&connection))
+		},
+	})
+	return m, connection, found, err
 }
 
 // StoreOfOwner finds the connected store whose owner shows the instance that Wix has signed for him. It answers NotFound for a site

@@ -39,25 +39,17 @@ func (p *sharedPool) QueryRowContext(ctx context.Context, q string, args ...any)
 // GetDBConn is how GORM reaches the *sql.DB.
 func (p *sharedPool) GetDBConn() (*sql.DB, error) { return p.db, nil }
 
-// begin opens a transaction with statements that go to the server together, and returns the answer to the last of them.
-func (p *sharedPool) begin(ctx context.Context, statements string) (*sharedTx, [][]byte, error) {
+// begin opens a transaction with what goes to the server together.
+func (p *sharedPool) begin(ctx context.Context, first *pgx.Batch) (*sharedTx, error) {
 	conn, err := p.db.Conn(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	t := &sharedTx{conn, conn, ctx}
-	var answer [][]byte
-	err = t.raw(func(c *pgx.Conn) error {
-		results, err := c.PgConn().Exec(ctx, statements).ReadAll()
-		if err == nil {
-			answer = results[len(results)-1].Rows[0]
-		}
-		return err
-	})
-	if err != nil {
-		return nil, nil, errors.Join(err, conn.Close()) // the pool gives up a connection whose transaction is open
+	if err := t.raw(func(c *pgx.Conn) error { return c.SendBatch(ctx, first).Close() }); err != nil {
+		return nil, errors.Join(err, conn.Close()) // the pool gives up a connection whose transaction is open
 	}
-	return t, answer, nil
+	return t, nil
 }
 
 // sharedTx is what GORM holds inside a transaction.

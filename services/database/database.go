@@ -3,10 +3,12 @@
 package database
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,6 +45,7 @@ type DB struct {
 	insert  *river.Client[pgx.Tx] // inserts only; never started
 	log     *slog.Logger
 	signals *signals
+	wakings *signals // of the queues that have new jobs
 }
 
 // Open connects lazily: a database that is down makes the first query fail, not Open. It fails on a URL it cannot read.
@@ -80,14 +83,23 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		pool.Close()
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	// At its default cooldown River drops most wake-ups of the inserting side.
-	insert, err := river.NewClient(riverpgxv5.New(pool), &river.Config{FetchCooldown: time.Millisecond, Logger: o.Log})
+	insert, err := river.NewClient(quiet{riverpgxv5.New(pool)}, &river.Config{Logger: o.Log})
 	if err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("open the job queue: %w", err)
 	}
-	return &DB{pool: pool, gorm: g, shared: shared, insert: insert, log: o.Log, signals: &signals{pool: pool}}, nil
+	return &DB{pool: pool, gorm: g, shared: shared, insert: insert, log: o.Log, signals: &signals{pool: pool, channel: "'" + signalChannel + "'", pause: signalPause}, wakings: &signals{pool: pool, channel: insertChannel}}, nil
 }
+
+// quiet is River's driver for inserting. River would tell of new jobs inside of the transaction, and PostgreSQL lets only one transaction that
+// tells anything commit at a time; it would also tell of some only. Waybill tells of them afterwards: see Enqueue.
+type quiet struct{ *riverpgxv5.Driver }
+
+// SupportsListenNotify says that River is to tell nobody.
+func (quiet) SupportsListenNotify() bool { return false }
+
+// insertChannel is where River's workers listen for new jobs.
+const insertChannel = "current_schema() || '.river_insert'"
 
 // Close gives all connections back.
 func (db *DB) Close() { db.pool.Close() }
@@ -102,10 +114,13 @@ type Tx struct {
 	Now    time.Time
 	insert *river.Client[pgx.Tx]
 	after  *[]string // signals to give when it has committed
+	queues *[]string // that are to be woken then
 }
 
 // InTx is Tenant.InTx for what belongs to no merchant: the tables of every tenant are empty to it, and it can add nothing to them.
-func (db *DB) InTx(ctx context.Context, fn func(tx Tx) error) error { return db.write(ctx, "", fn) }
+func (db *DB) InTx(ctx context.Context, fn func(tx Tx) error) error {
+	return db.write(ctx, "", nil, fn)
+}
 
 // Insist does what must not be given up because the database is away for a moment: it keeps trying while do answers Unavailable and
 // patience lasts. A commit may have gone unheard, so do must bear being done again.
@@ -124,13 +139,14 @@ func Insist(ctx context.Context, patience time.Duration, do func(context.Context
 	}
 }
 
-// Enqueue adds a job that exists if and only if the transaction commits.
+// Enqueue adds a job that exists if and only if the transaction commits. Those who work are woken when it has.
 func (tx Tx) Enqueue(args river.JobArgs) error {
 	ctx := tx.Statement.Context
 	return withPgx(tx.DB, func(t pgx.Tx) error {
 		if _, err := tx.insert.InsertTx(ctx, t, args, nil); err != nil {
 			return fmt.Errorf("enqueue %s: %w", args.Kind(), err)
 		}
+		tx.wake(queueOf(args))
 		return nil
 	})
 }
@@ -143,6 +159,7 @@ func (tx Tx) EnqueueMany(args []river.JobArgs) error {
 	params := make([]river.InsertManyParams, len(args))
 	for i, a := range args {
 		params[i] = river.InsertManyParams{Args: a}
+		tx.wake(queueOf(a))
 	}
 	ctx := tx.Statement.Context
 	return withPgx(tx.DB, func(t pgx.Tx) error {
@@ -151,6 +168,29 @@ func (tx Tx) EnqueueMany(args []river.JobArgs) error {
 		}
 		return nil
 	})
+}
+
+func queueOf(args river.JobArgs) string {
+	if with, ok := args.(river.JobArgsWithInsertOpts); ok {
+		return cmp.Or(with.InsertOpts().Queue, river.QueueDefault)
+	}
+	return river.QueueDefault
+}
+
+// wake wakes those who work on a queue when the transaction has committed.
+func (tx Tx) wake(queue string) {
+	if !slices.Contains(*tx.queues, queue) {
+		*tx.queues = append(*tx.queues, queue)
+	}
+}
+
+// told is how River's workers are told of a queue.
+func told(queues []string) []string {
+	words := make([]string, len(queues))
+	for i, q := range queues {
+		words[i] = fmt.Sprintf(`{"queue": %q}`, q)
+	}
+	return words
 }
 
 // NewID makes the id of a row: UUIDv7, growing within the process.

@@ -37,6 +37,7 @@ func (tx Tx) Revive(m models.MerchantID, ids []int64) (revived []models.DeadLett
 		revived, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (j models.DeadLetter, err error) {
 			var queue string
 			err = row.Scan(&j.ID, &j.Kind, &j.Args, &j.Attempts, &queue)
+			tx.wake(queue)
 			params = append(params, river.InsertManyParams{Args: revivedArgs{j.Kind, j.Args}, InsertOpts: &river.InsertOpts{Queue: queue}})
 			return j, err
 		})

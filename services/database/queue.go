@@ -41,7 +41,7 @@ func (db *DB) Work(ctx context.Context, o WorkOptions) (*Queue, error) {
 		Workers:              o.Workers,
 		Middleware:           []rivertype.Middleware{&outcomes{log: o.Log, observe: o.Observe}},
 		Queues:               queues,
-		FetchCooldown:        10 * time.Millisecond,
+		FetchCooldown:        2 * time.Millisecond, // at most so many jobs as there are workers are taken in it
 		FetchPollInterval:    time.Second,
 		JobTimeout:           2 * time.Minute,
 		RescueStuckJobsAfter: 5 * time.Minute, // the reaper is faster; this is the floor

@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -25,11 +26,14 @@ func (tx Tx) Signal(word string) {
 	}
 }
 
-// signals gathers the words of a moment and sends them together.
+// signals gathers the words of a moment and sends them together: what is given while some are under way goes with the next.
 type signals struct {
-	pool  *pgxpool.Pool
-	mu    sync.Mutex
-	words map[string]bool
+	pool    *pgxpool.Pool
+	channel string // an SQL expression
+	pause   time.Duration
+	mu      sync.Mutex
+	words   map[string]bool
+	sending bool
 }
 
 func (s *signals) give(words []string) {
@@ -40,24 +44,30 @@ func (s *signals) give(words []string) {
 	defer s.mu.Unlock()
 	if s.words == nil {
 		s.words = map[string]bool{}
-		time.AfterFunc(signalPause, s.send)
 	}
 	for _, w := range words {
 		s.words[w] = true
+	}
+	if !s.sending {
+		s.sending = true
+		time.AfterFunc(s.pause, s.send)
 	}
 }
 
 func (s *signals) send() {
 	s.mu.Lock()
-	words := make([]string, 0, len(s.words))
-	for w := range s.words {
-		words = append(words, w)
-	}
+	words := slices.Collect(maps.Keys(s.words))
 	s.words = nil
 	s.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	_, _ = s.pool.Exec(ctx, "SELECT pg_notify($1, w) FROM unnest($2::text[]) AS w", signalChannel, words) // a wake-up may be lost
+	// A wake-up may be lost: nobody waits until it is on the disk.
+	_, _ = s.pool.Exec(ctx, "SELECT set_config('synchronous_commit', 'off', true), pg_notify("+s.channel+", w) FROM unnest($1::text[]) AS w", words)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sending = s.words != nil; s.sending {
+		time.AfterFunc(s.pause, s.send)
+	}
 }
 
 // Listen calls heard with every word that is signalled until ctx ends. It connects again by itself.

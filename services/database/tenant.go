@@ -3,9 +3,8 @@ package database
 import (
 	"context"
 	"fmt"
-	"strconv"
-	"time"
 
+	"github.com/jackc/pgx/v5"
 	"gorm.io/gorm"
 
 	"waybill/models"
@@ -56,7 +55,16 @@ func (t Tenant) InTx(ctx context.Context, fn func(tx Tx) error) error {
 	if err := t.check(); err != nil {
 		return err
 	}
-	return t.db.write(ctx, string(t.merchant), fn)
+	return t.db.write(ctx, string(t.merchant), nil, fn)
+}
+
+// InTxAfter is InTx whose first statements are known beforehand: they go to the server with what begins the transaction, and have been
+// answered when fn begins.
+func (t Tenant) InTxAfter(ctx context.Context, first []Ask, fn func(tx Tx) error) error {
+	if err := t.check(); err != nil {
+		return err
+	}
+	return t.db.write(ctx, string(t.merchant), first, fn)
 }
 
 // check refuses what is nobody's id: a merchant that was forgotten is a mistake of ours, and never means everybody.
@@ -74,7 +82,10 @@ func (db *DB) Across(ctx context.Context, fn func(q *gorm.DB) error) error {
 }
 
 func (db *DB) read(ctx context.Context, mode, merchant string, fn func(*gorm.DB) error) error {
-	tx, _, err := db.shared.begin(ctx, mode+"; "+setMerchant(merchant))
+	b := &pgx.Batch{}
+	b.Queue(mode)
+	b.Queue("SELECT set_config('waybill.merchant', $1, true)", merchant)
+	tx, err := db.shared.begin(ctx, b)
 	if err != nil {
 		return Err(err)
 	}
@@ -82,29 +93,28 @@ func (db *DB) read(ctx context.Context, mode, merchant string, fn func(*gorm.DB)
 }
 
 // write learns the time with the statement that sets the merchant; nobody is "".
-func (db *DB) write(ctx context.Context, merchant string, fn func(Tx) error) error {
-	shared, answer, err := db.shared.begin(ctx, "BEGIN; "+setMerchant(merchant)+", (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+func (db *DB) write(ctx context.Context, merchant string, first []Ask, fn func(Tx) error) error {
+	tx := Tx{insert: db.insert, after: new([]string), queues: new([]string)}
+	b := &pgx.Batch{}
+	b.Queue("BEGIN")
+	b.Queue("SELECT set_config('waybill.merchant', $1, true), clock_timestamp()", merchant).QueryRow(func(row pgx.Row) error { return row.Scan(nil, &tx.Now) })
+	for _, a := range first {
+		a.queue(b)
+	}
+	shared, err := db.shared.begin(ctx, b)
 	if err != nil {
 		return Err(err)
 	}
-	tx := Tx{insert: db.insert, after: new([]string)}
+	tx.Now = tx.Now.UTC()
 	err = db.run(ctx, shared, func(g *gorm.DB) error {
-		micros, err := strconv.ParseInt(string(answer[1]), 10, 64)
-		if err != nil {
-			return fmt.Errorf("read the time: %w", err)
-		}
-		tx.DB, tx.Now = g, time.UnixMicro(micros).UTC()
+		tx.DB = g
 		return fn(tx)
 	})
 	if err == nil {
 		db.signals.give(*tx.after)
+		db.wakings.give(told(*tx.queues))
 	}
 	return Err(err)
-}
-
-// setMerchant sets the merchant for the rest of the transaction. An id has been checked: it is digits, letters and dashes.
-func setMerchant(merchant string) string {
-	return "SELECT set_config('waybill.merchant', '" + merchant + "', true)"
 }
 
 // run runs fn in a transaction, and ends it however fn ends.

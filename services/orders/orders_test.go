@@ -541,8 +541,11 @@ func TestOneOrderFromManySidesIsMadeOnce(t *testing.T) {
 	}
 	all.Wait()
 	page, err := s.List(t.Context(), s.m, orders.Filter{Limit: 10})
-	if err != nil || len(page.Orders) != 1 || !page.Orders[0].SourceUpdatedAt.Equal(start.Add(7*time.Second)) {
-		t.Errorf("%d orders, %v", len(page.Orders), err)
+	if err != nil || len(page.Orders) != 1 {
+		t.Fatalf("%d orders, %v", len(page.Orders), err)
+	}
+	if d, err := s.Detail(t.Context(), s.m, page.Orders[0].ID); err != nil || !d.Order.SourceUpdatedAt.Equal(start.Add(7*time.Second)) {
+		t.Errorf("as of %s, %v", d.Order.SourceUpdatedAt, err)
 	}
 	s.counted(t)
 }

@@ -98,17 +98,19 @@ func decodeCursor(s string) (c cursor, err error) {
 	return c, nil
 }
 
-// List gives one page of a merchant's orders, read along an index whatever the filter and the sort.
+// List gives one page of a merchant's orders, read along an index whatever the filter and the sort. Of an order it reads what lists show.
 func (s *Service) List(ctx context.Context, m models.MerchantID, f Filter) (Page, error) {
-	page := Page{Orders: []models.Order{}}
-	err := s.db.Of(m).Read(ctx, func(q *gorm.DB) error {
-		q, err := filtered(q, m, f)
-		if err != nil {
-			return err
-		}
-		return q.Order(sorts[f.sort()].order).Limit(f.Limit + 1).Find(&page.Orders).Error
-	})
+	q, err := filtered(s.db.Plain(), m, f)
 	if err != nil {
+		return Page{}, err
+	}
+	page := Page{Orders: make([]models.Order, 0, f.Limit+1)}
+	ask := database.AskOf(q.Table("orders").Select(listed).Order(sorts[f.sort()].order).Limit(f.Limit + 1))
+	ask.Row = func(scan func(...any) error) error {
+		page.Orders = append(page.Orders, models.Order{MerchantID: m})
+		return scanListed(scan, &page.Orders[len(page.Orders)-1])
+	}
+	if err := s.db.Of(m).Ask(ctx, ask); err != nil {
 		return Page{}, fmt.Errorf("list orders: %w", err)
 	}
 	if len(page.Orders) > f.Limit {
@@ -116,6 +118,26 @@ func (s *Service) List(ctx context.Context, m models.MerchantID, f Filter) (Page
 		page.Next = f.after(page.Orders[f.Limit-1])
 	}
 	return page, nil
+}
+
+// listed is what lists and exports show of an order, in the order in which scanListed takes it.
+const listed = `orders.id, orders.store_id, orders.external_id, orders.number, orders.placed_at, orders.store_status, orders.payment_status, orders.fulfillment_status, orders.currency, orders.total_minor,
+	orders.buyer_name, orders.buyer_email, orders.country, orders.tab, orders.why, orders.closed_reason, orders.chips, orders.open_flags, orders.digest, orders.deadline_at, orders.last_checked_at,
+	orders.last_checked_source, orders.next_check_at, orders.version`
+
+func scanListed(scan func(...any) error, o *models.Order) error {
+	var chips, digest []byte
+	err := scan((*string)(&o.ID), (*string)(&o.StoreID), &o.ExternalID, &o.Number, &o.PlacedAt, &o.StoreStatus, &o.PaymentStatus, &o.FulfillmentStatus, &o.Currency, &o.TotalMinor,
+		&o.BuyerName, &o.BuyerEmail, &o.Country, (*string)(&o.Tab), &o.Why, &o.ClosedReason, &chips, &o.OpenFlags, &digest, &o.DeadlineAt, &o.LastCheckedAt,
+		&o.LastCheckedSource, &o.NextCheckAt, &o.Version)
+	if err == nil && len(chips) > len("[]") {
+		err = json.Unmarshal(chips, &o.Chips)
+	}
+	if err == nil && digest != nil {
+		o.Digest = new(models.Digest)
+		err = json.Unmarshal(digest, o.Digest)
+	}
+	return err
 }
 
 // Rows reads orders by their ids, as lists show them. Those that the merchant has not are not among them.
@@ -217,24 +239,28 @@ func (s *Service) Counts(ctx context.Context, m models.MerchantID, storeID model
 	for _, t := range models.Tabs() {
 		counts[string(t)] = 0
 	}
-	var rows []struct {
-		View string
-		N    int64
-	}
-	err := s.db.Of(m).Read(ctx, func(q *gorm.DB) error {
-		q = q.Table("tab_counts").Select("view, sum(n)::bigint AS n").Where("merchant_id = ?", m)
-		if storeID != "" {
-			q = q.Where("store_id = ?", storeID)
-		}
-		return q.Group("view").Scan(&rows).Error
+	err := s.db.Of(m).Ask(ctx, database.Ask{
+		SQL:  "SELECT view, sum(n)::bigint FROM tab_counts WHERE merchant_id = $1 AND (store_id = $2 OR $2 IS NULL) GROUP BY view",
+		Args: []any{string(m), orNull(storeID)},
+		Row: func(scan func(...any) error) error {
+			var view string
+			var n int64
+			err := scan(&view, &n)
+			counts[view] = n
+			return err
+		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read counts: %w", err)
 	}
-	for _, r := range rows {
-		counts[r.View] = r.N
-	}
 	return counts, nil
+}
+
+func orNull(id models.ID) *string {
+	if id == "" {
+		return nil
+	}
+	return new(string(id))
 }
 
 // CountMatches counts the orders of a filter by view, whatever its tab, up to ten thousand of them; capped says that there are

@@ -87,14 +87,12 @@ func (s *Service) keep(ctx context.Context, msg message) error {
 	}
 	result := "orphan"
 	if known {
-		err = s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
-			fresh, err := s.put(tx, m, connection, msg)
-			result = "accepted"
-			if !fresh {
-				result = "duplicate"
-			}
-			return err
-		})
+		var fresh bool
+		fresh, err = s.file(ctx, m, connection, msg)
+		result = "accepted"
+		if !fresh {
+			result = "duplicate"
+		}
 	} else {
 		err = s.db.InTx(ctx, func(tx database.Tx) error {
 			sealed, keyID := s.vault.Sealer().Seal(msg.body, "orphan_inbox", "sealed_body", msg.row())
@@ -112,26 +110,61 @@ func (s *Service) keep(ctx context.Context, msg message) error {
 // row names a message where it is stored.
 func (m message) row() models.ID { return models.ID(string(m.platform) + "/" + m.eventID) }
 
-// put stores a message once. A repeated webhook changes nothing: it has an id of its own. A repeated push message may be
-// another one that looks the same, because AliExpress gives it no id and its time counts seconds (aliexpress.md 8.2): it is
-// counted, and its order is read again, which is all that a push message ever does.
+// file stores a message of a merchant's once.
+func (s *Service) file(ctx context.Context, m models.MerchantID, connection models.ID, msg message) (fresh bool, err error) {
+	sealed, keyID, ok := s.vault.SealAtOnce(m, msg.place(), msg.body)
+	if !ok {
+		err = s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
+			fresh, err = s.put(tx, m, connection, msg)
+			return err
+		})
+		return fresh, err
+	}
+	var deliveries int
+	insert := msg.insert(m, connection, sealed, keyID, &deliveries)
+	err = s.db.Of(m).InTxAfter(ctx, []database.Ask{insert}, func(tx database.Tx) error { return wakeFor(tx, m, msg, deliveries) })
+	return deliveries == 1, err
+}
+
+// put is file within a transaction.
 func (s *Service) put(tx database.Tx, m models.MerchantID, connection models.ID, msg message) (fresh bool, err error) {
 	var sealed []byte
 	var keyID string
 	if msg.body != nil {
-		if sealed, keyID, err = s.vault.Seal(tx, m, vault.Place{Table: "inbox", Column: "sealed_body", Row: msg.row()}, msg.body); err != nil {
+		if sealed, keyID, err = s.vault.Seal(tx, m, msg.place(), msg.body); err != nil {
 			return false, err
 		}
 	}
 	var deliveries int
-	err = tx.Raw(`INSERT INTO inbox (merchant_id, platform, event_id, connection_id, kind, entity_id, sealed_body, key_id, sent_at, received_at, version, anonymize, deliveries, outcome)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, '') ON CONFLICT (merchant_id, platform, event_id) DO UPDATE SET deliveries = inbox.deliveries + 1,
-			done_at = CASE WHEN inbox.platform = 'aliexpress' THEN NULL ELSE inbox.done_at END RETURNING deliveries`,
-		m, msg.platform, msg.eventID, connection, msg.kind, msg.entityID, sealed, keyID, msg.at, tx.Now, msg.version, msg.anonymize).Row().Scan(&deliveries)
-	if fresh = deliveries == 1; err != nil || !fresh && msg.platform == models.Wix {
-		return fresh, err
+	if err := tx.Ask(msg.insert(m, connection, sealed, keyID, &deliveries)); err != nil {
+		return false, err
 	}
-	return fresh, tx.Enqueue(ReceiveArgs{m, msg.platform, msg.eventID})
+	return deliveries == 1, wakeFor(tx, m, msg, deliveries)
+}
+
+func (m message) place() vault.Place {
+	return vault.Place{Table: "inbox", Column: "sealed_body", Row: m.row()}
+}
+
+// insert stores the message, or counts that it came again.
+func (m message) insert(merchant models.MerchantID, connection models.ID, sealed []byte, keyID string, deliveries *int) database.Ask {
+	return database.Ask{
+		SQL: `INSERT INTO inbox (merchant_id, platform, event_id, connection_id, kind, entity_id, sealed_body, key_id, sent_at, received_at, version, anonymize, deliveries, outcome)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, clock_timestamp(), $10, $11, 1, '') ON CONFLICT (merchant_id, platform, event_id) DO UPDATE SET deliveries = inbox.deliveries + 1,
+				done_at = CASE WHEN inbox.platform = 'aliexpress' THEN NULL ELSE inbox.done_at END RETURNING deliveries`,
+		Args: []any{string(merchant), string(m.platform), m.eventID, string(connection), m.kind, m.entityID, sealed, keyID, m.at, m.version, m.anonymize},
+		Row:  func(scan func(...any) error) error { return scan(deliveries) },
+	}
+}
+
+// wakeFor has a message worked. A repeated webhook changes nothing: it has an id of its own. A repeated push message may be
+// another one that looks the same, because AliExpress gives it no id and its time counts seconds (aliexpress.md 8.2): it is
+// counted, and its order is read again, which is all that a push message ever does.
+func wakeFor(tx database.Tx, m models.MerchantID, msg message, deliveries int) error {
+	if deliveries > 1 && msg.platform == models.Wix {
+		return nil
+	}
+	return tx.Enqueue(ReceiveArgs{m, msg.platform, msg.eventID})
 }
 
 // adopt moves the orphans of a connection into its merchant's inbox.
