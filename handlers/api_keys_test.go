@@ -141,8 +141,11 @@ func TestTheLastUseIsNotedOnceAMinute(t *testing.T) {
 		t.Errorf("noted twice in a minute: %s, %s", noted, again)
 	}
 	d.exec("UPDATE api_keys SET last_used_at = now() - interval '61 seconds'")
-	if again := *d.keys()[0].LastUsedAt; !again.After(noted) {
-		t.Errorf("not noted after a minute: %s", again)
+	// Who the key is, is remembered for a moment, and what is remembered is not noted.
+	for end := time.Now().Add(10 * time.Second); !d.keys()[0].LastUsedAt.After(noted); <-time.After(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("not noted after a minute")
+		}
 	}
 }
 

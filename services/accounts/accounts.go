@@ -38,6 +38,7 @@ type Service struct {
 	vault  *vault.Vault
 	tokens TokenSource
 	stores StoreInspector
+	keys   knownKeys
 }
 
 // New makes the service.

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"waybill/models"
@@ -65,10 +66,62 @@ func (c Caller) Wants(scope models.KeyScope) error {
 	return models.Errorf(models.Forbidden, "scope_missing", "The API key %q may not do this: it lacks the scope %s.", c.Key.Name, scope)
 }
 
+// keyKept is how long a process believes in a key that it has just looked up: a program that asks a hundred times a second is looked up once.
+// A key that is revoked ends at once in the process that revokes it, and within this time in others.
+const keyKept = time.Second
+
+// keysKept bounds how many are remembered.
+const keysKept = 10_000
+
+// knownKeys remembers the callers of keys, by the keys' hashes.
+type knownKeys struct {
+	mu    sync.Mutex
+	known map[string]knownKey
+}
+
+type knownKey struct {
+	caller Caller
+	until  time.Time
+}
+
+func (k *knownKeys) get(hash string) (Caller, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	found, ok := k.known[hash]
+	return found.caller, ok && time.Now().Before(found.until)
+}
+
+func (k *knownKeys) keep(hash string, c Caller) {
+	until := time.Now().Add(keyKept)
+	if end := c.Key.ExpiresAt; end != nil && end.Before(until) {
+		until = *end
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.known == nil || len(k.known) >= keysKept {
+		k.known = map[string]knownKey{}
+	}
+	k.known[hash] = knownKey{c, until}
+}
+
+func (k *knownKeys) forget() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.known = nil
+}
+
 // Authenticate finds the caller behind a bearer key. It answers Unauthenticated for a key that is not known, has expired or was
 // revoked. The key's last use is noted, once a minute at most.
 func (s *Service) Authenticate(ctx context.Context, key string) (Caller, error) {
-	return s.caller(ctx, "key_sha256 = ?", hashKey(key))
+	hash := hashKey(key)
+	if c, ok := s.keys.get(hash); ok {
+		return c, nil
+	}
+	c, err := s.caller(ctx, "key_sha256 = ?", hash)
+	if err == nil {
+		s.keys.keep(hash, c)
+	}
+	return c, err
 }
 
 // CallerOf finds the caller of a key by the key's id, as Authenticate does.
@@ -200,6 +253,7 @@ func (s *Service) RevokeKey(ctx context.Context, by Caller, id models.ID) error 
 	if !database.ValidID(string(id)) {
 		return noKey()
 	}
+	defer s.keys.forget()
 	return s.db.Of(by.MerchantID).InTx(ctx, func(tx database.Tx) error {
 		if err := lockMerchant(tx, by.MerchantID); err != nil {
 			return err
