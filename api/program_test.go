@@ -207,6 +207,11 @@ func (p *process) ended(t testing.TB) int {
 func (w *world) run() {
 	w.t.Helper()
 	w.launch("serve")
+	w.awaitReady()
+}
+
+func (w *world) awaitReady() {
+	w.t.Helper()
 	w.await("the program is ready", func() bool {
 		select {
 		case <-w.process.exited:
