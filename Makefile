@@ -4,7 +4,7 @@
 # make fuzz         looks for inputs that break something, FUZZTIME (60s) for each target
 # make audit        what Waybill is built from: is it unchanged, are holes in it known; make sbom lists it in bin/
 # make screenshots  pictures of every page, in both themes and widths, in web/screenshots
-.PHONY: run test test-go test-web test-browser lighthouse fuzz audit sbom screenshots lint generate build web postgres chromium go node
+.PHONY: run test test-go test-web test-browser lighthouse fuzz audit sbom screenshots lint generate build web postgres pgbouncer chromium go node
 
 # One set of flags everywhere: another set is another cold build of everything.
 GO      ?= go
@@ -19,7 +19,7 @@ run: build postgres
 
 test: test-go test-web test-browser lighthouse
 
-test-go: go postgres
+test-go: go postgres pgbouncer
 	@echo "Running the Go tests with the race detector ..."
 	$(GO) test $(FLAGS) -race -timeout 15m ./...
 
@@ -91,6 +91,9 @@ generate: go web/node_modules/.installed
 # The private PostgreSQL needs the server's binaries; Waybill itself finds them.
 postgres:
 	@sh .ci/postgres
+
+pgbouncer:
+	@sh .ci/pgbouncer
 
 chromium:
 	@sh .ci/chromium

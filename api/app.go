@@ -222,13 +222,13 @@ func (a *app) openDatabase(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if a.db, err = database.Open(ctx, database.Options{URL: a.cfg.DatabaseURL.Reveal(), MaxConns: int32(cmp.Or(a.cfg.DatabaseConns, a.cfg.Roles.conns())), Log: a.log}); err != nil {
-		return fmt.Errorf("DATABASE_URL: %w", err)
+	if a.db, err = database.Open(ctx, database.Options{URL: a.cfg.DatabaseURL.Reveal(), Direct: a.cfg.DirectURL.Reveal(), MaxConns: int32(cmp.Or(a.cfg.DatabaseConns, a.cfg.Roles.conns())), Log: a.log}); err != nil {
+		return fmt.Errorf("DATABASE_URL, WAYBILL_DIRECT_DATABASE_URL: %w", err)
 	}
 	wait, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for {
-		err := database.Migrate(wait, cmp.Or(a.cfg.OwnerURL, a.cfg.DatabaseURL).Reveal(), a.log)
+		err := database.Migrate(wait, cmp.Or(a.cfg.OwnerURL, a.cfg.DirectURL, a.cfg.DatabaseURL).Reveal(), a.log)
 		if err == nil {
 			err = a.db.CheckWalls(wait)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivertype"
 
@@ -37,7 +38,7 @@ func (db *DB) Work(ctx context.Context, o WorkOptions) (*Queue, error) {
 	for name, workers := range o.Queues {
 		queues[name] = river.QueueConfig{MaxWorkers: workers}
 	}
-	client, err := river.NewClient(riverpgxv5.New(db.pool), &river.Config{
+	client, err := river.NewClient[pgx.Tx](listensBy{riverpgxv5.New(db.pool), riverpgxv5.New(db.ears)}, &river.Config{
 		Workers:              o.Workers,
 		Middleware:           []rivertype.Middleware{&outcomes{log: o.Log, observe: o.Observe}},
 		Queues:               queues,
@@ -63,6 +64,17 @@ func (db *DB) Work(ctx context.Context, o WorkOptions) (*Queue, error) {
 		return nil, fmt.Errorf("start working jobs: %w", Err(err))
 	}
 	return &Queue{client: client, reaper: r}, nil
+}
+
+// listensBy is River's driver, but that it listens over connections of their own: through a pooler nothing is heard.
+type listensBy struct {
+	riverdriver.Driver[pgx.Tx]
+	ears *riverpgxv5.Driver
+}
+
+// GetListener implements riverdriver.Driver.
+func (d listensBy) GetListener(p *riverdriver.GetListenenerParams) riverdriver.Listener {
+	return d.ears.GetListener(p)
 }
 
 // Stop lets running jobs finish within grace and gives the rest back to be worked elsewhere.
