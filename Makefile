@@ -1,10 +1,11 @@
 # make run          a working system with a sample shop on http://localhost:8080
 # make test         every test: Go with the race detector, the dashboard's own, and a browser's
 # make lighthouse   what Lighthouse says of the list of orders (part of make test)
+# make test-previous  the previous release beside this one on one database, as while machines are replaced one by one
 # make fuzz         looks for inputs that break something, FUZZTIME (60s) for each target
 # make audit        what Waybill is built from: is it unchanged, are holes in it known; make sbom lists it in bin/
 # make screenshots  pictures of every page, in both themes and widths, in web/screenshots
-.PHONY: run test test-go test-web test-browser lighthouse fuzz audit sbom screenshots lint generate build web postgres pgbouncer chromium go node
+.PHONY: run test test-go test-previous test-web test-browser lighthouse fuzz audit sbom screenshots lint generate build web postgres pgbouncer chromium go node
 
 # One set of flags everywhere: another set is another cold build of everything.
 GO      ?= go
@@ -22,6 +23,12 @@ test: test-go test-web test-browser lighthouse
 test-go: go postgres pgbouncer
 	@echo "Running the Go tests with the race detector ..."
 	$(GO) test $(FLAGS) -race -timeout 15m ./...
+
+# Which release that is stands in .ci/previous; it moves when a release is made.
+test-previous: go postgres
+	@GO="$(GO)" sh .ci/build-previous
+	@echo "Running the previous release beside this one ..."
+	WAYBILL_PREVIOUS="$(CURDIR)/bin/waybill-$$(cat .ci/previous)" $(GO) test $(FLAGS) -tags previous -timeout 10m -run '^TestPreviousRelease' ./api
 
 test-web: web/node_modules/.installed
 	@echo "Running the dashboard's tests ..."

@@ -73,6 +73,9 @@ func migrate(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	if has, knows, err := ours.GetVersions(ctx); err == nil && has > knows {
+		log.Info("the database is of a newer release: that is fine until this one's has gone", "database", has, "program", knows)
+	}
 	if pending, err := ours.HasPending(ctx); err != nil || !pending {
 		return err
 	}

@@ -109,7 +109,7 @@ func startPooler(t testing.TB, folder string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("/bin/sh", "-c", leashed, "waybill-pooler", program, filepath.Join(folder, "settings")) //nolint:gosec // the program that the environment names is what is wanted
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "/bin/sh", "-c", leashed, "waybill-pooler", program, filepath.Join(folder, "settings")) //nolint:gosec // the program that the environment names is what is wanted
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = log, log, []*os.File{read}
 	s, err := server()
 	if err != nil {
