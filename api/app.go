@@ -17,6 +17,9 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/sdk/trace"
+	oteltrace "go.opentelemetry.io/otel/trace"
+
 	"waybill/docs"
 	"waybill/handlers"
 	"waybill/models"
@@ -121,6 +124,7 @@ type app struct {
 	log      *slog.Logger
 	metrics  *metrics
 	postgres *localpg.Server
+	tracing  *trace.TracerProvider // nil: no traces
 	db       *database.DB
 	accounts *accounts.Service
 	people   *people.Service
@@ -154,6 +158,12 @@ func start(ctx context.Context, cfg Config, demo *handlers.Demo, log *slog.Logge
 // up starts the parts in their order: database and migrations, adapters and services, the job queue, the sweeper, the
 // listeners. Which of them depends on the roles; the services are there in every process.
 func (a *app) up(ctx context.Context, terminal io.Writer) error {
+	if a.cfg.OTLPEndpoint != "" {
+		var err error
+		if a.tracing, err = newTracing(ctx, a.cfg, a.log); err != nil {
+			return err
+		}
+	}
 	if err := a.openDatabase(ctx); err != nil {
 		return err
 	}
@@ -195,7 +205,7 @@ func (a *app) work(ctx context.Context) (err error) {
 	a.people.AddWorkers(workers)
 	a.outgoing.AddWorkers(workers)
 	maps.Copy(queues, a.outgoing.Queues())
-	a.queue, err = a.db.Work(ctx, database.WorkOptions{Workers: workers, Queues: queues, Observe: a.metrics.job, Log: a.log})
+	a.queue, err = a.db.Work(ctx, database.WorkOptions{Workers: workers, Queues: queues, Observe: a.metrics.job, Tracer: a.tracer(), Log: a.log})
 	return err
 }
 
@@ -324,8 +334,15 @@ func (a *app) wire(ctx context.Context, terminal io.Writer) (http.Handler, error
 	}
 	return answer(handlers.Deps{
 		Orders: truth, Sync: a.sync, Accounts: a.accounts, People: a.people, Desk: desk.New(a.db), Audit: audit.New(a.db), Feed: a.feed, Outgoing: a.outgoing, Idempotency: idempotency.New(a.db), PublicURL: cfg.PublicURL, TrustedProxies: cfg.Proxies, Embedded: cfg.Embedded, About: a.about(), Ready: a.db.Ready, Docs: docs.Handler(), Pages: pages, Log: a.log,
-		Observe: a.metrics.request,
+		Tracer: a.tracer(), Observe: a.metrics.request,
 	}), nil
+}
+
+func (a *app) tracer() oteltrace.Tracer {
+	if a.tracing == nil {
+		return nil
+	}
+	return a.tracing.Tracer("waybill")
 }
 
 func (a *app) about() handlers.About {
@@ -410,6 +427,11 @@ func (a *app) stop() {
 	}
 	if a.db != nil {
 		a.db.Close()
+	}
+	if a.tracing != nil {
+		if err := a.tracing.Shutdown(ctx); err != nil { // sends what is left
+			a.log.Warn("the last traces were not sent", "error", err)
+		}
 	}
 	if a.postgres != nil {
 		if err := a.postgres.Stop(); err != nil {

@@ -31,6 +31,7 @@ type Config struct {
 	PublicURL     string
 	Proxies       []netip.Prefix
 	MetricsListen string
+	OTLPEndpoint  string
 	LogFormat     string
 	LogLevel      string
 	SecretKey     models.Secret
@@ -87,6 +88,7 @@ func (c *Config) settings() []setting {
 		link("WAYBILL_PUBLIC_URL", "http://localhost:8080", "where browsers and platforms reach Waybill; register <it>/api/v1/connections/aliexpress/callback at AliExpress", &c.PublicURL),
 		networks("WAYBILL_TRUSTED_PROXIES", "", "networks of the proxies in front (10.0.0.0/8, comma separated), believed when they tell a client's address", &c.Proxies),
 		text("WAYBILL_METRICS_LISTEN", "127.0.0.1:9090", "address of Prometheus' /metrics; off for none", &c.MetricsListen),
+		collector("OTEL_EXPORTER_OTLP_ENDPOINT", "", "OpenTelemetry collector to which traces are sent over HTTP (http://collector:4318); none when empty. OTEL_EXPORTER_OTLP_HEADERS, OTEL_TRACES_SAMPLER, OTEL_SERVICE_NAME and their like hold, too", &c.OTLPEndpoint),
 		word("WAYBILL_LOG_FORMAT", "auto", "json, text, or auto: text on a terminal", &c.LogFormat, "auto", "json", "text"),
 		word("WAYBILL_LOG_LEVEL", "info", "debug, info, warn or error", &c.LogLevel, "debug", "info", "warn", "error"),
 		secret("WAYBILL_SECRET_KEY", "", "seals platform tokens: 32 bytes in base64; made in the data folder when empty", &c.SecretKey),
@@ -333,6 +335,18 @@ func link(name, fallback, help string, to *string) setting {
 			return errors.New("must be a URL such as https://www.example.com")
 		case u.Scheme == "http" && !isLoopback(u.Hostname()):
 			return errors.New("must begin with https: tokens would travel in the clear")
+		}
+		*to = strings.TrimRight(v, "/")
+		return nil
+	}, func() string { return *to }}
+}
+
+// collector reads an address of which no secret is sent to by itself, so that plain http is good enough within a network of one's own.
+func collector(name, fallback, help string, to *string) setting {
+	return setting{name, fallback, help, func(v string) error {
+		u, err := url.Parse(v)
+		if v != "" && (err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http") {
+			return errors.New("must be a URL such as http://collector:4318")
 		}
 		*to = strings.TrimRight(v, "/")
 		return nil

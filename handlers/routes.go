@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"go.opentelemetry.io/otel/trace"
 
 	"waybill/services/accounts"
 	"waybill/services/audit"
@@ -23,7 +24,7 @@ import (
 	"waybill/services/people"
 )
 
-// Deps are what the handlers need. Only Observe may be nil.
+// Deps are what the handlers need. Only Tracer and Observe may be nil.
 type Deps struct {
 	Orders   *orders.Service
 	Sync     *ordersync.Service
@@ -48,6 +49,7 @@ type Deps struct {
 		Serve(w http.ResponseWriter, r *http.Request) bool
 	}
 	Log     *slog.Logger
+	Tracer  trace.Tracer // nil: requests leave no traces
 	Observe func(method, route string, status int, took time.Duration)
 }
 
@@ -136,7 +138,7 @@ func newServer(d Deps) *server {
 // front is what every process has: what comes before each route, and how it is.
 func (s *server) front() chi.Router {
 	r := chi.NewRouter()
-	r.Use(s.named, s.clientAddress, s.accessLog, s.recover, s.secureHeaders, s.ownSite)
+	r.Use(s.named, s.traced, s.clientAddress, s.accessLog, s.recover, s.secureHeaders, s.ownSite)
 	r.NotFound(s.wrap(s.noRoute))
 	r.MethodNotAllowed(s.wrap(s.noMethod))
 	r.Get("/healthz", s.wrap(s.alive))

@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
@@ -89,7 +90,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
 	// At its default cooldown River drops most wake-ups of the inserting side.
-	if db.insert, err = river.NewClient(riverpgxv5.New(pool), &river.Config{FetchCooldown: time.Millisecond, Logger: o.Log}); err != nil {
+	if db.insert, err = river.NewClient(riverpgxv5.New(pool), &river.Config{FetchCooldown: time.Millisecond, Middleware: []rivertype.Middleware{&handOn{}}, Logger: o.Log}); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("open the job queue: %w", err)
 	}

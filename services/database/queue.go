@@ -14,6 +14,7 @@ import (
 	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivertype"
+	"go.opentelemetry.io/otel/trace"
 
 	"waybill/models"
 )
@@ -22,6 +23,7 @@ import (
 type WorkOptions struct {
 	Workers *river.Workers                                // every job kind: the rescuer discards jobs whose kind the leader does not know
 	Observe func(kind, result string, took time.Duration) // may be nil
+	Tracer  trace.Tracer                                  // may be nil
 	Queues  map[string]int                                // how many jobs of each queue are worked at once
 	Log     *slog.Logger
 }
@@ -38,9 +40,13 @@ func (db *DB) Work(ctx context.Context, o WorkOptions) (*Queue, error) {
 	for name, workers := range o.Queues {
 		queues[name] = river.QueueConfig{MaxWorkers: workers}
 	}
+	middleware := []rivertype.Middleware{&outcomes{log: o.Log, observe: o.Observe}}
+	if o.Tracer != nil {
+		middleware = append(middleware, &spans{tracer: o.Tracer}) // within outcomes, which may end a job well that failed
+	}
 	client, err := river.NewClient[pgx.Tx](listensBy{riverpgxv5.New(db.pool), riverpgxv5.New(db.ears)}, &river.Config{
 		Workers:              o.Workers,
-		Middleware:           []rivertype.Middleware{&outcomes{log: o.Log, observe: o.Observe}},
+		Middleware:           middleware,
 		Queues:               queues,
 		FetchCooldown:        10 * time.Millisecond,
 		FetchPollInterval:    time.Second,
