@@ -1,11 +1,12 @@
 # make run          a working system with a sample shop on http://localhost:8080
 # make test         every test: Go with the race detector, the dashboard's own, and a browser's
 # make lighthouse   what Lighthouse says of the list of orders (part of make test)
+# make test-previous  the previous release beside this one on one database, as while machines are replaced one by one
 # make bench        how fast it is beside what the engines under it can do, BENCH_SCALE=small, default or full
 # make fuzz         looks for inputs that break something, FUZZTIME (60s) for each target
 # make audit        what Waybill is built from: is it unchanged, are holes in it known; make sbom lists it in bin/
 # make screenshots  pictures of every page, in both themes and widths, in web/screenshots
-.PHONY: run test test-go test-web test-browser lighthouse bench fuzz audit sbom screenshots lint generate build web postgres chromium go node
+.PHONY: run test test-go test-previous test-web test-browser lighthouse bench fuzz audit sbom screenshots lint generate build web postgres pgbouncer chromium go node
 
 # One set of flags everywhere: another set is another cold build of everything.
 GO      ?= go
@@ -20,9 +21,15 @@ run: build postgres
 
 test: test-go test-web test-browser lighthouse
 
-test-go: go postgres
+test-go: go postgres pgbouncer
 	@echo "Running the Go tests with the race detector ..."
 	$(GO) test $(FLAGS) -race -timeout 15m ./...
+
+# Which release that is stands in .ci/previous; it moves when a release is made.
+test-previous: go postgres
+	@GO="$(GO)" sh .ci/build-previous
+	@echo "Running the previous release beside this one ..."
+	WAYBILL_PREVIOUS="$(CURDIR)/bin/waybill-$$(cat .ci/previous)" $(GO) test $(FLAGS) -tags previous -timeout 10m -run '^TestPreviousRelease' ./api
 
 test-web: web/node_modules/.installed
 	@echo "Running the dashboard's tests ..."
@@ -96,6 +103,9 @@ generate: go web/node_modules/.installed
 # The private PostgreSQL needs the server's binaries; Waybill itself finds them.
 postgres:
 	@sh .ci/postgres
+
+pgbouncer:
+	@sh .ci/pgbouncer
 
 chromium:
 	@sh .ci/chromium

@@ -17,6 +17,9 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/sdk/trace"
+	oteltrace "go.opentelemetry.io/otel/trace"
+
 	"waybill/docs"
 	"waybill/handlers"
 	"waybill/models"
@@ -43,14 +46,20 @@ import (
 func serve(ctx context.Context, args []string, env func(string) (string, bool), errOut io.Writer) error {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	flags.SetOutput(errOut)
+	roles := flags.String("roles", "", "")
 	flags.Usage = func() {
-		_, _ = fmt.Fprint(errOut, "Usage: waybill serve\n\nRuns Waybill. Everything is set in the environment (name, default, meaning):\n\n")
+		_, _ = fmt.Fprint(errOut, "Usage: waybill serve [--roles=web,ingest,work]\n\nRuns Waybill, or some of its parts. Everything is set in the environment (name, default, meaning):\n\n")
 		(&Config{}).list(errOut)
 	}
 	if err := flags.Parse(args); err != nil {
 		return errors.Join(err, onlyHelp(err))
 	}
-	cfg, err := readConfig(env)
+	cfg, err := readConfig(func(name string) (string, bool) {
+		if name == "WAYBILL_ROLES" && *roles != "" {
+			return *roles, true
+		}
+		return env(name)
+	})
 	if err != nil {
 		return err
 	}
@@ -115,6 +124,7 @@ type app struct {
 	log      *slog.Logger
 	metrics  *metrics
 	postgres *localpg.Server
+	tracing  *trace.TracerProvider // nil: no traces
 	db       *database.DB
 	accounts *accounts.Service
 	people   *people.Service
@@ -146,8 +156,14 @@ func start(ctx context.Context, cfg Config, demo *handlers.Demo, log *slog.Logge
 }
 
 // up starts the parts in their order: database and migrations, adapters and services, the job queue, the sweeper, the
-// listeners.
+// listeners. Which of them depends on the roles; the services are there in every process.
 func (a *app) up(ctx context.Context, terminal io.Writer) error {
+	if a.cfg.OTLPEndpoint != "" {
+		var err error
+		if a.tracing, err = newTracing(ctx, a.cfg, a.log); err != nil {
+			return err
+		}
+	}
 	if err := a.openDatabase(ctx); err != nil {
 		return err
 	}
@@ -155,17 +171,19 @@ func (a *app) up(ctx context.Context, terminal io.Writer) error {
 	if err != nil {
 		return err
 	}
-	workers, queues := a.sync.Workers(), ordersync.Queues(a.cfg.Workers)
-	a.people.AddWorkers(workers)
-	a.outgoing.AddWorkers(workers)
-	maps.Copy(queues, a.outgoing.Queues())
-	a.queue, err = a.db.Work(ctx, database.WorkOptions{Workers: workers, Queues: queues, Observe: a.metrics.job, Log: a.log})
-	if err != nil {
-		return err
+	all := []func(context.Context){a.budgets.Run, a.health.Run}
+	if a.cfg.Roles.web {
+		all = append(all, a.feed.Run)
+	}
+	if a.cfg.Roles.work {
+		if err := a.work(ctx); err != nil {
+			return err
+		}
+		all = append(all, a.sync.Sweeper, a.sync.Privacy, a.outgoing.Sweeper, a.tidy)
 	}
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	a.cancel = cancel
-	for _, run := range []func(context.Context){a.sync.Sweeper, a.sync.Privacy, a.outgoing.Sweeper, a.budgets.Run, a.health.Run, a.feed.Run, a.tidy} {
+	for _, run := range all {
 		a.running.Go(func() { run(life) })
 	}
 	if a.cfg.MetricsListen != "off" {
@@ -179,6 +197,16 @@ func (a *app) up(ctx context.Context, terminal io.Writer) error {
 	}
 	a.url = "http://" + address
 	return nil
+}
+
+// work starts working jobs. It knows every kind, whoever enqueues them.
+func (a *app) work(ctx context.Context) (err error) {
+	workers, queues := a.sync.Workers(), ordersync.Queues(a.cfg.Workers)
+	a.people.AddWorkers(workers)
+	a.outgoing.AddWorkers(workers)
+	maps.Copy(queues, a.outgoing.Queues())
+	a.queue, err = a.db.Work(ctx, database.WorkOptions{Workers: workers, Queues: queues, Observe: a.metrics.job, Tracer: a.tracer(), Log: a.log})
+	return err
 }
 
 // tidy deletes what is over, once an hour.
@@ -204,13 +232,13 @@ func (a *app) openDatabase(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if a.db, err = database.Open(ctx, database.Options{URL: a.cfg.DatabaseURL.Reveal(), MaxConns: int32(a.cfg.DatabaseConns), Log: a.log}); err != nil {
-		return fmt.Errorf("DATABASE_URL: %w", err)
+	if a.db, err = database.Open(ctx, database.Options{URL: a.cfg.DatabaseURL.Reveal(), Direct: a.cfg.DirectURL.Reveal(), MaxConns: int32(cmp.Or(a.cfg.DatabaseConns, a.cfg.Roles.conns())), Log: a.log}); err != nil {
+		return fmt.Errorf("DATABASE_URL, WAYBILL_DIRECT_DATABASE_URL: %w", err)
 	}
 	wait, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for {
-		err := database.Migrate(wait, cmp.Or(a.cfg.OwnerURL, a.cfg.DatabaseURL).Reveal(), a.log)
+		err := database.Migrate(wait, cmp.Or(a.cfg.OwnerURL, a.cfg.DirectURL, a.cfg.DatabaseURL).Reveal(), a.log)
 		if err == nil {
 			err = a.db.CheckWalls(wait)
 		}
@@ -297,10 +325,24 @@ func (a *app) wire(ctx context.Context, terminal io.Writer) (http.Handler, error
 	if err != nil {
 		return nil, err
 	}
-	return handlers.New(handlers.Deps{
+	answer := handlers.NewHealth
+	switch {
+	case cfg.Roles.web:
+		answer = handlers.New
+	case cfg.Roles.ingest:
+		answer = handlers.NewIngest
+	}
+	return answer(handlers.Deps{
 		Orders: truth, Sync: a.sync, Accounts: a.accounts, People: a.people, Desk: desk.New(a.db), Audit: audit.New(a.db), Feed: a.feed, Outgoing: a.outgoing, Idempotency: idempotency.New(a.db), PublicURL: cfg.PublicURL, TrustedProxies: cfg.Proxies, Embedded: cfg.Embedded, About: a.about(), Ready: a.db.Ready, Docs: docs.Handler(), Pages: pages, Log: a.log,
-		Observe: a.metrics.request,
+		Tracer: a.tracer(), Observe: a.metrics.request,
 	}), nil
+}
+
+func (a *app) tracer() oteltrace.Tracer {
+	if a.tracing == nil {
+		return nil
+	}
+	return a.tracing.Tracer("waybill")
 }
 
 func (a *app) about() handlers.About {
@@ -317,12 +359,8 @@ func noLimit[N int | float64](n N) N {
 
 // firstMerchant makes a merchant on an empty database. Its key is shown this once, on the terminal and not in the log.
 func (a *app) firstMerchant(ctx context.Context, terminal io.Writer) error {
-	any, err := a.accounts.HasMerchants(ctx)
-	if err != nil || any {
-		return err
-	}
-	_, key, err := a.accounts.CreateMerchant(ctx, a.cfg.MerchantName, a.cfg.MerchantZone, a.cfg.APIKey)
-	if err != nil {
+	made, key, err := a.accounts.CreateFirstMerchant(ctx, a.cfg.MerchantName, a.cfg.MerchantZone, a.cfg.APIKey)
+	if err != nil || !made {
 		return err
 	}
 	if a.cfg.APIKey == "" {
@@ -389,6 +427,11 @@ func (a *app) stop() {
 	}
 	if a.db != nil {
 		a.db.Close()
+	}
+	if a.tracing != nil {
+		if err := a.tracing.Shutdown(ctx); err != nil { // sends what is left
+			a.log.Warn("the last traces were not sent", "error", err)
+		}
 	}
 	if a.postgres != nil {
 		if err := a.postgres.Stop(); err != nil {

@@ -22,13 +22,16 @@ import (
 type Config struct {
 	DatabaseURL   models.Secret
 	OwnerURL      models.Secret
+	DirectURL     models.Secret
 	DatabaseConns int
+	Roles         roles
 	PostgresBin   string
 	DataDir       string
 	Listen        string
 	PublicURL     string
 	Proxies       []netip.Prefix
 	MetricsListen string
+	OTLPEndpoint  string
 	LogFormat     string
 	LogLevel      string
 	SecretKey     models.Secret
@@ -76,13 +79,16 @@ func (c *Config) settings() []setting {
 	return []setting{
 		secret("DATABASE_URL", "", "PostgreSQL 15 or later; a private server is started when it is empty", &c.DatabaseURL),
 		secret("WAYBILL_OWNER_DATABASE_URL", "", "the same database with the login of its owner, with which it is migrated; DATABASE_URL may then be a login that owns nothing and belongs to waybill_app", &c.OwnerURL),
-		number("WAYBILL_DATABASE_CONNS", "20", "connections to the database", &c.DatabaseConns, 4, 1000),
+		secret("WAYBILL_DIRECT_DATABASE_URL", "", "where DATABASE_URL leads to a pooler in transaction mode (PgBouncer): the way past it, for the few connections that listen or hold a lock; needs a login that owns nothing", &c.DirectURL),
+		number("WAYBILL_DATABASE_CONNS", "0", "connections to the database; 0 for what the roles need: 8 for web, 8 for ingest, 12 for work", &c.DatabaseConns, 0, 1000),
+		roleList("WAYBILL_ROLES", "web,work", "what this process does, comma separated: web (API, dashboard and webhooks), ingest (webhooks alone), work (jobs, and finding what is due); serve --roles goes before it", &c.Roles),
 		text("WAYBILL_POSTGRES_BIN", "", "folder of postgres and initdb for the private server; searched when empty", &c.PostgresBin),
 		text("WAYBILL_DATA_DIR", defaultDataDir(), "where the private server and the secret key live", &c.DataDir),
 		text("WAYBILL_LISTEN", "127.0.0.1:8080", "address of the API", &c.Listen),
 		link("WAYBILL_PUBLIC_URL", "http://localhost:8080", "where browsers and platforms reach Waybill; register <it>/api/v1/connections/aliexpress/callback at AliExpress", &c.PublicURL),
 		networks("WAYBILL_TRUSTED_PROXIES", "", "networks of the proxies in front (10.0.0.0/8, comma separated), believed when they tell a client's address", &c.Proxies),
 		text("WAYBILL_METRICS_LISTEN", "127.0.0.1:9090", "address of Prometheus' /metrics; off for none", &c.MetricsListen),
+		collector("OTEL_EXPORTER_OTLP_ENDPOINT", "", "OpenTelemetry collector to which traces are sent over HTTP (http://collector:4318); none when empty. OTEL_EXPORTER_OTLP_HEADERS, OTEL_TRACES_SAMPLER, OTEL_SERVICE_NAME and their like hold, too", &c.OTLPEndpoint),
 		word("WAYBILL_LOG_FORMAT", "auto", "json, text, or auto: text on a terminal", &c.LogFormat, "auto", "json", "text"),
 		word("WAYBILL_LOG_LEVEL", "info", "debug, info, warn or error", &c.LogLevel, "debug", "info", "warn", "error"),
 		secret("WAYBILL_SECRET_KEY", "", "seals platform tokens: 32 bytes in base64; made in the data folder when empty", &c.SecretKey),
@@ -144,6 +150,15 @@ func (c *Config) combinations() (mistakes []error) {
 	if c.OwnerURL != "" && c.DatabaseURL == "" {
 		mistakes = append(mistakes, errors.New("WAYBILL_OWNER_DATABASE_URL is the owner's way to the database that DATABASE_URL names: set that too"))
 	}
+	if c.DirectURL != "" && c.DatabaseURL == "" {
+		mistakes = append(mistakes, errors.New("WAYBILL_DIRECT_DATABASE_URL is the way past the pooler that DATABASE_URL names: set that too"))
+	}
+	if n := c.DatabaseConns; n > 0 && n < 4 {
+		mistakes = append(mistakes, errors.New("WAYBILL_DATABASE_CONNS must be at least 4, or 0 for what the roles need"))
+	}
+	if c.DatabaseURL == "" && (!c.Roles.web || !c.Roles.work) {
+		mistakes = append(mistakes, errors.New("WAYBILL_ROLES: a process that does only a part needs a database that others reach, too: set DATABASE_URL"))
+	}
 	if n := len(c.APIKey); n > 0 && n < 24 {
 		mistakes = append(mistakes, errors.New("WAYBILL_API_KEY must have at least 24 characters (openssl rand -hex 24)"))
 	}
@@ -160,6 +175,58 @@ func (c *Config) combinations() (mistakes []error) {
 		mistakes = append(mistakes, fmt.Errorf("WAYBILL_SMTP_URL, WAYBILL_MAIL_FROM: %w", err))
 	}
 	return mistakes
+}
+
+// roles are the parts of Waybill that a process runs.
+type roles struct{ web, ingest, work bool }
+
+// conns is how many connections the parts need where nothing else was said. Workers wait for the platforms most of the time and for the
+// database only in between.
+func (r roles) conns() (n int) {
+	for _, part := range []struct {
+		on bool
+		n  int
+	}{{r.web, 8}, {r.ingest && !r.web, 8}, {r.work, 12}} {
+		if part.on {
+			n += part.n
+		}
+	}
+	return n
+}
+
+func (r roles) String() string {
+	var names []string
+	for _, part := range []struct {
+		on   bool
+		name string
+	}{{r.web, "web"}, {r.ingest, "ingest"}, {r.work, "work"}} {
+		if part.on {
+			names = append(names, part.name)
+		}
+	}
+	return strings.Join(names, ",")
+}
+
+func roleList(name, fallback, help string, to *roles) setting {
+	return setting{name, fallback, help, func(v string) error {
+		*to = roles{}
+		for _, word := range strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' }) {
+			switch word {
+			case "web":
+				to.web = true
+			case "ingest":
+				to.ingest = true
+			case "work":
+				to.work = true
+			default:
+				return fmt.Errorf("must be some of web, ingest and work, comma separated, not %q", word)
+			}
+		}
+		if *to == (roles{}) {
+			return errors.New("must name at least one of web, ingest and work")
+		}
+		return nil
+	}, func() string { return to.String() }}
 }
 
 // defaultDataDir must be in reach of the database's user: a folder below /root is not.
@@ -268,6 +335,18 @@ func link(name, fallback, help string, to *string) setting {
 			return errors.New("must be a URL such as https://www.example.com")
 		case u.Scheme == "http" && !isLoopback(u.Hostname()):
 			return errors.New("must begin with https: tokens would travel in the clear")
+		}
+		*to = strings.TrimRight(v, "/")
+		return nil
+	}, func() string { return *to }}
+}
+
+// collector reads an address of which no secret is sent to by itself, so that plain http is good enough within a network of one's own.
+func collector(name, fallback, help string, to *string) setting {
+	return setting{name, fallback, help, func(v string) error {
+		u, err := url.Parse(v)
+		if v != "" && (err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http") {
+			return errors.New("must be a URL such as http://collector:4318")
 		}
 		*to = strings.TrimRight(v, "/")
 		return nil

@@ -16,12 +16,12 @@ import (
 // services decide and act, models know.
 var mayImport = map[string]string{
 	"models":                            "",
-	"services/platform":                 "models golang.org/x/time",
+	"services/platform":                 "models golang.org/x/time go.opentelemetry.io",
 	"services/mail":                     "models github.com/wneessen/go-mail",
 	"services/mail/mailtest":            "models github.com/emersion",
 	"services/outbox":                   "models services/database github.com/riverqueue",
 	"services/outgoing":                 "models services/audit services/database services/mail services/outbox services/vault code.dny.dev/ssrf github.com/riverqueue gorm.io",
-	"services/database":                 "models gorm.io github.com/riverqueue github.com/jackc github.com/pressly github.com/google/uuid",
+	"services/database":                 "models gorm.io github.com/riverqueue github.com/jackc github.com/pressly github.com/google/uuid go.opentelemetry.io",
 	"services/database/localpg":         "github.com/jackc",
 	"services/database/databasetest":    "services/database services/database/localpg gorm.io github.com/jackc",
 	"services/feed":                     "models services/database gorm.io",
@@ -39,18 +39,18 @@ var mayImport = map[string]string{
 	"services/wix/wixsim":               "", // not even its own adapter: it must not share a mistake with it
 	"services/aliexpress":               "models services/platform",
 	"services/aliexpress/aliexpresssim": "",
-	"handlers":                          "models services/audit services/feed services/idempotency services/orders services/ordersync services/outgoing services/accounts services/desk services/people github.com/go-chi github.com/go-playground",
+	"handlers":                          "models services/audit services/feed services/idempotency services/orders services/ordersync services/outgoing services/accounts services/desk services/people github.com/go-chi github.com/go-playground go.opentelemetry.io",
 	"docs":                              "github.com/swaggo/files",
 	"docs/convert":                      "github.com/getkin",
 	"web":                               "",
 	"api/bench":                         "models services/aliexpress services/aliexpress/aliexpresssim services/database services/database/localpg services/wix/wixsim github.com/jackc github.com/riverqueue",
-	"api":                               "models services/audit handlers docs web services/accounts services/aliexpress services/budgets services/database services/database/localpg services/desk services/feed services/health services/idempotency services/mail services/orders services/ordersync services/outgoing services/people services/vault services/wix github.com/pquerna/otp github.com/prometheus",
+	"api":                               "models services/audit handlers docs web services/accounts services/aliexpress services/budgets services/database services/database/localpg services/desk services/feed services/health services/idempotency services/mail services/orders services/ordersync services/outgoing services/people services/vault services/wix github.com/pquerna/otp github.com/prometheus go.opentelemetry.io",
 }
 
 // Tests may import more: the database and the simulators they run against, and the tools of testing.
 const testsMayImport = "services/database services/database/localpg services/database/databasetest services/orders services/ordersync services/accounts services/audit services/people services/mail services/mail/mailtest services/outgoing services/budgets services/health services/vault models docs handlers " +
 	"services/wix services/wix/wixsim services/aliexpress services/aliexpress/aliexpresssim services/platform " +
-	"github.com/google/go-cmp pgregory.net/rapid github.com/getkin github.com/golang-jwt github.com/jackc github.com/riverqueue gorm.io github.com/go-chi github.com/emersion github.com/standard-webhooks github.com/pquerna/otp"
+	"github.com/google/go-cmp pgregory.net/rapid github.com/getkin github.com/golang-jwt github.com/jackc github.com/riverqueue gorm.io github.com/go-chi github.com/emersion github.com/standard-webhooks github.com/pquerna/otp golang.org/x/sync go.opentelemetry.io google.golang.org/protobuf"
 
 // Only these files may import the simulators outside tests.
 var simulatorUsers = []string{"api/demo.go", "api/demo_shop.go", "api/simulators.go"}

@@ -79,8 +79,9 @@ type world struct {
 	key     string
 	routes  routers.Router
 	storeID string
-	user    *syscall.Credential // whom the program runs as; nil: us
-	plain   bool                // without the race detector
+	user    *syscall.Credential    // whom the program runs as; nil: us
+	plain   bool                   // without the race detector
+	binary  func() (string, error) // the program that is run; nil: this one
 }
 
 // newWorld makes the simulators and the settings; run starts the program. It settles purchases fast: tests wait for facts.
@@ -207,6 +208,11 @@ func (p *process) ended(t testing.TB) int {
 func (w *world) run() {
 	w.t.Helper()
 	w.launch("serve")
+	w.awaitReady()
+}
+
+func (w *world) awaitReady() {
+	w.t.Helper()
 	w.await("the program is ready", func() bool {
 		select {
 		case <-w.process.exited:
@@ -227,6 +233,9 @@ func (w *world) launch(args ...string) {
 	binary := program
 	if w.plain {
 		binary = plainProgram
+	}
+	if w.binary != nil {
+		binary = w.binary
 	}
 	w.process = executeBinary(w.t, binary, w.env, w.user, args...)
 }

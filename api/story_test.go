@@ -15,6 +15,28 @@ func TestStoryOfAnOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, databasetest.URL(t))
 	w.run()
+	allTheWayRound(t, w)
+	w.terminate()
+}
+
+// The same through PgBouncer in transaction mode, with what needs a session going past it: of 20 connections that the program opens, the
+// database sees the few that the pooler shares out.
+func TestStoryOfAnOrderThroughAPooler(t *testing.T) {
+	t.Parallel()
+	p := databasetest.NewPooler(t)
+	w := newWorld(t, p.Pooled, "WAYBILL_DIRECT_DATABASE_URL="+p.Direct, "WAYBILL_OWNER_DATABASE_URL="+p.Owner)
+	w.run()
+	allTheWayRound(t, w)
+	past := countOf(t, p.Owner, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'waybill_pooled' AND query ~ '^LISTEN|pg_try_advisory'")
+	all := countOf(t, p.Owner, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'waybill_pooled'")
+	if past != 3 || all > past+databasetest.PooledConns {
+		t.Errorf("%d connections go past the pooler, and there are %d in all", past, all)
+	}
+	w.terminate()
+}
+
+func allTheWayRound(t *testing.T, w *world) {
+	t.Helper()
 	w.connect()
 	lines := w.goods()
 
@@ -91,7 +113,6 @@ func TestStoryOfAnOrder(t *testing.T) {
 	checkStore(t, w, id, o)
 	checkTimeline(t, w, o)
 	checkSyncJob(t, w)
-	w.terminate()
 }
 
 // checkStore asks the store itself.

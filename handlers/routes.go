@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"go.opentelemetry.io/otel/trace"
 
 	"waybill/services/accounts"
 	"waybill/services/audit"
@@ -23,7 +24,7 @@ import (
 	"waybill/services/people"
 )
 
-// Deps are what the handlers need. Only Observe may be nil.
+// Deps are what the handlers need. Only Tracer and Observe may be nil.
 type Deps struct {
 	Orders   *orders.Service
 	Sync     *ordersync.Service
@@ -48,6 +49,7 @@ type Deps struct {
 		Serve(w http.ResponseWriter, r *http.Request) bool
 	}
 	Log     *slog.Logger
+	Tracer  trace.Tracer // nil: requests leave no traces
 	Observe func(method, route string, status int, took time.Duration)
 }
 
@@ -107,10 +109,7 @@ type server struct {
 //	@in							header
 //	@name						Authorization
 func New(d Deps) http.Handler {
-	if d.Orders == nil || d.Sync == nil || d.Accounts == nil || d.People == nil || d.Desk == nil || d.Audit == nil || d.Feed == nil || d.Outgoing == nil || d.Idempotency == nil || d.Ready == nil || d.Docs == nil || d.Pages == nil || d.Log == nil {
-		panic("handlers: a dependency is missing")
-	}
-	s := &server{Deps: d, validate: newValidation()}
+	s := newServer(d)
 	router := s.routes()
 	if routes, lines := unpermitted(router); len(routes)+len(lines) > 0 {
 		panic(fmt.Sprintf("handlers: routes without a permission %v, permissions without a route %v", routes, lines))
@@ -118,14 +117,45 @@ func New(d Deps) http.Handler {
 	return router
 }
 
-func (s *server) routes() chi.Router {
-	r := chi.NewRouter()
-	r.Use(s.named, s.clientAddress, s.accessLog, s.recover, s.secureHeaders, s.ownSite)
+// NewIngest is the interface of a process that only takes in what the platforms send.
+func NewIngest(d Deps) http.Handler {
+	s := newServer(d)
+	r := s.front()
+	r.Route(apiRoot, s.webhooks)
+	return r
+}
 
+// NewHealth is the interface of a process that answers nobody, and says how it is.
+func NewHealth(d Deps) http.Handler { return newServer(d).front() }
+
+func newServer(d Deps) *server {
+	if d.Orders == nil || d.Sync == nil || d.Accounts == nil || d.People == nil || d.Desk == nil || d.Audit == nil || d.Feed == nil || d.Outgoing == nil || d.Idempotency == nil || d.Ready == nil || d.Docs == nil || d.Pages == nil || d.Log == nil {
+		panic("handlers: a dependency is missing")
+	}
+	return &server{Deps: d, validate: newValidation()}
+}
+
+// front is what every process has: what comes before each route, and how it is.
+func (s *server) front() chi.Router {
+	r := chi.NewRouter()
+	r.Use(s.named, s.traced, s.clientAddress, s.accessLog, s.recover, s.secureHeaders, s.ownSite)
+	r.NotFound(s.wrap(s.noRoute))
+	r.MethodNotAllowed(s.wrap(s.noMethod))
 	r.Get("/healthz", s.wrap(s.alive))
 	r.Get("/readyz", s.wrap(s.ready))
+	return r
+}
 
-	r.Route("/api/v1", func(r chi.Router) {
+// webhooks are signed by the platforms: the signature over the raw bytes is their authentication.
+func (s *server) webhooks(r chi.Router) {
+	r.Post("/webhooks/wix", s.wrap(s.wixWebhook))
+	r.Post("/webhooks/aliexpress", s.wrap(s.aliExpressPush))
+	r.Get("/webhooks/aliexpress", s.wrap(s.probe))
+}
+
+func (s *server) routes() chi.Router {
+	r := s.front()
+	r.Route(apiRoot, func(r chi.Router) {
 		r.Get("/openapi.json", s.Docs.ServeHTTP)
 		r.NotFound(s.wrap(s.noRoute))
 		r.MethodNotAllowed(s.wrap(s.noMethod))
@@ -172,10 +202,7 @@ func (s *server) routes() chi.Router {
 		r.Delete("/support/staff/invitations/{id}", s.authed(s.uninviteStaff))
 		r.Put("/support/staff/{id}", s.authed(s.changeStaff))
 
-		// Signed by the platforms: the signature over the raw bytes is their authentication.
-		r.Post("/webhooks/wix", s.wrap(s.wixWebhook))
-		r.Post("/webhooks/aliexpress", s.wrap(s.aliExpressPush))
-		r.Get("/webhooks/aliexpress", s.wrap(s.probe))
+		s.webhooks(r)
 
 		r.Get("/orders", s.authed(s.listOrders))
 		r.Get("/orders/counts", s.authed(s.countOrders))
@@ -284,6 +311,5 @@ func (s *server) routes() chi.Router {
 	r.Get("/docs", s.Docs.ServeHTTP)
 	r.Get("/docs/*", s.Docs.ServeHTTP)
 	r.NotFound(s.wrap(s.page))
-	r.MethodNotAllowed(s.wrap(s.noMethod))
 	return r
 }

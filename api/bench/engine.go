@@ -54,7 +54,7 @@ func (s *stage) connected(ctx context.Context) error {
 	if err != nil || there {
 		return err
 	}
-	p, err := s.start(ctx, "all")
+	p, err := s.start(ctx, "web,work")
 	if err != nil {
 		return err
 	}
@@ -148,7 +148,7 @@ func (s *stage) swept(ctx context.Context, orders, processes int) (f figures, sp
 		if i == 0 {
 			more = append(more, "WAYBILL_METRICS_LISTEN="+metrics)
 		}
-		p, err := s.start(ctx, "all", more...)
+		p, err := s.start(ctx, "web,work", more...)
 		if err != nil {
 			return f, "", err
 		}
@@ -356,7 +356,7 @@ func (s *stage) live(ctx context.Context) error {
 	if err := s.connected(ctx); err != nil {
 		return err
 	}
-	p, err := s.start(ctx, "all", "WAYBILL_LOG_LEVEL=warn")
+	p, err := s.start(ctx, "web,work", "WAYBILL_LOG_LEVEL=warn")
 	if err != nil {
 		return err
 	}
@@ -431,7 +431,7 @@ func (s *stage) rehearsal(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := s.start(ctx, "all", "WAYBILL_LOG_LEVEL=error")
+	p, err := s.start(ctx, "web,work", "WAYBILL_LOG_LEVEL=error")
 	if err != nil {
 		return err
 	}

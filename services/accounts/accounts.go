@@ -52,13 +52,41 @@ func (s *Service) CreateMerchant(ctx context.Context, name, zone string, key mod
 		key = models.Secret(keyPrefix + rand.Text())
 	}
 	id := models.MerchantID(database.NewID())
-	err := s.db.Of(id).InTx(ctx, func(tx database.Tx) error {
-		if err := s.AddMerchant(tx, id, name, zone); err != nil {
+	err := s.db.Of(id).InTx(ctx, func(tx database.Tx) error { return s.addMerchantWithKey(tx, id, name, zone, key) })
+	return id, key, err
+}
+
+// firstMerchantLock keeps processes that begin together on an empty database from making a merchant each.
+const firstMerchantLock = 7241306656
+
+// CreateFirstMerchant is CreateMerchant where there is no merchant yet; where there is one it makes none.
+func (s *Service) CreateFirstMerchant(ctx context.Context, name, zone string, key models.Secret) (made bool, _ models.Secret, err error) {
+	if any, err := s.HasMerchants(ctx); err != nil || any {
+		return false, "", err
+	}
+	if key == "" {
+		key = models.Secret(keyPrefix + rand.Text())
+	}
+	id := models.MerchantID(database.NewID())
+	err = s.db.Of(id).InTx(ctx, func(tx database.Tx) error {
+		var others bool
+		if err := tx.Exec("SELECT pg_advisory_xact_lock(?)", firstMerchantLock).Error; err != nil {
 			return err
 		}
-		return addKey(tx, key, models.APIKey{MerchantID: id, ID: database.NewID(), Name: "first", Scopes: models.KeyScopes(), CreatedAt: tx.Now, CreatedBy: models.ActorSystem})
+		if err := tx.Raw("SELECT EXISTS (SELECT 1 FROM merchants)").Row().Scan(&others); err != nil || others {
+			return err
+		}
+		made = true
+		return s.addMerchantWithKey(tx, id, name, zone, key)
 	})
-	return id, key, err
+	return made && err == nil, key, err
+}
+
+func (s *Service) addMerchantWithKey(tx database.Tx, id models.MerchantID, name, zone string, key models.Secret) error {
+	if err := s.AddMerchant(tx, id, name, zone); err != nil {
+		return err
+	}
+	return addKey(tx, key, models.APIKey{MerchantID: id, ID: database.NewID(), Name: "first", Scopes: models.KeyScopes(), CreatedAt: tx.Now, CreatedBy: models.ActorSystem})
 }
 
 // AddMerchant adds a merchant without a key: its people come by invitation.

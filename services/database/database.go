@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
@@ -31,7 +32,8 @@ const Role = "waybill_app"
 // Options say which database to open.
 type Options struct {
 	URL      string // of a login that may work as Role
-	MaxConns int32  // 0: 20; River's listener and reaper hold two for good
+	Direct   string // the way past the pooler to which URL leads, for what needs a session; empty: URL leads to PostgreSQL itself
+	MaxConns int32  // 0: 20; River's listener holds one of them for good
 	Log      *slog.Logger
 }
 
@@ -45,50 +47,85 @@ type DB struct {
 	insert  *river.Client[pgx.Tx] // inserts only; never started
 	log     *slog.Logger
 	signals *signals
-	wakings *signals // of the queues that have new jobs
+	wakings *signals        // of the queues that have new jobs
+	pooled  bool            // a pooler in transaction mode stands between pool and PostgreSQL
+	session *pgx.ConnConfig // for connections that are kept: locks and listeners
+	ears    *pgxpool.Pool   // for River's listener; pool itself unless pooled
 }
 
 // Open connects lazily: a database that is down makes the first query fail, not Open. It fails on a URL it cannot read.
 func Open(ctx context.Context, o Options) (*DB, error) {
-	cfg, err := pgxpool.ParseConfig(o.URL)
+	db := &DB{log: o.Log, pooled: o.Direct != ""}
+	open := func(url string, pooled bool, conns int32) (*pgxpool.Pool, error) {
+		cfg, err := connConfig(url, pooled)
+		if err != nil {
+			return nil, err
+		}
+		cfg.MaxConns = conns
+		pool, err := pgxpool.NewWithConfig(ctx, cfg)
+		if err != nil {
+			return nil, fmt.Errorf("open the database: %w", err)
+		}
+		return pool, nil
+	}
+	pool, err := open(o.URL, db.pooled, cmp.Or(o.MaxConns, 20))
 	if err != nil {
-		return nil, errBadURL
+		return nil, err
 	}
-	cfg.MaxConns = o.MaxConns
-	if cfg.MaxConns == 0 {
-		cfg.MaxConns = 20
-	}
-	cfg.ConnConfig.ConnectTimeout = 5 * time.Second
-	for name, value := range map[string]string{
-		"application_name": "waybill", "timezone": "UTC", "statement_timeout": "30s", "lock_timeout": "5s",
-		"idle_in_transaction_session_timeout": "15s", "tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3",
-	} {
-		if _, set := cfg.ConnConfig.RuntimeParams[name]; !set {
-			cfg.ConnConfig.RuntimeParams[name] = value
+	db.pool, db.ears = pool, pool
+	db.signals, db.wakings = &signals{pool: pool, channel: "'" + signalChannel + "'", pause: signalPause}, &signals{pool: pool, channel: insertChannel}
+	if db.pooled {
+		if db.ears, err = open(o.Direct, false, 2); err != nil {
+			pool.Close()
+			return nil, err
 		}
 	}
-	cfg.ConnConfig.RuntimeParams["role"] = Role
-	pool, err := pgxpool.NewWithConfig(ctx, cfg)
-	if err != nil {
-		return nil, fmt.Errorf("open the database: %w", err)
-	}
+	db.session = db.ears.Config().ConnConfig
 	// QueryFields: Find would be SELECT * otherwise. PrepareStmt stays off: it hides the transaction from withPgx, and pgx
 	// prepares already.
-	shared := &sharedPool{stdlib.OpenDBFromPool(pool)}
-	g, err := gorm.Open(postgres.New(postgres.Config{Conn: shared}), &gorm.Config{
+	db.shared = &sharedPool{stdlib.OpenDBFromPool(pool)}
+	db.gorm, err = gorm.Open(postgres.New(postgres.Config{Conn: db.shared}), &gorm.Config{
 		SkipDefaultTransaction: true, QueryFields: true, DisableAutomaticPing: true, Logger: logger.Discard,
 		NowFunc: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) },
 	})
 	if err != nil {
-		pool.Close()
+		db.Close()
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	insert, err := river.NewClient(quiet{riverpgxv5.New(pool)}, &river.Config{Logger: o.Log})
-	if err != nil {
-		pool.Close()
+	if db.insert, err = river.NewClient(quiet{riverpgxv5.New(pool)}, &river.Config{Middleware: []rivertype.Middleware{&handOn{}}, Logger: o.Log}); err != nil {
+		db.Close()
 		return nil, fmt.Errorf("open the job queue: %w", err)
 	}
-	return &DB{pool: pool, gorm: g, shared: shared, insert: insert, log: o.Log, signals: &signals{pool: pool, channel: "'" + signalChannel + "'", pause: signalPause}, wakings: &signals{pool: pool, channel: insertChannel}}, nil
+	return db, nil
+}
+
+// connConfig is how the program connects. What it asks of a session it says as the session begins: the role, limits of time.
+//
+// A pooler in transaction mode has no sessions to give. It refuses most settings at the start, so the login has to have them by itself
+// (CheckWalls sees to the rights); and a statement that one transaction prepared is not there for the next, so that statements are
+// described once for each connection and sent whole each time.
+func connConfig(url string, pooled bool) (*pgxpool.Config, error) {
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, errBadURL
+	}
+	cfg.ConnConfig.ConnectTimeout = 5 * time.Second
+	params := cfg.ConnConfig.RuntimeParams
+	for name, value := range map[string]string{"application_name": "waybill", "timezone": "UTC"} {
+		params[name] = cmp.Or(params[name], value)
+	}
+	if pooled {
+		cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+		return cfg, nil
+	}
+	for name, value := range map[string]string{
+		"statement_timeout": "30s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "15s",
+		"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3",
+	} {
+		params[name] = cmp.Or(params[name], value)
+	}
+	params["role"] = Role
+	return cfg, nil
 }
 
 // quiet is River's driver for inserting. River would tell of new jobs inside of the transaction, and PostgreSQL lets only one transaction that
@@ -102,7 +139,10 @@ func (quiet) SupportsListenNotify() bool { return false }
 const insertChannel = "current_schema() || '.river_insert'"
 
 // Close gives all connections back.
-func (db *DB) Close() { db.pool.Close() }
+func (db *DB) Close() {
+	db.pool.Close()
+	db.ears.Close()
+}
 
 // Read is for plain reads and single writes of the tables without a tenant, outside a transaction. Those of a tenant are empty
 // to it: see Of. Its errors are turned by Err.

@@ -73,6 +73,9 @@ func migrate(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	if has, knows, err := ours.GetVersions(ctx); err == nil && has > knows {
+		log.Info("the database is of a newer release: that is fine until this one's has gone", "database", has, "program", knows)
+	}
 	if pending, err := ours.HasPending(ctx); err != nil || !pending {
 		return err
 	}
@@ -129,20 +132,26 @@ const invalidParameter = "22023"
 // CheckWalls makes sure that row-level security holds for the program. The error tells the operator what to do.
 func (db *DB) CheckWalls(ctx context.Context) error {
 	var role string
-	var super, bypass, owner bool
+	var super, bypass, owner, limited bool
 	err := db.pool.QueryRow(ctx, `SELECT rolname, rolsuper, rolbypassrls, EXISTS (SELECT 1 FROM pg_class
-			WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND pg_has_role(current_user, relowner, 'MEMBER'))
-		FROM pg_roles WHERE rolname = current_user`).Scan(&role, &super, &bypass, &owner)
+			WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND pg_has_role(current_user, relowner, 'MEMBER')),
+			NOT EXISTS (SELECT 1 FROM pg_settings WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout') AND setting = '0')
+		FROM pg_roles WHERE rolname = current_user`).Scan(&role, &super, &bypass, &owner, &limited)
 	var pg *pgconn.PgError
 	switch {
 	case errors.As(err, &pg) && pg.Code == insufficientPrivilege:
 		return fmt.Errorf("the login of the database may not work as %s: let its administrator run GRANT %s TO <the login>: %w", Role, Role, err)
 	case err != nil:
 		return Err(err)
+	case db.pooled && (super || bypass || owner):
+		return fmt.Errorf("through a pooler Waybill has the rights of its login, and those of %s are above row-level security, so nothing would keep merchants apart: give DATABASE_URL a login that owns nothing and belongs to %s", role, Role)
 	case super || bypass:
 		return fmt.Errorf("the database role %s stands above row-level security, so nothing would keep merchants apart: run ALTER ROLE %s NOSUPERUSER NOBYPASSRLS", role, role)
 	case owner:
 		return fmt.Errorf("the database role %s owns Waybill's tables or belongs to their owner, so nothing would keep merchants apart: give the tables to another role (REASSIGN OWNED) and take %s out of it (REVOKE)", role, role)
+	}
+	if !limited { // said at the start of a session, which a pooler does not let through
+		db.log.Warn("the database's login has no limits of time: ALTER ROLE ... SET statement_timeout = '30s', lock_timeout = '5s', idle_in_transaction_session_timeout = '15s', each by a statement of its own", "role", role)
 	}
 	return nil
 }

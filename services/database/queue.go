@@ -11,8 +11,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivertype"
+	"go.opentelemetry.io/otel/trace"
 
 	"waybill/models"
 )
@@ -21,6 +23,7 @@ import (
 type WorkOptions struct {
 	Workers *river.Workers                                // every job kind: the rescuer discards jobs whose kind the leader does not know
 	Observe func(kind, result string, took time.Duration) // may be nil
+	Tracer  trace.Tracer                                  // may be nil
 	Queues  map[string]int                                // how many jobs of each queue are worked at once
 	Log     *slog.Logger
 }
@@ -37,9 +40,13 @@ func (db *DB) Work(ctx context.Context, o WorkOptions) (*Queue, error) {
 	for name, workers := range o.Queues {
 		queues[name] = river.QueueConfig{MaxWorkers: workers}
 	}
-	client, err := river.NewClient(riverpgxv5.New(db.pool), &river.Config{
+	middleware := []rivertype.Middleware{&outcomes{log: o.Log, observe: o.Observe}}
+	if o.Tracer != nil {
+		middleware = append(middleware, &spans{tracer: o.Tracer}) // within outcomes, which may end a job well that failed
+	}
+	client, err := river.NewClient[pgx.Tx](listensBy{riverpgxv5.New(db.pool), riverpgxv5.New(db.ears)}, &river.Config{
 		Workers:              o.Workers,
-		Middleware:           []rivertype.Middleware{&outcomes{log: o.Log, observe: o.Observe}},
+		Middleware:           middleware,
 		Queues:               queues,
 		FetchCooldown:        2 * time.Millisecond, // at most so many jobs as there are workers are taken in it
 		FetchPollInterval:    time.Second,
@@ -63,6 +70,17 @@ func (db *DB) Work(ctx context.Context, o WorkOptions) (*Queue, error) {
 		return nil, fmt.Errorf("start working jobs: %w", Err(err))
 	}
 	return &Queue{client: client, reaper: r}, nil
+}
+
+// listensBy is River's driver, but that it listens over connections of their own: through a pooler nothing is heard.
+type listensBy struct {
+	riverdriver.Driver[pgx.Tx]
+	ears *riverpgxv5.Driver
+}
+
+// GetListener implements riverdriver.Driver.
+func (d listensBy) GetListener(p *riverdriver.GetListenenerParams) riverdriver.Listener {
+	return d.ears.GetListener(p)
 }
 
 // Stop lets running jobs finish within grace and gives the rest back to be worked elsewhere.

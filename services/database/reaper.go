@@ -42,7 +42,7 @@ func (db *DB) startReaper(ctx context.Context, client string, queues []string, l
 
 // lockForLife takes the lock on a connection of its own: while the connection lives, so does the process.
 func (db *DB) lockForLife(ctx context.Context, client string) (*pgx.Conn, error) {
-	conn, err := pgx.ConnectConfig(ctx, db.pool.Config().ConnConfig)
+	conn, err := pgx.ConnectConfig(ctx, db.session)
 	if err != nil {
 		return nil, Err(err)
 	}

@@ -84,7 +84,7 @@ func (db *DB) Listen(ctx context.Context, heard func(word string)) {
 }
 
 func (db *DB) listenOnce(ctx context.Context, heard func(word string)) error {
-	conn, err := pgx.ConnectConfig(ctx, db.pool.Config().ConnConfig)
+	conn, err := pgx.ConnectConfig(ctx, db.session)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,10 @@ import (
 	"net/url"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
 	"waybill/models"
 )
 
@@ -76,6 +80,9 @@ type Answer struct {
 // or a body means is the adapter's to say. A body cut short is returned with its error.
 func (c *Client) Send(ctx context.Context, operation string, req *http.Request) (Answer, error) {
 	start := time.Now()
+	// Whoever calls has a span, or one that does nothing; its provider is the program's.
+	ctx, span := trace.SpanFromContext(ctx).TracerProvider().Tracer("waybill").Start(ctx, c.name+" "+operation, trace.WithSpanKind(trace.SpanKindClient))
+	defer span.End()
 	answer, err := c.send(req.WithContext(ctx))
 	result := "ok"
 	if err != nil {
@@ -84,6 +91,10 @@ func (c *Client) Send(ctx context.Context, operation string, req *http.Request) 
 			Because(fmt.Errorf("%s %s: %w", c.name, operation, stripped(err)))
 	} else if answer.Status >= 400 {
 		result = fmt.Sprintf("http_%d", answer.Status)
+	}
+	span.SetAttributes(attribute.String("waybill.platform", c.name), attribute.String("waybill.operation", operation), attribute.Int("http.response.status_code", answer.Status))
+	if result != "ok" {
+		span.SetStatus(codes.Error, result)
 	}
 	c.observe(c.name, operation, result, time.Since(start))
 	return answer, err

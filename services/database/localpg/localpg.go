@@ -272,6 +272,9 @@ func (s *Server) url(login, database string) string {
 	return fmt.Sprintf("host=%s user=%s dbname=%s sslmode=disable", s.sock, login, database)
 }
 
+// User is whom the server runs as; nil: ourselves.
+func (s *Server) User() *syscall.Credential { return s.cmd.SysProcAttr.Credential }
+
 // Login makes a login that may work as a role, and is nothing else, unless it is there. It returns the URL with which it reaches a database.
 func (s *Server) Login(ctx context.Context, login, role, database string) (string, error) {
 	conn, err := pgx.Connect(ctx, s.URL("postgres"))
