@@ -30,7 +30,7 @@ var mayImport = map[string]string{
 	"services/idempotency":              "models services/database",
 	"services/audit":                    "models services/database gorm.io",
 	"services/vault":                    "models services/audit services/database gorm.io",
-	"services/orders":                   "models services/audit services/database services/feed services/outbox services/vault gorm.io",
+	"services/orders":                   "models services/audit services/database services/feed services/outbox services/vault gorm.io github.com/goccy/go-json",
 	"services/accounts":                 "models services/audit services/database services/feed services/outbox services/vault gorm.io",
 	"services/people":                   "models services/accounts services/audit services/database services/mail services/vault gorm.io github.com/alexedwards github.com/go-webauthn github.com/pquerna/otp github.com/riverqueue github.com/trustelem/zxcvbn",
 	"services/desk":                     "models services/database services/orders gorm.io",

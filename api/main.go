@@ -29,7 +29,14 @@ Usage: waybill <command>
   version          print the version
 `
 
+// gcPercent lets the heap grow to four times of what lives before it is cleaned: what lives is small (some ten megabytes), and cleaning it took a
+// fifth of the time. GOGC goes before it.
+const gcPercent = 300
+
 func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	// The first signal drains; a second one ends at once.
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)

@@ -109,7 +109,7 @@ type result struct {
 // wants says whether a case was asked for.
 func (b *bench) wants(names ...string) bool {
 	return len(b.only) == 0 || slices.ContainsFunc(names, func(name string) bool {
-		return slices.ContainsFunc(b.only, func(o string) bool { return strings.HasPrefix(name, o) })
+		return slices.ContainsFunc(b.only, func(o string) bool { return strings.HasPrefix(name, o) || strings.HasPrefix(o, name) })
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode"
 
+	quick "github.com/goccy/go-json" // a page of a list is fifty of what it reads five times as fast
 	"gorm.io/gorm"
 
 	"waybill/models"
@@ -131,11 +132,11 @@ func scanListed(scan func(...any) error, o *models.Order) error {
 		&o.BuyerName, &o.BuyerEmail, &o.Country, (*string)(&o.Tab), &o.Why, &o.ClosedReason, &chips, &o.OpenFlags, &digest, &o.DeadlineAt, &o.LastCheckedAt,
 		&o.LastCheckedSource, &o.NextCheckAt, &o.Version)
 	if err == nil && len(chips) > len("[]") {
-		err = json.Unmarshal(chips, &o.Chips)
+		err = quick.Unmarshal(chips, &o.Chips)
 	}
 	if err == nil && digest != nil {
 		o.Digest = new(models.Digest)
-		err = json.Unmarshal(digest, o.Digest)
+		err = quick.Unmarshal(digest, o.Digest)
 	}
 	return err
 }
