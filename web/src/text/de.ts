@@ -1497,6 +1497,7 @@ export const de: Texts = {
     takenOver: (n: number) => `${n} ${plural(n, "Bestellung übernimmt", "Bestellungen übernehmen")} sie`,
     takenOverNone: "Bestellungen, die darauf warten, übernehmen sie von selbst.",
     removed: "Die Zuordnung ist entfernt",
+    back: "Die Zuordnung ist wieder da",
   },
   // -- settings: what the merchant has decided
   settings: {

@@ -1473,6 +1473,7 @@ export const en = {
     takenOver: (n: number) => `${n} ${plural(n, "order takes", "orders take")} it over`,
     takenOverNone: "Orders that wait for it take it over by themselves.",
     removed: "The mapping is removed",
+    back: "The mapping is back",
   },
   // -- settings: what the merchant has decided
   settings: {
