@@ -373,6 +373,34 @@ func TestACodeWorksOnceAndAStolenPasswordMakesNoFactor(t *testing.T) {
 	}
 }
 
+// Who has a second factor of either kind shows one: there is no way in by the password alone.
+func TestAPasswordAloneLetsNobodyInWhoHasAPasskey(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	owner := d.as(models.RoleOwner)
+	member := d.somebody(models.RoleMember)
+	d.exec(`INSERT INTO passkeys (id, person_id, name, credential, created_at) VALUES ('x', ?, 'x', '{}', now())`, member.ID)
+	b := d.browser()
+	b.refused(http.MethodPost, "/session", credentials("member@example.com", ""), http.StatusUnauthorized, "passkey_needed")
+	b.refused(http.MethodPost, "/session", credentials("member@example.com", "123456"), http.StatusUnauthorized, "passkey_needed")
+	b.refused(http.MethodPost, "/session", `{"email":"member@example.com","password":"wrong-wrong-wrong"}`, http.StatusUnauthorized, "sign_in_refused")
+
+	owner.does(http.MethodDelete, "/people/"+string(member.ID), "", http.StatusNoContent, nil)
+	var made invited
+	owner.does(http.MethodPost, "/people/invitations", `{"email":"member@example.com","role":"member"}`, http.StatusCreated, &made)
+	_, token, _ := strings.Cut(made.Link, "#")
+	b.does(http.MethodPost, "/invitations/accept", `{"token":"`+token+`","password":"`+goodPassword+`"}`, http.StatusNoContent, nil)
+	b.refused(http.MethodGet, "/me", "", http.StatusUnauthorized, "key_missing")
+
+	secret, err := d.people.GiveApp(t.Context(), member)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.refused(http.MethodPost, "/session", credentials("member@example.com", ""), http.StatusUnauthorized, "code_needed")
+	code, _ := totp.GenerateCode(secret.Reveal(), time.Now())
+	b.does(http.MethodPost, "/session", credentials("member@example.com", code), http.StatusOK, nil)
+}
+
 func TestWeakPasswordsAreRefused(t *testing.T) {
 	t.Parallel()
 	d := newDoor(t)

@@ -262,8 +262,8 @@ func (s *Service) Accept(ctx context.Context, token string, in NewPerson, from F
 	if err != nil {
 		return Opened{}, err
 	}
-	if known && p.TOTP != nil { // the password alone does not open a session for him
-		return Opened{}, nil
+	if has, err := s.hasFactor(ctx, p); err != nil || has { // the password alone does not open a session for him
+		return Opened{}, err
 	}
 	return s.open(ctx, Session{PersonID: p.ID, Staff: staff != "", Client: from.Client, Agent: from.Agent})
 }

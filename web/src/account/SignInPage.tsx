@@ -44,6 +44,14 @@ async function enter(body: SignInRequest) {
   signedIn();
 }
 
+async function enterWithPasskey() {
+  const asked = await call(beginPasskeySignIn());
+  const credential = await askPasskey(asked.options);
+  if (!credential) return;
+  await call(finishPasskeySignIn({ body: { token: asked.token, credential } }));
+  signedIn();
+}
+
 function PersonForm({ before, children }: { before: ReactNode; children: ReactNode }) {
   const t = useText();
   const [email, setEmail] = useState("");
@@ -61,9 +69,11 @@ function PersonForm({ before, children }: { before: ReactNode; children: ReactNo
       try {
         await enter({ email: email.trim(), password, code: code.trim() });
       } catch (e) {
-        // Whoever has an app is asked for its code, not told that something went wrong.
-        if (asFailure(e).code !== "code_needed") throw e;
-        setWantsCode(true);
+        // Whoever has a second factor is asked for it, not told that something went wrong.
+        const { code: why } = asFailure(e);
+        if (why === "code_needed") setWantsCode(true);
+        else if (why === "passkey_needed" && canUsePasskeys()) await enterWithPasskey();
+        else throw e;
       }
     });
 
@@ -102,7 +112,7 @@ function PersonForm({ before, children }: { before: ReactNode; children: ReactNo
           required
         />
       )}
-      <ActionFailed error={failed} what={t.signIn.submit} />
+      <ActionFailed error={failed && givenUp(failed)} what={t.signIn.submit} />
       <Button type="submit" loading={busy}>
         {t.signIn.submit}
       </Button>
@@ -114,17 +124,9 @@ function PersonForm({ before, children }: { before: ReactNode; children: ReactNo
 function PasskeyButton() {
   const t = useText();
   const { busy, failed, act } = useAct();
-  const enterWithPasskey = () =>
-    act(async () => {
-      const asked = await call(beginPasskeySignIn());
-      const credential = await askPasskey(asked.options);
-      if (!credential) return;
-      await call(finishPasskeySignIn({ body: { token: asked.token, credential } }));
-      signedIn();
-    });
   return (
     <>
-      <Button variant="default" loading={busy} onClick={() => void enterWithPasskey()}>
+      <Button variant="default" loading={busy} onClick={() => void act(enterWithPasskey)}>
         {t.signIn.passkey}
       </Button>
       <ActionFailed error={failed && givenUp(failed)} what={t.signIn.passkey} />

@@ -1001,7 +1001,7 @@ export const signOut = <ThrowOnError extends boolean = false>(options?: Options<
 /**
  * Sign in
  *
- * Opens a session and sets its cookie, which browsers send by themselves. Answers 401 with code_needed where the person has an authenticator app and gave no code, with code_wrong, or with sign_in_refused; 429 after 5 wrong tries of one person, or too many from one address, in 15 minutes. A session ends after 2 hours without use and after 12 hours at the latest; staff's after 15 minutes and 8 hours.
+ * Opens a session and sets its cookie, which browsers send by themselves. Answers 401 with code_needed where the person has an authenticator app and gave no code, with code_wrong, with passkey_needed where the person has passkeys and no app, or with sign_in_refused; 429 after 5 wrong tries of one person, or too many from one address, in 15 minutes. A session ends after 2 hours without use and after 12 hours at the latest; staff's after 15 minutes and 8 hours.
  */
 export const signIn = <ThrowOnError extends boolean = false>(options: Options<SignInData, ThrowOnError>): RequestResult<SignInResponses, SignInErrors, ThrowOnError> => (options.client ?? client).post<SignInResponses, SignInErrors, ThrowOnError>({
     url: '/session',
