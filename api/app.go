@@ -272,7 +272,7 @@ func (a *app) wire(ctx context.Context, terminal io.Writer) (http.Handler, error
 	if err := checkKeys(ctx, a.accounts); err != nil {
 		return nil, err
 	}
-	if a.people, err = people.New(people.Options{DB: a.db, Accounts: a.accounts, Sealer: sealer, Mail: a.mail, PublicURL: cfg.PublicURL, SignUp: cfg.SignUp}); err != nil {
+	if a.people, err = people.New(people.Options{DB: a.db, Accounts: a.accounts, Sealer: sealer, Mail: a.mail, PublicURL: cfg.PublicURL, SignUp: cfg.SignUp, Stolen: cfg.StolenPasswords}); err != nil {
 		return nil, fmt.Errorf("WAYBILL_PUBLIC_URL: %w", err)
 	}
 	if err := a.firstMerchant(ctx, terminal); err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"waybill/models"
 	"waybill/services/mail"
+	"waybill/services/people"
 )
 
 // Config is everything that can be set, read once from the environment.
@@ -38,6 +39,8 @@ type Config struct {
 	APIKey        models.Secret
 	SignUp        bool
 	Embedded      bool
+
+	StolenPasswords people.StolenPasswords
 
 	WixBaseURL   string
 	WixSiteURL   string
@@ -91,6 +94,7 @@ func (c *Config) settings() []setting {
 		zone("WAYBILL_MERCHANT_ZONE", "UTC", "its time zone (IANA)", &c.MerchantZone),
 		secret("WAYBILL_API_KEY", "", "its API key, at least 24 characters; made up and printed once when empty", &c.APIKey),
 		onOff("WAYBILL_SIGN_UP", "off", "on: merchants sign up by themselves, with a link that is mailed to them", &c.SignUp),
+		text("WAYBILL_STOLEN_PASSWORDS", "", "file of stolen passwords that nobody may choose: SHA-1 hashes with their counts, sorted by hash", (*string)(&c.StolenPasswords)),
 		onOff("WAYBILL_WIX_EMBEDDED", "off", "on: the dashboard may be shown within that of a Wix site, whose owners are signed in by it; needs an https public URL", &c.Embedded),
 		link("WAYBILL_WIX_BASE_URL", "https://www.wixapis.com", "Wix's API", &c.WixBaseURL),
 		link("WAYBILL_WIX_SITE_URL", "https://www.wix.com", "where people install the app on their site", &c.WixSiteURL),
@@ -155,6 +159,9 @@ func (c *Config) combinations() (mistakes []error) {
 	}
 	if (c.AliExpressAppKey == "") != (c.AliExpressAppSecret == "") {
 		mistakes = append(mistakes, errors.New("WAYBILL_ALIEXPRESS_APP_KEY and WAYBILL_ALIEXPRESS_APP_SECRET belong together: set both or neither"))
+	}
+	if err := c.StolenPasswords.Check(); err != nil {
+		mistakes = append(mistakes, fmt.Errorf("WAYBILL_STOLEN_PASSWORDS: %w", err))
 	}
 	if _, err := mail.New(mail.Options{URL: c.SMTPURL, From: c.MailFrom}); err != nil {
 		mistakes = append(mistakes, fmt.Errorf("WAYBILL_SMTP_URL, WAYBILL_MAIL_FROM: %w", err))

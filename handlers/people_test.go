@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"crypto/sha1"
 	"encoding/json"
 	goflag "flag"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -411,6 +413,37 @@ func TestWeakPasswordsAreRefused(t *testing.T) {
 			t.Errorf("%q: %d %s", weak, got.status, got.code)
 		}
 	}
+}
+
+func TestAStolenPasswordIsRefusedWhereverOneIsSet(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	const stolen = "a lantern for every parcel"
+	list := filepath.Join(t.TempDir(), "list.txt")
+	if err := os.WriteFile(list, fmt.Appendf(nil, "%X:3\n", sha1.Sum([]byte(stolen))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.people.Stolen = people.StolenPasswords(list)
+	owner := d.as(models.RoleOwner)
+	var made invited
+	owner.does(http.MethodPost, "/people/invitations", `{"email":"new@example.com","role":"member"}`, http.StatusCreated, &made)
+	_, invitation, _ := strings.Cut(made.Link, "#")
+	link, err := d.people.ResetLink(t.Context(), "owner@example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, reset, _ := strings.Cut(link.Reveal(), "#")
+	for route, body := range map[string]string{
+		"PUT /me/password":          `{"current":"` + goodPassword + `","new":"` + stolen + `"}`,
+		"POST /password-resets/use": `{"token":"` + reset + `","password":"` + stolen + `"}`,
+		"POST /invitations/accept":  `{"token":"` + invitation + `","name":"New","password":"` + stolen + `"}`,
+	} {
+		method, path, _ := strings.Cut(route, " ")
+		if got := owner.send(method, path, body); got.status != http.StatusUnprocessableEntity || got.code != "password_weak" || !strings.Contains(got.text, "was stolen somewhere else") {
+			t.Errorf("%s: %d %s", route, got.status, got.text)
+		}
+	}
+	owner.does(http.MethodPut, "/me/password", `{"current":"`+goodPassword+`","new":"`+stolen+` yet"}`, http.StatusNoContent, nil)
 }
 
 func TestAnInvitationIsAcceptedOnce(t *testing.T) {

@@ -31,6 +31,8 @@ type Options struct {
 	PublicURL string
 	// SignUp lets merchants sign up by themselves.
 	SignUp bool
+	// Stolen are passwords that nobody may choose.
+	Stolen StolenPasswords
 }
 
 // Service keeps people.
