@@ -11,6 +11,7 @@ import { ActionFailed } from "../ui/states";
 import { useAct } from "../ui/useAct";
 import { Door } from "./Door";
 import classes from "./door.module.css";
+import { Email } from "./Email";
 import { askPasskey, canUsePasskeys, givenUp } from "./passkeys";
 
 /** Asks who is there; the page at which this happens is shown afterwards. */
@@ -80,15 +81,7 @@ function PersonForm({ before, children }: { before: ReactNode; children: ReactNo
   return (
     <Door title={t.signIn.title} submit={() => void submit()}>
       {before}
-      <TextInput
-        type="email"
-        name="email"
-        autoComplete="username"
-        label={t.signIn.email}
-        value={email}
-        onChange={(e) => setEmail(e.currentTarget.value)}
-        required
-      />
+      <Email value={email} onChange={setEmail} />
       <TextInput
         type="password"
         name="password"
