@@ -196,3 +196,26 @@ func (s *server) removePerson(w http.ResponseWriter, r *http.Request, caller acc
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
+
+// endSessionsOf signs a person out everywhere.
+//
+//	@Summary		Sign a person out everywhere
+//	@Description	Ends all of the person's sessions, in all browsers, for a device that was lost. The person may sign in again.
+//	@Tags			people
+//	@ID				endSessionsOfPerson
+//	@Produce		json
+//	@Param			id	path	string	true	"Person id"
+//	@Success		204
+//	@Failure		401		{object}	problem
+//	@Failure		403		{object}	problem
+//	@Failure		404		{object}	problem
+//	@Failure		default	{object}	problem
+//	@Security		BearerAuth
+//	@Router			/people/{id}/sessions [delete]
+func (s *server) endSessionsOf(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
+	if err := s.People.EndAll(r.Context(), caller.Actor, caller.MerchantID, pathID(r)); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

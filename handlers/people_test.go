@@ -340,6 +340,43 @@ func TestAPersonSeesAndEndsHisSessions(t *testing.T) {
 	other.does(http.MethodGet, "/me", "", http.StatusOK, nil)
 }
 
+func TestSomebodyIsSignedOutEverywhereByThoseWhoManagePeople(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	owner, operator, support := d.as(models.RoleOwner), d.as(models.RoleOperator), d.as(models.RoleSupport)
+	member, elsewhere := d.as(models.RoleMember), d.browser()
+	elsewhere.does(http.MethodPost, "/session", credentials("member@example.com", ""), http.StatusOK, nil)
+	id := func(b *browser) string {
+		var who me
+		b.does(http.MethodGet, "/me", "", http.StatusOK, &who)
+		return string(who.Person.ID)
+	}
+	his, hers := id(member), id(support)
+	member.refused(http.MethodDelete, "/people/"+id(owner)+"/sessions", "", http.StatusForbidden, "role_missing")
+	support.refused(http.MethodDelete, "/support/staff/"+id(operator)+"/sessions", "", http.StatusForbidden, "role_missing")
+	owner.refused(http.MethodDelete, "/people/"+hers+"/sessions", "", http.StatusNotFound, "person_not_found")
+	operator.refused(http.MethodDelete, "/support/staff/"+his+"/sessions", "", http.StatusNotFound, "person_not_found")
+	other, _, err := d.accounts.CreateMerchant(t.Context(), "Other", "UTC", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.people.Make(t.Context(), "stranger@example.com", people.NewPerson{Name: "stranger", Password: goodPassword}, other, models.RoleOwner); err != nil {
+		t.Fatal(err)
+	}
+	stranger := d.browser()
+	stranger.does(http.MethodPost, "/session", credentials("stranger@example.com", ""), http.StatusOK, nil)
+	stranger.refused(http.MethodDelete, "/people/"+his+"/sessions", "", http.StatusNotFound, "person_not_found")
+	elsewhere.does(http.MethodGet, "/me", "", http.StatusOK, nil)
+
+	owner.does(http.MethodDelete, "/people/"+his+"/sessions", "", http.StatusNoContent, nil)
+	member.refused(http.MethodGet, "/me", "", http.StatusUnauthorized, "session_over")
+	elsewhere.refused(http.MethodGet, "/me", "", http.StatusUnauthorized, "session_over")
+	operator.does(http.MethodDelete, "/support/staff/"+hers+"/sessions", "", http.StatusNoContent, nil)
+	support.refused(http.MethodGet, "/me", "", http.StatusUnauthorized, "session_over")
+	owner.does(http.MethodGet, "/me", "", http.StatusOK, nil)
+	member.does(http.MethodPost, "/session", credentials("member@example.com", ""), http.StatusOK, nil)
+}
+
 func TestACodeWorksOnceAndAStolenPasswordMakesNoFactor(t *testing.T) {
 	t.Parallel()
 	d := newDoor(t)
@@ -611,6 +648,8 @@ var enteredForPeople = map[string]models.Act{
 	"POST /invitations/accept":               models.ActPersonJoined,
 	"PUT /people/{id}":                       models.ActRoleChanged,
 	"DELETE /people/{id}":                    models.ActPersonRemoved,
+	"DELETE /people/{id}/sessions":           models.ActSessionsEnded,
+	"DELETE /support/staff/{id}/sessions":    models.ActSessionsEnded,
 	"POST /support/views":                    models.ActViewBegun,
 	"DELETE /support/views/{merchant}":       models.ActViewEnded,
 	"POST /support/staff/invitations":        models.ActPersonInvited,
@@ -679,11 +718,13 @@ func TestWhatPeopleDoIsEntered(t *testing.T) {
 	_, token, _ = strings.Cut(made.Link, "#")
 	do(d.browser(), "POST /invitations/accept", "/invitations/accept", `{"token":"`+token+`","name":"A","password":"`+goodPassword+`"}`, d.m, nil)
 	do(owner, "PUT /people/{id}", "/people/"+string(member.ID), `{"role":"read_only"}`, d.m, nil)
+	do(owner, "DELETE /people/{id}/sessions", "/people/"+string(member.ID)+"/sessions", "", d.m, nil)
 	do(owner, "DELETE /people/{id}", "/people/"+string(member.ID), "", d.m, nil)
 
 	do(operator, "POST /support/staff/invitations", "/support/staff/invitations", `{"email":"s@example.com","role":"support"}`, audit.Installation, &made)
 	do(operator, "DELETE /support/staff/invitations/{id}", "/support/staff/invitations/"+string(made.ID), "", audit.Installation, nil)
 	support := d.somebody(models.RoleSupport)
+	do(operator, "DELETE /support/staff/{id}/sessions", "/support/staff/"+string(support.ID)+"/sessions", "", audit.Installation, nil)
 	do(operator, "PUT /support/staff/{id}", "/support/staff/"+string(support.ID), `{"role":"support","disabled":true}`, audit.Installation, nil)
 	do(operator, "POST /support/views", "/support/views", `{"merchant_id":"`+string(d.m)+`","reason":"x"}`, d.m, nil)
 	order := d.oneOfEverything()["/orders/"]

@@ -59,6 +59,7 @@ var permissions = map[string]models.KeyScope{
 	"DELETE /people/invitations/{id}": models.MayManagePeople,
 	"PUT /people/{id}":                models.MayManagePeople,
 	"DELETE /people/{id}":             models.MayManagePeople,
+	"DELETE /people/{id}/sessions":    models.MayManagePeople,
 
 	"GET /support/orders":                    models.MayUseDesk,
 	"GET /support/merchants":                 models.MayUseDesk,
@@ -68,6 +69,7 @@ var permissions = map[string]models.KeyScope{
 	"POST /support/staff/invitations":        models.MayOperate,
 	"DELETE /support/staff/invitations/{id}": models.MayOperate,
 	"PUT /support/staff/{id}":                models.MayOperate,
+	"DELETE /support/staff/{id}/sessions":    models.MayOperate,
 
 	"GET /orders":                    models.MayReadOrders,
 	"GET /orders/counts":             models.MayReadOrders,

@@ -162,6 +162,7 @@ func (s *server) routes() chi.Router {
 		r.Delete("/people/invitations/{id}", s.authed(s.uninvite))
 		r.Put("/people/{id}", s.authed(s.changeRole))
 		r.Delete("/people/{id}", s.authed(s.removePerson))
+		r.Delete("/people/{id}/sessions", s.authed(s.endSessionsOf))
 
 		r.Get("/support/orders", s.authed(s.searchAll))
 		r.Get("/support/merchants", s.authed(s.listMerchants))
@@ -171,6 +172,7 @@ func (s *server) routes() chi.Router {
 		r.Post("/support/staff/invitations", s.authed(s.inviteStaff))
 		r.Delete("/support/staff/invitations/{id}", s.authed(s.uninviteStaff))
 		r.Put("/support/staff/{id}", s.authed(s.changeStaff))
+		r.Delete("/support/staff/{id}/sessions", s.authed(s.endSessionsOfStaff))
 
 		// Signed by the platforms: the signature over the raw bytes is their authentication.
 		r.Post("/webhooks/wix", s.wrap(s.wixWebhook))

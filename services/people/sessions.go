@@ -11,6 +11,7 @@ import (
 
 	"waybill/models"
 	"waybill/services/accounts"
+	"waybill/services/audit"
 	"waybill/services/database"
 )
 
@@ -263,6 +264,25 @@ func (s *Service) EndSession(ctx context.Context, person, id models.ID) error {
 // EndOthers ends all of a person's sessions but one.
 func (s *Service) EndOthers(ctx context.Context, of Session) error {
 	return database.Err(s.DB.Read(ctx).Exec("DELETE FROM sessions WHERE person_id = ? AND id <> ?", of.PersonID, of.ID).Error)
+}
+
+// EndAll ends all sessions of a merchant's person, or, without a merchant, of somebody of the staff: whoever he is signed in as, anywhere. It is
+// for those who manage people, and for a stolen laptop.
+func (s *Service) EndAll(ctx context.Context, by models.Actor, m models.MerchantID, person models.ID) error {
+	if !database.ValidID(string(person)) {
+		return noPerson()
+	}
+	return s.DB.Of(chainOf(m)).InTx(ctx, func(tx database.Tx) error {
+		var his int
+		err := tx.Raw("SELECT count(*) FROM people p LEFT JOIN memberships m ON m.person_id = p.id WHERE p.id = ? AND (m.merchant_id::text = ? OR ? = '' AND p.staff <> '')", person, string(m), string(m)).Row().Scan(&his)
+		if err != nil || his == 0 {
+			return orElse(err, noPerson())
+		}
+		if err := tx.Exec("DELETE FROM sessions WHERE person_id = ?", person).Error; err != nil {
+			return err
+		}
+		return audit.Append(tx, chainOf(m), audit.Act{By: by, What: models.ActSessionsEnded, Subject: aPerson(person)})
+	})
 }
 
 func noSession() error {

@@ -2,7 +2,7 @@ import { Button, NativeSelect } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { call } from "../api/call";
-import { changeRole, invite, removePerson, uninvite } from "../api/gen/sdk.gen";
+import { changeRole, endSessionsOfPerson, invite, removePerson, uninvite } from "../api/gen/sdk.gen";
 import type { Member } from "../api/gen/types.gen";
 import { useMay } from "../api/may";
 import { peopleQuery, queryClient } from "../api/queries";
@@ -15,7 +15,6 @@ import { ActionFailed, Failed, Loading } from "../ui/states";
 import { toast } from "../ui/toasts";
 import { useAct } from "../ui/useAct";
 import { SectionCard } from "./SettingsCard";
-import classes from "./SettingsPage.module.css";
 
 const roles = ["member", "owner", "read_only"] as const;
 type Role = Member["role"];
@@ -96,10 +95,11 @@ function People({ people, may }: { people: Member[]; may: boolean }) {
             t.people.roles[p.role]
           )
         }
-        actions={
+        manage={
           may
-            ? (p) => (
-                <span className={classes.actions}>
+            ? {
+                signOut: (p) => call(endSessionsOfPerson({ path: { id: p.id } })),
+                actions: (p) => (
                   <button
                     type="button"
                     className="iconButton"
@@ -109,8 +109,8 @@ function People({ people, may }: { people: Member[]; may: boolean }) {
                   >
                     <IconTrash />
                   </button>
-                </span>
-              )
+                ),
+              }
             : undefined
         }
       />

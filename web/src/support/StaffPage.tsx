@@ -2,7 +2,7 @@ import { Button, NativeSelect } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { call } from "../api/call";
-import { changeStaff, inviteStaff, uninviteStaff } from "../api/gen/sdk.gen";
+import { changeStaff, endSessionsOfStaff, inviteStaff, uninviteStaff } from "../api/gen/sdk.gen";
 import type { StaffMember } from "../api/gen/types.gen";
 import { queryClient, staffQuery } from "../api/queries";
 import { Invitations, InviteDialog } from "../people/Invitations";
@@ -99,18 +99,20 @@ function Staff({ staff }: { staff: StaffMember[] }) {
             />
           )
         }
-        actions={(p) =>
-          !p.you && (
-            <Button
-              size="compact-sm"
-              variant="default"
-              aria-label={p.disabled_at ? words.switchOn(p.name) : words.switchOff(p.name)}
-              onClick={() => setSwitching(p)}
-            >
-              {p.disabled_at ? words.onLabel : words.offLabel}
-            </Button>
-          )
-        }
+        manage={{
+          signOut: (p) => call(endSessionsOfStaff({ path: { id: p.id } })),
+          actions: (p) =>
+            !p.you && (
+              <Button
+                size="compact-sm"
+                variant="default"
+                aria-label={p.disabled_at ? words.switchOn(p.name) : words.switchOff(p.name)}
+                onClick={() => setSwitching(p)}
+              >
+                {p.disabled_at ? words.onLabel : words.offLabel}
+              </Button>
+            ),
+        }}
       />
       <ActionFailed error={failed} what={t.people.role} />
       {switching && (

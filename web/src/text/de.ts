@@ -158,6 +158,11 @@ export const de: Texts = {
     remove: (name: string) => `${name} entfernen`,
     removeLead:
       "Die Person darf hier von jetzt an nichts mehr. Was sie getan hat, bleibt in den Verläufen und im Protokoll.",
+    signOutLabel: "Abmelden",
+    signOut: (name: string) => `${name} überall abmelden`,
+    signOutLead:
+      "Jeder Browser dieser Person muss sich neu anmelden. Kennt vielleicht jemand anderes das Passwort, braucht es auch ein neues.",
+    signedOut: (name: string) => `${name} ist überall abgemeldet`,
     removed: (name: string) => `${name} ist entfernt`,
     roleChanged: (name: string, role: string) => `${name} ist jetzt: ${role}`,
     invitations: "Offene Einladungen",
@@ -1809,6 +1814,7 @@ export const de: Texts = {
         person_joined: "Beigetreten",
         role_changed: "Rolle geändert",
         person_removed: "Jemanden entfernt",
+        sessions_ended: "Sitzungen von jemandem beendet",
         account_made: "Zugang angelegt",
         signed_in: "Angemeldet",
         password_changed: "Passwort geändert",
