@@ -69,14 +69,43 @@ func onlyHelp(err error) error {
 	return errUsage
 }
 
-func migrate(ctx context.Context, env func(string) (string, bool), errOut io.Writer) error {
+// open opens the database for a command that does one thing, beside a Waybill that may run meanwhile. Whoever gets an app is to stop it.
+func open(ctx context.Context, env func(string) (string, bool), errOut io.Writer) (*app, error) {
 	cfg, err := readConfig(env)
+	if err != nil {
+		return nil, err
+	}
+	a := &app{cfg: cfg, log: newLog(cfg, errOut)}
+	if err := a.openDatabase(ctx); err != nil {
+		a.stop()
+		return nil, err
+	}
+	return a, nil
+}
+
+// openWithKeys is open for a command that needs the secret keys and the accounts that they belong to.
+func openWithKeys(ctx context.Context, env func(string) (string, bool), errOut io.Writer) (*app, *vault.Vault, error) {
+	a, err := open(ctx, env, errOut)
+	if err != nil {
+		return nil, nil, err
+	}
+	sealer, err := a.cfg.sealer()
+	if err != nil {
+		a.stop()
+		return nil, nil, err
+	}
+	keys := vault.New(a.db, sealer)
+	a.accounts = accounts.New(a.db, keys, nil, nil)
+	return a, keys, nil
+}
+
+func migrate(ctx context.Context, env func(string) (string, bool), errOut io.Writer) error {
+	a, err := open(ctx, env, errOut)
 	if err != nil {
 		return err
 	}
-	a := &app{cfg: cfg, log: newLog(cfg, errOut)}
-	defer a.stop()
-	return a.openDatabase(ctx)
+	a.stop()
+	return nil
 }
 
 // healthy is the container's health check: there is no shell to make one from.
