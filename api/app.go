@@ -327,7 +327,7 @@ func (a *app) wire(ctx context.Context, terminal io.Writer) (http.Handler, error
 		return nil, err
 	}
 	return handlers.New(handlers.Deps{
-		Orders: truth, Sync: a.sync, Accounts: a.accounts, People: a.people, Desk: desk.New(a.db), Audit: audit.New(a.db), Feed: a.feed, Outgoing: a.outgoing, Idempotency: idempotency.New(a.db), PublicURL: cfg.PublicURL, TrustedProxies: cfg.Proxies, Embedded: cfg.Embedded, About: a.about(), Ready: a.db.Ready, Docs: docs.Handler(), Pages: pages, Log: a.log,
+		Orders: truth, Sync: a.sync, Accounts: a.accounts, People: a.people, Desk: desk.New(a.db), Audit: audit.New(a.db), Feed: a.feed, Outgoing: a.outgoing, Idempotency: idempotency.New(a.db), PublicURL: cfg.PublicURL, TrustedProxies: cfg.Proxies, RequestsPerMinute: cfg.PerMinute, Embedded: cfg.Embedded, About: a.about(), Ready: a.db.Ready, Docs: docs.Handler(), Pages: pages, Log: a.log,
 		Observe: a.metrics.request,
 	}), nil
 }

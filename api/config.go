@@ -29,6 +29,7 @@ type Config struct {
 	Listen        string
 	PublicURL     string
 	Proxies       []netip.Prefix
+	PerMinute     int
 	MetricsListen string
 	LogFormat     string
 	LogLevel      string
@@ -85,6 +86,7 @@ func (c *Config) settings() []setting {
 		text("WAYBILL_LISTEN", "127.0.0.1:8080", "address of the API", &c.Listen),
 		link("WAYBILL_PUBLIC_URL", "http://localhost:8080", "where browsers and platforms reach Waybill; register <it>/api/v1/connections/aliexpress/callback at AliExpress", &c.PublicURL),
 		networks("WAYBILL_TRUSTED_PROXIES", "", "networks of the proxies in front (10.0.0.0/8, comma separated), believed when they tell a client's address", &c.Proxies),
+		number("WAYBILL_REQUESTS_PER_MINUTE", "1200", "how often each API key, session or unknown address may ask, in each process; 0 for no limit", &c.PerMinute, 0, 1000000),
 		text("WAYBILL_METRICS_LISTEN", "127.0.0.1:9090", "address of Prometheus' /metrics; off for none", &c.MetricsListen),
 		word("WAYBILL_LOG_FORMAT", "auto", "json, text, or auto: text on a terminal", &c.LogFormat, "auto", "json", "text"),
 		word("WAYBILL_LOG_LEVEL", "info", "debug, info, warn or error", &c.LogLevel, "debug", "info", "warn", "error"),

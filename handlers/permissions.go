@@ -181,6 +181,8 @@ func (s *server) authed(h authedHandler) http.HandlerFunc {
 		if err != nil {
 			return err
 		}
+		s.wasGood(r)
+		infoOf(r).caller = caller
 		route := r.Method + " " + strings.TrimPrefix(chi.RouteContext(r.Context()).RoutePattern(), apiRoot)
 		if err := permit(caller, permissions[route]); err != nil {
 			return err

@@ -39,6 +39,8 @@ type Deps struct {
 	PublicURL string
 	// TrustedProxies are believed when they tell for whom they ask; none by default.
 	TrustedProxies []netip.Prefix
+	// RequestsPerMinute is how often each caller may ask, webhooks aside; 0 for as often as he likes.
+	RequestsPerMinute int
 	// Embedded lets Wix show the dashboard within its own. It needs an https PublicURL.
 	Embedded bool
 	About    About
@@ -55,13 +57,15 @@ type server struct {
 	Deps
 	validate *validation
 	costly   costly
+	paces    paces
+	bodies   bodies
 }
 
 // New builds the program's HTTP interface. It panics when a part is missing: wiring mistakes end at start-up.
 //
 //	@title						Waybill API
 //	@version					1
-//	@description				Keeps a dropshipping order's status the same in the merchant's Wix store, in Waybill and in the merchant's AliExpress account. Lists are paged by cursor, ids are text, times are RFC 3339 in UTC, money is minor units plus currency. Every error is a problem document (RFC 9457) with a stable code. A request without a key is answered 401 (key_missing), as is one with a key that is not known (key_unknown), has expired (key_expired) or was revoked (key_revoked). A POST may name itself with an Idempotency-Key: for 72 hours a repeat does nothing and is told what the first was answered, with Idempotency-Replayed: true. Kept are final answers: not 401, 403, 429, 5xx, and none with Retry-After. The same key with another request is answered 422 (idempotency_key_reused); while the first still runs, 409 (idempotency_in_progress) with Retry-After. An answer that held a secret is not kept: its repeat is answered 409 (idempotency_answer_not_kept).
+//	@description				Keeps a dropshipping order's status the same in the merchant's Wix store, in Waybill and in the merchant's AliExpress account. Lists are paged by cursor, ids are text, times are RFC 3339 in UTC, money is minor units plus currency. Every error is a problem document (RFC 9457) with a stable code. A request without a key is answered 401 (key_missing), as is one with a key that is not known (key_unknown), has expired (key_expired) or was revoked (key_revoked). Who asks too often in a minute is answered 429 (too_many_requests) with Retry-After. A POST may name itself with an Idempotency-Key: for 72 hours a repeat does nothing and is told what the first was answered, with Idempotency-Replayed: true. Kept are final answers: not 401, 403, 429, 5xx, and none with Retry-After. The same key with another request is answered 422 (idempotency_key_reused); while the first still runs, 409 (idempotency_in_progress) with Retry-After. An answer that held a secret is not kept: its repeat is answered 409 (idempotency_answer_not_kept).
 //	@license.name				MIT
 //	@license.url				https://opensource.org/license/mit
 //	@BasePath					/api/v1
@@ -110,7 +114,7 @@ func New(d Deps) http.Handler {
 	if d.Orders == nil || d.Sync == nil || d.Accounts == nil || d.People == nil || d.Desk == nil || d.Audit == nil || d.Feed == nil || d.Outgoing == nil || d.Idempotency == nil || d.Ready == nil || d.Docs == nil || d.Pages == nil || d.Log == nil {
 		panic("handlers: a dependency is missing")
 	}
-	s := &server{Deps: d, validate: newValidation()}
+	s := &server{Deps: d, validate: newValidation(), paces: paces{perMinute: d.RequestsPerMinute}, bodies: bodies{most: bodiesAtOnce}}
 	router := s.routes()
 	if routes, lines := unpermitted(router); len(routes)+len(lines) > 0 {
 		panic(fmt.Sprintf("handlers: routes without a permission %v, permissions without a route %v", routes, lines))
@@ -126,6 +130,7 @@ func (s *server) routes() chi.Router {
 	r.Get("/readyz", s.wrap(s.ready))
 
 	r.Route("/api/v1", func(r chi.Router) {
+		r.Use(s.inPace, s.bodies.hold)
 		r.Get("/openapi.json", s.Docs.ServeHTTP)
 		r.NotFound(s.wrap(s.noRoute))
 		r.MethodNotAllowed(s.wrap(s.noMethod))

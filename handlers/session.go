@@ -74,6 +74,7 @@ func (s *server) signedIn(w http.ResponseWriter, r *http.Request, opened people.
 	if err != nil {
 		return err
 	}
+	infoOf(r).caller = caller
 	s.setCookie(w, opened.Token)
 	return s.respondMe(w, r, caller)
 }
