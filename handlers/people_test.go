@@ -331,10 +331,17 @@ func TestAPersonSeesAndEndsHisSessions(t *testing.T) {
 	if len(list.Sessions) != 3 || !list.Sessions[2].Current || list.Sessions[0].Client != "127.0.0.1" {
 		t.Fatalf("%+v", list)
 	}
-	other.refused(http.MethodDelete, "/me/sessions/"+string(list.Sessions[0].ID), "", http.StatusNotFound, "session_not_found")
-	browsers[0].does(http.MethodDelete, "/me/sessions/"+string(list.Sessions[0].ID), "", http.StatusNoContent, nil)
+	one := func(password string) string {
+		return fmt.Sprintf(`{"password":%q,"id":%q}`, password, list.Sessions[0].ID)
+	}
+	other.refused(http.MethodPost, "/me/sessions/end", one(goodPassword), http.StatusNotFound, "session_not_found")
+	for _, body := range []string{one("wrong"), `{"password":"wrong"}`} { // a browser left open does not lock its person out
+		browsers[0].refused(http.MethodPost, "/me/sessions/end", body, http.StatusUnprocessableEntity, "password_wrong")
+	}
+	browsers[2].does(http.MethodGet, "/me", "", http.StatusOK, nil)
+	browsers[0].does(http.MethodPost, "/me/sessions/end", one(goodPassword), http.StatusNoContent, nil)
 	browsers[2].refused(http.MethodGet, "/me", "", http.StatusUnauthorized, "session_over")
-	browsers[0].does(http.MethodDelete, "/me/sessions", "", http.StatusNoContent, nil)
+	browsers[0].does(http.MethodPost, "/me/sessions/end", `{"password":"`+goodPassword+`"}`, http.StatusNoContent, nil)
 	browsers[1].refused(http.MethodGet, "/me", "", http.StatusUnauthorized, "session_over")
 	browsers[0].does(http.MethodGet, "/me", "", http.StatusOK, nil)
 	other.does(http.MethodGet, "/me", "", http.StatusOK, nil)
@@ -403,9 +410,12 @@ func TestACodeWorksOnceAndAStolenPasswordMakesNoFactor(t *testing.T) {
 	again.refused(http.MethodPost, "/me/authenticator-app", `{"password":"`+goodPassword+`"}`, http.StatusForbidden, "second_factor_needed")
 	again.refused(http.MethodPost, "/me/authenticator-app/remove", `{"password":"`+goodPassword+`"}`, http.StatusForbidden, "second_factor_needed")
 	d.exec(`INSERT INTO passkeys (id, person_id, name, credential, created_at) SELECT 'x', id, 'x', '{}', now() FROM people`)
-	again.refused(http.MethodDelete, "/me/passkeys/x", "", http.StatusForbidden, "second_factor_needed")
+	proof := `{"password":"` + goodPassword + `"}`
+	again.refused(http.MethodPost, "/me/passkeys/x/remove", proof, http.StatusForbidden, "second_factor_needed")
 	d.exec(`UPDATE sessions SET data = jsonb_set(data, '{session,strong}', 'true')`)
-	again.does(http.MethodDelete, "/me/passkeys/x", "", http.StatusNoContent, nil)
+	again.refused(http.MethodPost, "/me/passkeys/x/remove", `{"password":"wrong"}`, http.StatusUnprocessableEntity, "password_wrong")
+	again.refused(http.MethodPost, "/me/passkeys/y/remove", proof, http.StatusNotFound, "passkey_not_found")
+	again.does(http.MethodPost, "/me/passkeys/x/remove", proof, http.StatusNoContent, nil)
 	var stored int
 	if err := d.db.Read(t.Context()).Raw("SELECT count(*) FROM people WHERE people::text LIKE ?", "%"+app.Secret+"%").Row().Scan(&stored); err != nil || stored != 0 {
 		t.Errorf("the secret is stored %d times in the clear, %v", stored, err)

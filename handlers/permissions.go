@@ -44,15 +44,14 @@ var permissions = map[string]models.KeyScope{
 
 	"PUT /me/password":                  aSelf,
 	"GET /me/sessions":                  aSelf,
-	"DELETE /me/sessions":               aSelf,
-	"DELETE /me/sessions/{id}":          aSelf,
+	"POST /me/sessions/end":             aSelf,
 	"POST /me/authenticator-app":        aSelf,
 	"PUT /me/authenticator-app":         aSelf,
 	"POST /me/authenticator-app/remove": aSelf,
 	"GET /me/passkeys":                  aSelf,
 	"POST /me/passkeys":                 aSelf,
 	"POST /me/passkeys/question":        aSelf,
-	"DELETE /me/passkeys/{key}":         aSelf,
+	"POST /me/passkeys/{key}/remove":    aSelf,
 
 	"GET /people":                     models.MayReadSettings,
 	"POST /people/invitations":        models.MayManagePeople,

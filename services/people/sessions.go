@@ -249,20 +249,23 @@ func (s *Service) Sessions(ctx context.Context, person models.ID) ([]Session, er
 	return list, nil
 }
 
-// EndSession ends one of a person's sessions; one that is not his is not there.
-func (s *Service) EndSession(ctx context.Context, person, id models.ID) error {
-	if !database.ValidID(string(id)) {
-		return noSession()
+// EndSession ends one of a person's sessions, who shows that he knows his password; one that is not his is not there.
+func (s *Service) EndSession(ctx context.Context, of Session, password string, id models.ID) error {
+	if _, err := s.prove(ctx, of, password, "/password"); err != nil {
+		return err
 	}
-	res := s.DB.Read(ctx).Exec("DELETE FROM sessions WHERE person_id = ? AND id = ?", person, id)
+	res := s.DB.Read(ctx).Exec("DELETE FROM sessions WHERE person_id = ? AND id = ?", of.PersonID, id)
 	if res.Error == nil && res.RowsAffected == 0 {
 		return noSession()
 	}
 	return database.Err(res.Error)
 }
 
-// EndOthers ends all of a person's sessions but one.
-func (s *Service) EndOthers(ctx context.Context, of Session) error {
+// EndOthers ends all of a person's sessions but the one in which he shows that he knows his password.
+func (s *Service) EndOthers(ctx context.Context, of Session, password string) error {
+	if _, err := s.prove(ctx, of, password, "/password"); err != nil {
+		return err
+	}
 	return database.Err(s.DB.Read(ctx).Exec("DELETE FROM sessions WHERE person_id = ? AND id <> ?", of.PersonID, of.ID).Error)
 }
 

@@ -80,6 +80,7 @@ test("a passkey is made, signs in, stands beside the password, and is removed", 
   await expect(passkeys).toContainText("last used");
 
   await passkeys.getByRole("button", { name: "Remove Olivia's laptop" }).click();
+  await dialog(page).getByLabel("Your password").fill(password);
   await dialog(page).getByRole("button", { name: "Remove", exact: true }).click();
   await expect(passkeys).toContainText("You have none yet.");
   await signOut(page);
@@ -87,4 +88,29 @@ test("a passkey is made, signs in, stands beside the password, and is removed", 
   await expect(page.getByRole("alert")).toContainText("This passkey was not accepted.");
   await signInByPassword(page);
   await expect(page.getByRole("heading", { level: 1, name: "Your account" })).toBeVisible();
+});
+
+test("other sessions are ended by who knows the password", async ({ page, world, quiet }) => {
+  quiet.expect(/422/); // the wrong password
+  const { merchant } = await world.api.get("/me");
+  await world.account({ ...olivia, merchant: merchant.id });
+  const elsewhere = await fetch(`${world.url}/api/v1/session`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0" },
+    body: JSON.stringify({ email: olivia.email, password }),
+  });
+  const cookie = elsewhere.headers.get("Set-Cookie")?.split(";")[0] ?? "";
+  const there = async () => (await fetch(`${world.url}/api/v1/me`, { headers: { Cookie: cookie } })).status;
+  expect(await there()).toBe(200);
+  await world.open(page, "/account", { email: olivia.email, password });
+  await page.getByRole("button", { name: "End the session of Firefox, Linux" }).click();
+  await dialog(page).getByLabel("Your password").fill("not my password");
+  await dialog(page).getByRole("button", { name: "End", exact: true }).click();
+  await expect(dialog(page).getByRole("alert")).toContainText("This is not your password.");
+  expect(await there()).toBe(200);
+  await dialog(page).getByLabel("Your password").fill(password);
+  await dialog(page).getByRole("button", { name: "End", exact: true }).click();
+  await expect(page.getByText("The session is ended")).toBeVisible();
+  expect(await there()).toBe(401);
+  await expect(page.getByRole("button", { name: "End all others" })).toBeHidden();
 });

@@ -119,7 +119,11 @@ test("support finds an order by what a buyer tells, says why it looks, and the m
     expect(acts).toContain(act);
 });
 
-test("an owner invites somebody, who reads and changes nothing, is signed out everywhere, and is removed", async ({ page, world, browser }) => {
+test("an owner invites somebody, who reads and changes nothing, is signed out everywhere, and is removed", async ({
+  page,
+  world,
+  browser,
+}) => {
   const merchant = await merchantOf(world);
   const olivia = { email: "olivia@example.com", name: "Olivia", role: "owner", password, merchant };
   await world.account(olivia);

@@ -158,6 +158,7 @@ export const de: Texts = {
     remove: (name: string) => `${name} entfernen`,
     removeLead:
       "Die Person darf hier von jetzt an nichts mehr. Was sie getan hat, bleibt in den Verläufen und im Protokoll.",
+    signOutTitle: "Überall abmelden",
     signOutLabel: "Abmelden",
     signOut: (name: string) => `${name} überall abmelden`,
     signOutLead:
@@ -241,6 +242,7 @@ export const de: Texts = {
       since: "angemeldet",
       end: "Beenden",
       endOf: (agent: string) => `Sitzung in ${agent} beenden`,
+      endLead: "Wer dort angemeldet ist, muss sich neu anmelden.",
       ended: "Die Sitzung ist beendet",
       endOthers: "Alle anderen beenden",
       othersEnded: "Alle anderen Sitzungen sind beendet",

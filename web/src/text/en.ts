@@ -153,6 +153,7 @@ export const en = {
     changeRole: (name: string) => `Role of ${name}`,
     remove: (name: string) => `Remove ${name}`,
     removeLead: "The person may do nothing here from now on. What was done stays in the timelines and in the audit.",
+    signOutTitle: "Sign out everywhere",
     signOutLabel: "Sign out",
     signOut: (name: string) => `Sign out ${name} everywhere`,
     signOutLead:
@@ -236,6 +237,7 @@ export const en = {
       since: "signed in",
       end: "End",
       endOf: (agent: string) => `End the session of ${agent}`,
+      endLead: "Whoever uses it there has to sign in again.",
       ended: "The session is ended",
       endOthers: "End all others",
       othersEnded: "All other sessions are ended",

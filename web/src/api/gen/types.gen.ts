@@ -539,6 +539,17 @@ export type DeadLetterPage = {
 
 export type Direction = 'from_store' | 'from_supplier' | 'to_store' | 'all';
 
+export type EndSessionsRequest = {
+    /**
+     * Which; all but this one when left out.
+     */
+    id?: string;
+    /**
+     * The present password, so that a browser left open is not enough.
+     */
+    password: string;
+};
+
 export type EraseRequest = {
     reason?: string;
 };
@@ -4232,7 +4243,16 @@ export type BeginPasskeyResponses = {
 export type BeginPasskeyResponse = BeginPasskeyResponses[keyof BeginPasskeyResponses];
 
 export type RemovePasskeyData = {
-    body?: never;
+    /**
+     * The password
+     */
+    body: PasswordProof;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Passkey id
@@ -4240,7 +4260,7 @@ export type RemovePasskeyData = {
         key: string;
     };
     query?: never;
-    url: '/me/passkeys/{key}';
+    url: '/me/passkeys/{key}/remove';
 };
 
 export type RemovePasskeyErrors = {
@@ -4260,6 +4280,14 @@ export type RemovePasskeyErrors = {
      * Conflict
      */
     409: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Too Many Requests
+     */
+    429: Problem;
     /**
      * Any other problem
      */
@@ -4321,39 +4349,6 @@ export type ChangePasswordResponses = {
 
 export type ChangePasswordResponse = ChangePasswordResponses[keyof ChangePasswordResponses];
 
-export type EndMyOtherSessionsData = {
-    body?: never;
-    path?: never;
-    query?: never;
-    url: '/me/sessions';
-};
-
-export type EndMyOtherSessionsErrors = {
-    /**
-     * Unauthorized
-     */
-    401: Problem;
-    /**
-     * Forbidden
-     */
-    403: Problem;
-    /**
-     * Any other problem
-     */
-    default: Problem;
-};
-
-export type EndMyOtherSessionsError = EndMyOtherSessionsErrors[keyof EndMyOtherSessionsErrors];
-
-export type EndMyOtherSessionsResponses = {
-    /**
-     * No Content
-     */
-    204: void;
-};
-
-export type EndMyOtherSessionsResponse = EndMyOtherSessionsResponses[keyof EndMyOtherSessionsResponses];
-
 export type ListMySessionsData = {
     body?: never;
     path?: never;
@@ -4387,19 +4382,23 @@ export type ListMySessionsResponses = {
 
 export type ListMySessionsResponse = ListMySessionsResponses[keyof ListMySessionsResponses];
 
-export type EndMySessionData = {
-    body?: never;
-    path: {
+export type EndMySessionsData = {
+    /**
+     * The password, and which
+     */
+    body: EndSessionsRequest;
+    headers?: {
         /**
-         * Session id
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
          */
-        id: string;
+        'Idempotency-Key'?: string;
     };
+    path?: never;
     query?: never;
-    url: '/me/sessions/{id}';
+    url: '/me/sessions/end';
 };
 
-export type EndMySessionErrors = {
+export type EndMySessionsErrors = {
     /**
      * Unauthorized
      */
@@ -4413,21 +4412,29 @@ export type EndMySessionErrors = {
      */
     404: Problem;
     /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Too Many Requests
+     */
+    429: Problem;
+    /**
      * Any other problem
      */
     default: Problem;
 };
 
-export type EndMySessionError = EndMySessionErrors[keyof EndMySessionErrors];
+export type EndMySessionsError = EndMySessionsErrors[keyof EndMySessionsErrors];
 
-export type EndMySessionResponses = {
+export type EndMySessionsResponses = {
     /**
      * No Content
      */
     204: void;
 };
 
-export type EndMySessionResponse = EndMySessionResponses[keyof EndMySessionResponses];
+export type EndMySessionsResponse = EndMySessionsResponses[keyof EndMySessionsResponses];
 
 export type ListMismatchesData = {
     body?: never;
