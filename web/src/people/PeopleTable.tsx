@@ -1,8 +1,8 @@
-import { Button } from "@mantine/core";
 import { type ReactNode, useState } from "react";
 import type { Member, StaffMember } from "../api/gen/types.gen";
 import { useText } from "../text";
 import { Confirm } from "../ui/Confirm";
+import { IconLeave } from "../ui/icons";
 import { Time } from "../ui/Time";
 import { toast } from "../ui/toasts";
 import classes from "./people.module.css";
@@ -58,7 +58,9 @@ export function PeopleTable<P extends Member | StaffMember>({ label, people, off
                   <span className="small muted anywhere">{p.email}</span>
                 </div>
               </td>
-              <td data-label={t.people.role}>{role(p)}</td>
+              <td data-label={t.people.role} className={classes.role}>
+                {role(p)}
+              </td>
               <td data-label={t.people.factor} className="small">
                 {p.second_factor ? t.people.factorOn : <span className="muted">{t.people.factorOff}</span>}
               </td>
@@ -73,14 +75,15 @@ export function PeopleTable<P extends Member | StaffMember>({ label, people, off
                 <td>
                   <span className={classes.actions}>
                     {!p.you && (
-                      <Button
-                        size="compact-sm"
-                        variant="default"
+                      <button
+                        type="button"
+                        className="iconButton"
+                        title={t.people.signOutTitle}
                         aria-label={t.people.signOut(p.name)}
                         onClick={() => setLeaving(p)}
                       >
-                        {t.people.signOutLabel}
-                      </Button>
+                        <IconLeave />
+                      </button>
                     )}
                     {manage.actions(p)}
                   </span>
