@@ -450,6 +450,56 @@ func TestAPasswordAloneLetsNobodyInWhoHasAPasskey(t *testing.T) {
 	b.does(http.MethodPost, "/session", credentials("member@example.com", code), http.StatusOK, nil)
 }
 
+// What a merchant's owner demands holds from the next request on, and nobody locks himself out with it.
+func TestAMerchantDemandsASecondFactor(t *testing.T) {
+	t.Parallel()
+	d := newShop(t)
+	owner, member := d.as(models.RoleOwner), d.as(models.RoleMember)
+	const needed = `{"needed":true}`
+	member.refused(http.MethodPut, "/people/second-factor", needed, http.StatusForbidden, "role_missing")
+	owner.refused(http.MethodPut, "/people/second-factor", needed, http.StatusConflict, "second_factor_first")
+	setUp := func(b *browser) {
+		t.Helper()
+		var app newApp
+		b.does(http.MethodPost, "/me/authenticator-app", `{"password":"`+goodPassword+`"}`, http.StatusOK, &app)
+		code, _ := totp.GenerateCode(app.Secret, time.Now())
+		b.does(http.MethodPut, "/me/authenticator-app", `{"token":"`+app.Token+`","code":"`+code+`"}`, http.StatusNoContent, nil)
+	}
+	setUp(owner)
+	owner.does(http.MethodPut, "/people/second-factor", needed, http.StatusNoContent, nil)
+	owner.does(http.MethodGet, "/orders", "", http.StatusOK, nil)
+	member.refused(http.MethodGet, "/orders", "", http.StatusForbidden, "second_factor_needed")
+	var who me
+	member.does(http.MethodGet, "/me", "", http.StatusOK, &who)
+	if !who.Person.WantsFactor || len(who.Scopes) > 0 || who.Merchant != nil {
+		t.Errorf("%+v", who)
+	}
+	again := d.browser()
+	again.does(http.MethodPost, "/session", credentials("member@example.com", ""), http.StatusOK, nil)
+	again.at = d.m
+	again.refused(http.MethodGet, "/orders", "", http.StatusForbidden, "second_factor_needed")
+	if got := d.ask(d.key, http.MethodGet, "/orders", ""); got.status != http.StatusOK {
+		t.Errorf("a key is answered %d %s", got.status, got.code)
+	}
+	setUp(member)
+	member.does(http.MethodGet, "/orders", "", http.StatusOK, nil)
+
+	// Whoever may change the settings does not lift it with them.
+	var settings json.RawMessage
+	member.does(http.MethodGet, "/settings", "", http.StatusOK, &settings)
+	member.does(http.MethodPut, "/settings", string(settings), http.StatusOK, nil)
+	var list memberList
+	owner.does(http.MethodGet, "/people", "", http.StatusOK, &list)
+	if !list.SecondFactorNeeded {
+		t.Error("it is lifted")
+	}
+	owner.does(http.MethodPut, "/people/second-factor", `{"needed":false}`, http.StatusNoContent, nil)
+	other := d.somebody(models.RoleReadOnly)
+	b := d.browser()
+	b.does(http.MethodPost, "/session", credentials(other.Email, ""), http.StatusOK, nil)
+	b.does(http.MethodGet, "/orders", "", http.StatusOK, nil)
+}
+
 func TestWeakPasswordsAreRefused(t *testing.T) {
 	t.Parallel()
 	d := newDoor(t)
@@ -659,6 +709,7 @@ var enteredForPeople = map[string]models.Act{
 	"PUT /people/{id}":                       models.ActRoleChanged,
 	"DELETE /people/{id}":                    models.ActPersonRemoved,
 	"DELETE /people/{id}/sessions":           models.ActSessionsEnded,
+	"PUT /people/second-factor":              models.ActFactorDemanded,
 	"DELETE /support/staff/{id}/sessions":    models.ActSessionsEnded,
 	"POST /support/views":                    models.ActViewBegun,
 	"DELETE /support/views/{merchant}":       models.ActViewEnded,
@@ -728,6 +779,7 @@ func TestWhatPeopleDoIsEntered(t *testing.T) {
 	_, token, _ = strings.Cut(made.Link, "#")
 	do(d.browser(), "POST /invitations/accept", "/invitations/accept", `{"token":"`+token+`","name":"A","password":"`+goodPassword+`"}`, d.m, nil)
 	do(owner, "PUT /people/{id}", "/people/"+string(member.ID), `{"role":"read_only"}`, d.m, nil)
+	do(owner, "PUT /people/second-factor", "/people/second-factor", `{"needed":false}`, d.m, nil)
 	do(owner, "DELETE /people/{id}/sessions", "/people/"+string(member.ID)+"/sessions", "", d.m, nil)
 	do(owner, "DELETE /people/{id}", "/people/"+string(member.ID), "", d.m, nil)
 

@@ -56,6 +56,7 @@ var permissions = map[string]models.KeyScope{
 	"GET /people":                     models.MayReadSettings,
 	"POST /people/invitations":        models.MayManagePeople,
 	"DELETE /people/invitations/{id}": models.MayManagePeople,
+	"PUT /people/second-factor":       models.MayManagePeople,
 	"PUT /people/{id}":                models.MayManagePeople,
 	"DELETE /people/{id}":             models.MayManagePeople,
 	"DELETE /people/{id}/sessions":    models.MayManagePeople,

@@ -164,6 +164,7 @@ func (s *server) routes() chi.Router {
 		r.Get("/people", s.authed(s.listPeople))
 		r.Post("/people/invitations", s.authed(s.invite))
 		r.Delete("/people/invitations/{id}", s.authed(s.uninvite))
+		r.Put("/people/second-factor", s.authed(s.demandFactor))
 		r.Put("/people/{id}", s.authed(s.changeRole))
 		r.Delete("/people/{id}", s.authed(s.removePerson))
 		r.Delete("/people/{id}/sessions", s.authed(s.endSessionsOf))

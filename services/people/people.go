@@ -126,6 +126,21 @@ func (s *Service) Members(ctx context.Context, m models.MerchantID) ([]Member, e
 	return list, database.Err(err)
 }
 
+// DemandFactor says whether a merchant's people may do nothing without a second factor. Who demands one has shown one himself: nobody locks
+// himself out.
+func (s *Service) DemandFactor(ctx context.Context, by accounts.Caller, needed bool) error {
+	if by.Person != "" && needed {
+		session, err := s.Session(ctx, by)
+		if err != nil {
+			return err
+		}
+		if !session.Strong {
+			return models.Errorf(models.Conflict, "second_factor_first", "Set up a second factor of your own first, under your account.")
+		}
+	}
+	return s.Accounts.DemandFactor(ctx, by, needed)
+}
+
 // ChangeRole gives a merchant's person another role. A merchant keeps an owner: the last one answers Conflict.
 func (s *Service) ChangeRole(ctx context.Context, by accounts.Caller, person models.ID, role models.PersonRole) error {
 	return s.changeMember(ctx, by, person, models.ActRoleChanged, role, func(tx database.Tx) error {

@@ -162,6 +162,7 @@ type role struct {
 	MerchantID models.MerchantID
 	Role       models.PersonRole
 	Reason     string // why support looks
+	Demanded   bool   // the merchant wants a second factor of everybody
 }
 
 func (s *Service) callerOf(ctx context.Context, session Session, at models.MerchantID) (accounts.Caller, error) {
@@ -169,9 +170,11 @@ func (s *Service) callerOf(ctx context.Context, session Session, at models.Merch
 		return accounts.Caller{}, notHere()
 	}
 	var found role
-	res := s.DB.Read(ctx).Raw(`SELECT p.id, p.email, p.name, p.staff, p.disabled_at, coalesce(m.merchant_id, v.merchant_id) AS merchant_id, coalesce(m.role, nullif(p.staff, ''), '') AS role, coalesce(v.reason, '') AS reason
+	res := s.DB.Read(ctx).Raw(`SELECT p.id, p.email, p.name, p.staff, p.disabled_at, coalesce(m.merchant_id, v.merchant_id) AS merchant_id, coalesce(m.role, nullif(p.staff, ''), '') AS role, coalesce(v.reason, '') AS reason,
+			coalesce((d.settings->>'second_factor')::boolean, false) AS demanded
 		FROM people p
 		LEFT JOIN memberships m ON m.person_id = p.id AND p.staff = '' AND (m.merchant_id = NULLIF(@at, '')::uuid OR @at = '')
+		LEFT JOIN merchants d ON d.id = m.merchant_id
 		LEFT JOIN support_views v ON v.person_id = p.id AND p.staff <> '' AND v.merchant_id = NULLIF(@at, '')::uuid AND v.expires_at > clock_timestamp()
 		WHERE p.id = @person ORDER BY m.created_at, m.merchant_id LIMIT 1`, map[string]any{"at": string(at), "person": session.PersonID}).Scan(&found)
 	if res.Error != nil {
@@ -182,7 +185,7 @@ func (s *Service) callerOf(ctx context.Context, session Session, at models.Merch
 	}
 	by := accounts.Caller{MerchantID: found.MerchantID, Actor: found.Actor(), Person: found.ID, Email: found.Email, Name: found.Name, Role: found.Role, Reason: found.Reason, Session: session.ID}
 	switch {
-	case found.Staff != "" && !session.Strong:
+	case (found.Staff != "" || found.Demanded) && !session.Strong:
 		by.MerchantID, by.Role, by.WantsFactor = "", "", true
 	case at != "" && by.MerchantID == "" && found.Staff != "":
 		return by, models.Errorf(models.Forbidden, "view_not_begun", "You are not looking at this merchant, or not any more. Say why, and begin again.")

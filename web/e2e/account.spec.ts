@@ -65,6 +65,12 @@ test("a passkey is made, signs in, stands beside the password, and is removed", 
   await expect(dialog(page).getByRole("alert")).toContainText("This device has a passkey of yours already.");
   await dialog(page).getByRole("button", { name: "Cancel" }).click();
 
+  // Who has a second factor may demand one of everybody.
+  await page.goto(`${world.url}/settings#people`);
+  await page.getByRole("switch", { name: "Everybody needs a second factor" }).click();
+  await expect(page.getByText("A second factor is needed from now on")).toBeVisible();
+  await page.goto(`${world.url}/account`);
+
   await signOut(page);
   await page.getByRole("button", { name: "Sign in with a passkey" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Your account" })).toBeVisible();
@@ -87,7 +93,8 @@ test("a passkey is made, signs in, stands beside the password, and is removed", 
   await page.getByRole("button", { name: "Sign in with a passkey" }).click();
   await expect(page.getByRole("alert")).toContainText("This passkey was not accepted.");
   await signInByPassword(page);
-  await expect(page.getByRole("heading", { level: 1, name: "Your account" })).toBeVisible();
+  await expect(page.getByText("A second factor comes first here")).toBeVisible();
+  await expect(page.getByRole("navigation", { name: "Main" }).getByRole("link")).toHaveText(["Your account"]);
 });
 
 test("other sessions are ended by who knows the password", async ({ page, world, quiet }) => {

@@ -43,7 +43,7 @@ function Parts({ me, person }: { me: Me; person: MePerson }) {
       {person.wants_factor && (
         <div className="bar" data-tone="warn" role="status">
           <IconWarn />
-          <span className="grow">{t.account.wantsFactor}</span>
+          <span className="grow">{person.staff ? t.account.wantsFactor : t.account.merchantWantsFactor}</span>
         </div>
       )}
       <Who me={me} person={person} />

@@ -1,8 +1,16 @@
-import { Button, NativeSelect } from "@mantine/core";
+import { Button, NativeSelect, Switch } from "@mantine/core";
+import "@mantine/core/styles/Switch.css";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { call } from "../api/call";
-import { changeRole, endSessionsOfPerson, invite, removePerson, uninvite } from "../api/gen/sdk.gen";
+import {
+  changeRole,
+  demandSecondFactor,
+  endSessionsOfPerson,
+  invite,
+  removePerson,
+  uninvite,
+} from "../api/gen/sdk.gen";
 import type { Member } from "../api/gen/types.gen";
 import { useMay } from "../api/may";
 import { peopleQuery, queryClient } from "../api/queries";
@@ -36,6 +44,7 @@ export function PeopleSection() {
           ) : (
             <p className="muted">{t.settings.noPeople}</p>
           )}
+          {may && data.people.length > 0 && <FactorRule needed={data.second_factor_needed} />}
           <Invitations
             invitations={data.invitations}
             list="people"
@@ -59,6 +68,30 @@ export function PeopleSection() {
         />
       )}
     </SectionCard>
+  );
+}
+
+/** Whether everybody here needs a second factor. */
+function FactorRule({ needed }: { needed: boolean }) {
+  const t = useText();
+  const { busy, failed, act } = useAct();
+  const demand = (on: boolean) =>
+    act(async () => {
+      await call(demandSecondFactor({ body: { needed: on } }));
+      await queryClient.invalidateQueries({ queryKey: ["people"] });
+      toast({ title: on ? t.people.factorDemanded : t.people.factorFree });
+    });
+  return (
+    <>
+      <Switch
+        label={t.people.demandFactor}
+        description={t.people.demandFactorLead}
+        checked={needed}
+        disabled={busy}
+        onChange={(e) => void demand(e.currentTarget.checked)}
+      />
+      <ActionFailed error={failed} what={t.people.demandFactor} />
+    </>
   );
 }
 

@@ -158,6 +158,11 @@ export const de: Texts = {
     remove: (name: string) => `${name} entfernen`,
     removeLead:
       "Die Person darf hier von jetzt an nichts mehr. Was sie getan hat, bleibt in den Verläufen und im Protokoll.",
+    demandFactor: "Alle brauchen einen zweiten Faktor",
+    demandFactorLead:
+      "Wer sich nicht mit einer Authentifizierungs-App oder einem Passkey angemeldet hat, darf nur eins davon einrichten. API-Schlüssel und wer aus Wix kommt, sind davon ausgenommen.",
+    factorDemanded: "Ab jetzt ist ein zweiter Faktor nötig",
+    factorFree: "Ein zweiter Faktor ist wieder freiwillig",
     signOutTitle: "Überall abmelden",
     signOutLabel: "Abmelden",
     signOut: (name: string) => `${name} überall abmelden`,
@@ -188,6 +193,8 @@ export const de: Texts = {
     lead: "Wie Sie sich anmelden, und wo Sie jetzt angemeldet sind.",
     wantsFactor:
       "Das Team sieht Käufer und Shops anderer. Darum kommt zuerst ein zweiter Faktor: Richten Sie eine Authentifizierungs-App oder einen Passkey ein. Vorher ist nichts anderes offen.",
+    merchantWantsFactor:
+      "Hier kommt zuerst ein zweiter Faktor: Richten Sie eine Authentifizierungs-App oder einen Passkey ein. Vorher ist nichts anderes offen.",
     ofKey:
       "Sie sind mit einem API-Schlüssel angemeldet. Schlüssel haben kein eigenes Konto: Passwörter, zweite Faktoren und Sitzungen gehören Personen.",
     who: "Sie",
@@ -1817,6 +1824,7 @@ export const de: Texts = {
         role_changed: "Rolle geändert",
         person_removed: "Jemanden entfernt",
         sessions_ended: "Sitzungen von jemandem beendet",
+        second_factor_demanded: "Über zweite Faktoren entschieden",
         account_made: "Zugang angelegt",
         signed_in: "Angemeldet",
         password_changed: "Passwort geändert",

@@ -119,7 +119,7 @@ export type AcceptInvitationRequest = {
     token: string;
 };
 
-export type Act = 'key_made' | 'key_revoked' | 'connection_made' | 'connection_removed' | 'settings_changed' | 'store_settings_changed' | 'placing_resumed' | 'carrier_changed' | 'carrier_removed' | 'mapping_made' | 'mapping_changed' | 'mapping_removed' | 'view_made' | 'view_changed' | 'view_removed' | 'webhook_made' | 'webhook_changed' | 'webhook_removed' | 'webhook_secret_changed' | 'webhook_tested' | 'webhooks_replayed' | 'placed' | 'purchase_hurried' | 'purchase_held' | 'purchase_withdrawn' | 'place_resolved' | 'number_linked' | 'number_changed' | 'unlinked' | 'held' | 'released' | 'address_changed' | 'address_dropped' | 'override_made' | 'override_dropped' | 'flag_closed' | 'flag_snoozed' | 'flag_reopened' | 'push_retried' | 'push_fixed' | 'push_overwritten' | 'push_accepted' | 'fulfilled_without_number' | 'sync_requested' | 'sync_cancelled' | 'dead_letters_replayed' | 'exported' | 'erased' | 'erase_requested' | 'note_added' | 'address_shown' | 'support_view_begun' | 'support_view_ended' | 'person_invited' | 'invitation_revoked' | 'person_joined' | 'role_changed' | 'person_removed' | 'sessions_ended' | 'account_made' | 'signed_in' | 'password_changed' | 'second_factor_added' | 'second_factor_removed' | 'staff_changed' | 'secrets_rotated' | 'secrets_forgotten';
+export type Act = 'key_made' | 'key_revoked' | 'connection_made' | 'connection_removed' | 'settings_changed' | 'store_settings_changed' | 'placing_resumed' | 'carrier_changed' | 'carrier_removed' | 'mapping_made' | 'mapping_changed' | 'mapping_removed' | 'view_made' | 'view_changed' | 'view_removed' | 'webhook_made' | 'webhook_changed' | 'webhook_removed' | 'webhook_secret_changed' | 'webhook_tested' | 'webhooks_replayed' | 'placed' | 'purchase_hurried' | 'purchase_held' | 'purchase_withdrawn' | 'place_resolved' | 'number_linked' | 'number_changed' | 'unlinked' | 'held' | 'released' | 'address_changed' | 'address_dropped' | 'override_made' | 'override_dropped' | 'flag_closed' | 'flag_snoozed' | 'flag_reopened' | 'push_retried' | 'push_fixed' | 'push_overwritten' | 'push_accepted' | 'fulfilled_without_number' | 'sync_requested' | 'sync_cancelled' | 'dead_letters_replayed' | 'exported' | 'erased' | 'erase_requested' | 'note_added' | 'address_shown' | 'support_view_begun' | 'support_view_ended' | 'person_invited' | 'invitation_revoked' | 'person_joined' | 'role_changed' | 'person_removed' | 'sessions_ended' | 'second_factor_demanded' | 'account_made' | 'signed_in' | 'password_changed' | 'second_factor_added' | 'second_factor_removed' | 'staff_changed' | 'secrets_rotated' | 'secrets_forgotten';
 
 export type Address = {
     city?: string;
@@ -947,6 +947,10 @@ export type Member = {
 export type MemberList = {
     invitations: Array<Invitation>;
     people: Array<Member>;
+    /**
+     * Nobody may do anything here without a second factor, but set one up. Not so of API keys and of who comes from Wix' dashboard.
+     */
+    second_factor_needed: boolean;
 };
 
 export type MerchantName = {
@@ -1998,6 +2002,10 @@ export type SavedViewRequest = {
      * Anything; Waybill reads nothing into it.
      */
     query?: string;
+};
+
+export type SecondFactorRule = {
+    needed?: boolean;
 };
 
 export type Session = {
@@ -5807,6 +5815,50 @@ export type UninviteResponses = {
 };
 
 export type UninviteResponse = UninviteResponses[keyof UninviteResponses];
+
+export type DemandSecondFactorData = {
+    /**
+     * Whether one is needed
+     */
+    body: SecondFactorRule;
+    path?: never;
+    query?: never;
+    url: '/people/second-factor';
+};
+
+export type DemandSecondFactorErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Conflict
+     */
+    409: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type DemandSecondFactorError = DemandSecondFactorErrors[keyof DemandSecondFactorErrors];
+
+export type DemandSecondFactorResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type DemandSecondFactorResponse = DemandSecondFactorResponses[keyof DemandSecondFactorResponses];
 
 export type RemovePersonData = {
     body?: never;
