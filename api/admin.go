@@ -8,22 +8,21 @@ import (
 	"io"
 
 	"waybill/models"
-	"waybill/services/accounts"
 	"waybill/services/database"
 	"waybill/services/mail"
 	"waybill/services/people"
-	"waybill/services/vault"
 )
 
 const adminUsage = `Usage: waybill admin create --email <address> --name <name> [--role operator|support]
        waybill admin create --email <address> --name <name> --role owner|member|read_only --merchant <id>
        waybill admin link <address>
        waybill admin reset-factors <address>
+       waybill admin end-sessions <address>
        waybill admin merchants
 
 create makes an account and prints a link with which its owner sets the password: the first operator comes by it.
 link prints a link to a new password, where no mail is sent. reset-factors takes away the second factors of somebody who has lost
-them: make sure that you know who asks. merchants lists ids and names. Waybill may run meanwhile.
+them: make sure that you know who asks. end-sessions signs somebody out everywhere. merchants lists ids and names. Waybill may run meanwhile.
 `
 
 // admin is what the operator does on the machine itself.
@@ -46,27 +45,19 @@ func admin(ctx context.Context, args []string, env func(string) (string, bool), 
 		"create":        flags.NArg() == 0 && *email != "" && *name != "" && len(asked.Scopes()) > 0 && asked.OfStaff() == (*merchant == ""),
 		"link":          flags.NArg() == 1,
 		"reset-factors": flags.NArg() == 1,
+		"end-sessions":  flags.NArg() == 1,
 		"merchants":     flags.NArg() == 0,
 	}
 	if !known[what] {
 		flags.Usage()
 		return errUsage
 	}
-	cfg, err := readConfig(env)
+	a, keys, err := openWithKeys(ctx, env, errOut)
 	if err != nil {
 		return err
 	}
-	sealer, err := cfg.sealer()
-	if err != nil {
-		return err
-	}
-	a := &app{cfg: cfg, log: newLog(cfg, errOut)}
 	defer a.stop()
-	if err := a.openDatabase(ctx); err != nil {
-		return err
-	}
-	a.accounts = accounts.New(a.db, vault.New(a.db, sealer), nil, nil)
-	a.people, err = people.New(people.Options{DB: a.db, Accounts: a.accounts, Sealer: sealer, Mail: &mail.Sender{}, PublicURL: cfg.PublicURL})
+	a.people, err = people.New(people.Options{DB: a.db, Accounts: a.accounts, Sealer: keys.Sealer(), Mail: &mail.Sender{}, PublicURL: a.cfg.PublicURL})
 	if err != nil {
 		return err
 	}
@@ -77,6 +68,8 @@ func admin(ctx context.Context, args []string, env func(string) (string, bool), 
 		return a.printLink(ctx, out, flags.Arg(0))
 	case "reset-factors":
 		return a.people.ForgetFactors(ctx, flags.Arg(0))
+	case "end-sessions":
+		return a.people.EndAllOf(ctx, flags.Arg(0))
 	}
 	return a.listMerchants(ctx, out)
 }

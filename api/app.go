@@ -78,14 +78,43 @@ func onlyHelp(err error) error {
 	return errUsage
 }
 
-func migrate(ctx context.Context, env func(string) (string, bool), errOut io.Writer) error {
+// open opens the database for a command that does one thing, beside a Waybill that may run meanwhile. Whoever gets an app is to stop it.
+func open(ctx context.Context, env func(string) (string, bool), errOut io.Writer) (*app, error) {
 	cfg, err := readConfig(env)
+	if err != nil {
+		return nil, err
+	}
+	a := &app{cfg: cfg, log: newLog(cfg, errOut)}
+	if err := a.openDatabase(ctx); err != nil {
+		a.stop()
+		return nil, err
+	}
+	return a, nil
+}
+
+// openWithKeys is open for a command that needs the secret keys and the accounts that they belong to.
+func openWithKeys(ctx context.Context, env func(string) (string, bool), errOut io.Writer) (*app, *vault.Vault, error) {
+	a, err := open(ctx, env, errOut)
+	if err != nil {
+		return nil, nil, err
+	}
+	sealer, err := a.cfg.sealer()
+	if err != nil {
+		a.stop()
+		return nil, nil, err
+	}
+	keys := vault.New(a.db, sealer)
+	a.accounts = accounts.New(a.db, keys, nil, nil)
+	return a, keys, nil
+}
+
+func migrate(ctx context.Context, env func(string) (string, bool), errOut io.Writer) error {
+	a, err := open(ctx, env, errOut)
 	if err != nil {
 		return err
 	}
-	a := &app{cfg: cfg, log: newLog(cfg, errOut)}
-	defer a.stop()
-	return a.openDatabase(ctx)
+	a.stop()
+	return nil
 }
 
 // healthy is the container's health check: there is no shell to make one from.
@@ -300,7 +329,7 @@ func (a *app) wire(ctx context.Context, terminal io.Writer) (http.Handler, error
 	if err := checkKeys(ctx, a.accounts); err != nil {
 		return nil, err
 	}
-	if a.people, err = people.New(people.Options{DB: a.db, Accounts: a.accounts, Sealer: sealer, Mail: a.mail, PublicURL: cfg.PublicURL, SignUp: cfg.SignUp}); err != nil {
+	if a.people, err = people.New(people.Options{DB: a.db, Accounts: a.accounts, Sealer: sealer, Mail: a.mail, PublicURL: cfg.PublicURL, SignUp: cfg.SignUp, Stolen: cfg.StolenPasswords}); err != nil {
 		return nil, fmt.Errorf("WAYBILL_PUBLIC_URL: %w", err)
 	}
 	if err := a.firstMerchant(ctx, terminal); err != nil {
@@ -333,7 +362,7 @@ func (a *app) wire(ctx context.Context, terminal io.Writer) (http.Handler, error
 		answer = handlers.NewIngest
 	}
 	return answer(handlers.Deps{
-		Orders: truth, Sync: a.sync, Accounts: a.accounts, People: a.people, Desk: desk.New(a.db), Audit: audit.New(a.db), Feed: a.feed, Outgoing: a.outgoing, Idempotency: idempotency.New(a.db), PublicURL: cfg.PublicURL, TrustedProxies: cfg.Proxies, Embedded: cfg.Embedded, About: a.about(), Ready: a.db.Ready, Docs: docs.Handler(), Pages: pages, Log: a.log,
+		Orders: truth, Sync: a.sync, Accounts: a.accounts, People: a.people, Desk: desk.New(a.db), Audit: audit.New(a.db), Feed: a.feed, Outgoing: a.outgoing, Idempotency: idempotency.New(a.db), PublicURL: cfg.PublicURL, TrustedProxies: cfg.Proxies, RequestsPerMinute: cfg.PerMinute, Embedded: cfg.Embedded, About: a.about(), Ready: a.db.Ready, Docs: docs.Handler(), Pages: pages, Log: a.log,
 		Tracer: a.tracer(), Observe: a.metrics.request,
 	}), nil
 }

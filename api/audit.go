@@ -46,15 +46,11 @@ func auditCommand(ctx context.Context, args []string, env func(string) (string, 
 			return fmt.Errorf("%q is not the id of a merchant", m)
 		}
 	}
-	cfg, err := readConfig(env)
+	a, err := open(ctx, env, errOut)
 	if err != nil {
 		return err
 	}
-	a := &app{cfg: cfg, log: newLog(cfg, errOut)}
 	defer a.stop()
-	if err := a.openDatabase(ctx); err != nil {
-		return err
-	}
 	entered := audit.New(a.db)
 	if what == "export" {
 		return entered.Each(ctx, models.MerchantID(merchants[0]), audit.Filter{}, func(entries []models.AuditEntry) error { return handlers.WriteAudit(out, entries) })

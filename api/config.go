@@ -16,6 +16,7 @@ import (
 
 	"waybill/models"
 	"waybill/services/mail"
+	"waybill/services/people"
 )
 
 // Config is everything that can be set, read once from the environment.
@@ -30,6 +31,7 @@ type Config struct {
 	Listen        string
 	PublicURL     string
 	Proxies       []netip.Prefix
+	PerMinute     int
 	MetricsListen string
 	OTLPEndpoint  string
 	LogFormat     string
@@ -41,6 +43,8 @@ type Config struct {
 	APIKey        models.Secret
 	SignUp        bool
 	Embedded      bool
+
+	StolenPasswords people.StolenPasswords
 
 	WixBaseURL   string
 	WixSiteURL   string
@@ -87,6 +91,7 @@ func (c *Config) settings() []setting {
 		text("WAYBILL_LISTEN", "127.0.0.1:8080", "address of the API", &c.Listen),
 		link("WAYBILL_PUBLIC_URL", "http://localhost:8080", "where browsers and platforms reach Waybill; register <it>/api/v1/connections/aliexpress/callback at AliExpress", &c.PublicURL),
 		networks("WAYBILL_TRUSTED_PROXIES", "", "networks of the proxies in front (10.0.0.0/8, comma separated), believed when they tell a client's address", &c.Proxies),
+		number("WAYBILL_REQUESTS_PER_MINUTE", "1200", "how often each API key, session or unknown address may ask, in each process; 0 for no limit", &c.PerMinute, 0, 1000000),
 		text("WAYBILL_METRICS_LISTEN", "127.0.0.1:9090", "address of Prometheus' /metrics; off for none", &c.MetricsListen),
 		collector("OTEL_EXPORTER_OTLP_ENDPOINT", "", "OpenTelemetry collector to which traces are sent over HTTP (http://collector:4318); none when empty. OTEL_EXPORTER_OTLP_HEADERS, OTEL_TRACES_SAMPLER, OTEL_SERVICE_NAME and their like hold, too", &c.OTLPEndpoint),
 		word("WAYBILL_LOG_FORMAT", "auto", "json, text, or auto: text on a terminal", &c.LogFormat, "auto", "json", "text"),
@@ -97,6 +102,7 @@ func (c *Config) settings() []setting {
 		zone("WAYBILL_MERCHANT_ZONE", "UTC", "its time zone (IANA)", &c.MerchantZone),
 		secret("WAYBILL_API_KEY", "", "its API key, at least 24 characters; made up and printed once when empty", &c.APIKey),
 		onOff("WAYBILL_SIGN_UP", "off", "on: merchants sign up by themselves, with a link that is mailed to them", &c.SignUp),
+		text("WAYBILL_STOLEN_PASSWORDS", "", "file of stolen passwords that nobody may choose: SHA-1 hashes with their counts, sorted by hash", (*string)(&c.StolenPasswords)),
 		onOff("WAYBILL_WIX_EMBEDDED", "off", "on: the dashboard may be shown within that of a Wix site, whose owners are signed in by it; needs an https public URL", &c.Embedded),
 		link("WAYBILL_WIX_BASE_URL", "https://www.wixapis.com", "Wix's API", &c.WixBaseURL),
 		link("WAYBILL_WIX_SITE_URL", "https://www.wix.com", "where people install the app on their site", &c.WixSiteURL),
@@ -170,6 +176,9 @@ func (c *Config) combinations() (mistakes []error) {
 	}
 	if (c.AliExpressAppKey == "") != (c.AliExpressAppSecret == "") {
 		mistakes = append(mistakes, errors.New("WAYBILL_ALIEXPRESS_APP_KEY and WAYBILL_ALIEXPRESS_APP_SECRET belong together: set both or neither"))
+	}
+	if err := c.StolenPasswords.Check(); err != nil {
+		mistakes = append(mistakes, fmt.Errorf("WAYBILL_STOLEN_PASSWORDS: %w", err))
 	}
 	if _, err := mail.New(mail.Options{URL: c.SMTPURL, From: c.MailFrom}); err != nil {
 		mistakes = append(mistakes, fmt.Errorf("WAYBILL_SMTP_URL, WAYBILL_MAIL_FROM: %w", err))

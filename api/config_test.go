@@ -20,12 +20,12 @@ func TestEveryMistakeInTheSettingsIsReportedTogether(t *testing.T) {
 	_, err := readConfig(environment(map[string]string{
 		"WAYBILL_WORKERS": "many", "WAYBILL_LOG_LEVEL": "loud", "WAYBILL_MERCHANT_ZONE": "Mars/Olympus", "WAYBILL_WIX_BASE_URL": "http://example.com",
 		"WAYBILL_PLACE_TIMEOUT": "60s", "WAYBILL_PLACE_LEASE": "50s", "WAYBILL_API_KEY": "short", "WAYBILL_WIX_APP_ID": "x", "WAYBILL_CHECK_SPEED": "NaN",
-		"WAYBILL_TRUSTED_PROXIES": "10.0.0.0/8, everybody", "WAYBILL_SMTP_URL": "mail.example.com",
+		"WAYBILL_TRUSTED_PROXIES": "10.0.0.0/8, everybody", "WAYBILL_SMTP_URL": "mail.example.com", "WAYBILL_STOLEN_PASSWORDS": "/no/such/file",
 	}))
 	if err == nil {
 		t.Fatal("no mistake was found")
 	}
-	for _, name := range []string{"WAYBILL_WORKERS", "WAYBILL_LOG_LEVEL", "WAYBILL_MERCHANT_ZONE", "WAYBILL_WIX_BASE_URL", "WAYBILL_PLACE_LEASE", "WAYBILL_API_KEY", "WAYBILL_WIX_APP_SECRET", "WAYBILL_CHECK_SPEED", "WAYBILL_TRUSTED_PROXIES", "WAYBILL_SMTP_URL"} {
+	for _, name := range []string{"WAYBILL_WORKERS", "WAYBILL_LOG_LEVEL", "WAYBILL_MERCHANT_ZONE", "WAYBILL_WIX_BASE_URL", "WAYBILL_PLACE_LEASE", "WAYBILL_API_KEY", "WAYBILL_WIX_APP_SECRET", "WAYBILL_CHECK_SPEED", "WAYBILL_TRUSTED_PROXIES", "WAYBILL_SMTP_URL", "WAYBILL_STOLEN_PASSWORDS"} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("%s is not reported:\n%v", name, err)
 		}

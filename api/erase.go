@@ -8,12 +8,10 @@ import (
 	"io"
 
 	"waybill/models"
-	"waybill/services/accounts"
 	"waybill/services/database"
 	"waybill/services/mail"
 	"waybill/services/orders"
 	"waybill/services/ordersync"
-	"waybill/services/vault"
 )
 
 const eraseUsage = `Usage: waybill erase --merchant <id> (--email <address> | --order <id>) [--reason <why>]
@@ -42,26 +40,16 @@ func erase(ctx context.Context, args []string, env func(string) (string, bool), 
 	if *email != "" && !mail.ValidAddress(*email) {
 		return fmt.Errorf("%q is not an e-mail address", *email)
 	}
-	cfg, err := readConfig(env)
+	a, keys, err := openWithKeys(ctx, env, errOut)
 	if err != nil {
 		return err
 	}
-	sealer, err := cfg.sealer()
-	if err != nil {
-		return err
-	}
-	a := &app{cfg: cfg, log: newLog(cfg, errOut)}
 	defer a.stop()
-	if err := a.openDatabase(ctx); err != nil {
-		return err
-	}
-	keys := vault.New(a.db, sealer)
-	a.accounts = accounts.New(a.db, keys, nil, nil)
 	m := models.MerchantID(*merchant)
 	if _, err := a.accounts.Merchant(ctx, m); err != nil {
 		return err
 	}
-	a.sync = ordersync.New(ordersync.Options{DB: a.db, Vault: keys, Orders: orders.New(a.db, keys, cfg.pace()), Accounts: a.accounts, Pace: cfg.pace(), Log: a.log})
+	a.sync = ordersync.New(ordersync.Options{DB: a.db, Vault: keys, Orders: orders.New(a.db, keys, a.cfg.pace()), Accounts: a.accounts, Pace: a.cfg.pace(), Log: a.log})
 	by := orders.By{Actor: models.ActorOperator, Source: models.SourcePerson, Reason: *reason}
 	var all []models.Erasure
 	if *order != "" {

@@ -39,7 +39,7 @@ var mayImport = map[string]string{
 	"services/wix/wixsim":               "", // not even its own adapter: it must not share a mistake with it
 	"services/aliexpress":               "models services/platform",
 	"services/aliexpress/aliexpresssim": "",
-	"handlers":                          "models services/audit services/feed services/idempotency services/orders services/ordersync services/outgoing services/accounts services/desk services/people github.com/go-chi github.com/go-playground go.opentelemetry.io",
+	"handlers":                          "models services/audit services/feed services/idempotency services/orders services/ordersync services/outgoing services/accounts services/desk services/people github.com/go-chi github.com/go-playground github.com/goccy/go-json go.opentelemetry.io golang.org/x/time",
 	"docs":                              "github.com/swaggo/files",
 	"docs/convert":                      "github.com/getkin",
 	"web":                               "",

@@ -184,6 +184,10 @@ func TestTheFirstOperatorIsMadeByCommand(t *testing.T) {
 	otto.ask(http.MethodPost, "/password-resets/use", fmt.Sprintf(`{"token":%q,"password":"violet-anchor-parcel-19"}`, found[2]), http.StatusNoContent, nil)
 	otto.ask(http.MethodPost, "/session", `{"email":"otto@example.com","password":"violet-anchor-parcel-19"}`, http.StatusOK, nil)
 	otto.ask(http.MethodGet, "/support/merchants", "", http.StatusForbidden, nil)
+	if p := execute(t, w.env, nil, "admin", "end-sessions", "Otto@example.com"); p.ended(t) != 0 {
+		t.Errorf("%s", p.lines())
+	}
+	otto.ask(http.MethodGet, "/me", "", http.StatusUnauthorized, nil)
 	p = execute(t, w.env, nil, "admin", "merchants")
 	if p.ended(t) != 0 || !strings.Contains(p.out.lines(), "My shop") {
 		t.Errorf("%s", p.out.lines())

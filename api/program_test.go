@@ -104,7 +104,7 @@ func newWorld(t testing.TB, databaseURL string, more ...string) *world {
 	w.url = "http://" + address
 	wixInfo, aliInfo := w.wix.Info(), w.ali.Info()
 	w.env = append([]string{
-		"DATABASE_URL=" + databaseURL, "WAYBILL_DATA_DIR=" + t.TempDir(), "WAYBILL_LISTEN=" + address, "WAYBILL_METRICS_LISTEN=off", "WAYBILL_LOG_FORMAT=json",
+		"DATABASE_URL=" + databaseURL, "WAYBILL_DATA_DIR=" + t.TempDir(), "WAYBILL_LISTEN=" + address, "WAYBILL_METRICS_LISTEN=off", "WAYBILL_REQUESTS_PER_MINUTE=0", "WAYBILL_LOG_FORMAT=json",
 		"WAYBILL_API_KEY=" + w.key, "WAYBILL_WIX_BASE_URL=" + w.wixURL, "WAYBILL_WIX_APP_ID=" + wixInfo.AppID, "WAYBILL_WIX_APP_SECRET=" + wixInfo.AppSecret,
 		"WAYBILL_WIX_PUBLIC_KEY=" + wixInfo.WebhookPublicKey, "WAYBILL_WIX_PER_MINUTE=0", "WAYBILL_ALIEXPRESS_BASE_URL=" + w.aliURL,
 		"WAYBILL_ALIEXPRESS_APP_KEY=" + aliInfo.AppKey, "WAYBILL_ALIEXPRESS_APP_SECRET=" + aliInfo.AppSecret, "WAYBILL_ALIEXPRESS_PER_SECOND=0",

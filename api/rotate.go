@@ -61,21 +61,11 @@ func rotateSecrets(ctx context.Context, args []string, env func(string) (string,
 	if err := flags.Parse(args); err != nil {
 		return errors.Join(err, onlyHelp(err))
 	}
-	cfg, err := readConfig(env)
+	a, keys, err := openWithKeys(ctx, env, errOut)
 	if err != nil {
 		return err
 	}
-	sealer, err := cfg.sealer()
-	if err != nil {
-		return err
-	}
-	a := &app{cfg: cfg, log: newLog(cfg, errOut)}
 	defer a.stop()
-	if err := a.openDatabase(ctx); err != nil {
-		return err
-	}
-	keys := vault.New(a.db, sealer)
-	a.accounts = accounts.New(a.db, keys, nil, nil)
 	if *forget {
 		n, err := a.accounts.ForgetLost(ctx)
 		if err != nil {
@@ -93,7 +83,7 @@ func rotateSecrets(ctx context.Context, args []string, env func(string) (string,
 	if err != nil {
 		return err
 	}
-	n, err := orders.New(a.db, keys, cfg.pace()).SealAllPlain(ctx)
+	n, err := orders.New(a.db, keys, a.cfg.pace()).SealAllPlain(ctx)
 	_, _ = fmt.Fprintf(out, "What %d order(s) hold of their buyers was sealed that had not been.\n", n)
 	return err
 }

@@ -34,12 +34,11 @@ var notEntered = map[string]string{
 	"POST /sign-ups":                   "sends a link; its use is entered",
 	"POST /sign-ups/use":               "enters person_joined into the audit that begins with it",
 	"POST /invitations/read":           "changes nothing",
-	"DELETE /me/sessions":              "ends what signing in has begun",
-	"DELETE /me/sessions/{id}":         "ends what signing in has begun",
+	"POST /me/sessions/end":            "ends what signing in has begun",
 	"POST /me/authenticator-app":       "begins what PUT ends and enters",
 	"POST /me/passkeys/question":       "begins what POST /me/passkeys ends and enters",
 	"POST /me/passkeys":                "entered as PUT /me/authenticator-app is: a browser is needed to do it",
-	"DELETE /me/passkeys/{key}":        "entered as POST /me/authenticator-app/remove is: a browser is needed to do it",
+	"POST /me/passkeys/{key}/remove":   "entered as POST /me/authenticator-app/remove is: a browser is needed to do it",
 	"POST /connections/authorizations": "a consent that is begun; the connection that comes of it is entered",
 }
 

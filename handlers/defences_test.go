@@ -42,7 +42,7 @@ func gate(change func(*Deps)) http.Handler {
 		Ready: nil, Log: slog.New(slog.DiscardHandler),
 	}
 	change(&d)
-	return (&server{Deps: d, validate: newValidation()}).routes()
+	return (&server{Deps: d, validate: newValidation(), bodies: bodies{most: bodiesAtOnce}}).routes()
 }
 
 func TestAnotherSiteCannotMakeABrowserChangeAnything(t *testing.T) {

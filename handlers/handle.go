@@ -133,7 +133,10 @@ func pointerTo(t reflect.Type, path string) string {
 func bodyError(err error, t reflect.Type) error {
 	var tooLarge *http.MaxBytesError
 	var wrongType *json.UnmarshalTypeError
+	var ours *models.Error
 	switch {
+	case errors.As(err, &ours):
+		return err
 	case errors.As(err, &tooLarge):
 		return models.Errorf(models.Invalid, "body_too_large", "The body is larger than %d bytes.", tooLarge.Limit)
 	case errors.As(err, &wrongType):

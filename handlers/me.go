@@ -202,42 +202,41 @@ func (s *server) listMySessions(w http.ResponseWriter, r *http.Request, session 
 	return respond(w, http.StatusOK, out)
 }
 
-// endMySession ends one session.
+type endSessions struct {
+	proof
+	// Which; all but this one when left out.
+	ID string `json:"id" validate:"omitempty,uuid"`
+} //	@name	EndSessionsRequest
+
+// endMySessions ends one session, or all but this one.
 //
-//	@Summary	End one of my sessions
-//	@Tags		session
-//	@ID			endMySession
-//	@Produce	json
-//	@Param		id	path	string	true	"Session id"
-//	@Success	204
-//	@Failure	401		{object}	problem
-//	@Failure	403		{object}	problem
-//	@Failure	404		{object}	problem
-//	@Failure	default	{object}	problem
-//	@Security	BearerAuth
-//	@Router		/me/sessions/{id} [delete]
-func (s *server) endMySession(w http.ResponseWriter, r *http.Request, session people.Session) error {
-	if err := s.People.EndSession(r.Context(), session.PersonID, pathID(r)); err != nil {
+//	@Summary		End my other sessions
+//	@Description	One of them, or all but this one. Answers 422 with password_wrong.
+//	@Tags			session
+//	@ID				endMySessions
+//	@Accept			json
+//	@Produce		json
+//	@Param			request	body	endSessions	true	"The password, and which"
+//	@Success		204
+//	@Failure		401		{object}	problem
+//	@Failure		403		{object}	problem
+//	@Failure		404		{object}	problem
+//	@Failure		422		{object}	problem
+//	@Failure		429		{object}	problem
+//	@Failure		default	{object}	problem
+//	@Security		BearerAuth
+//	@Router			/me/sessions/end [post]
+func (s *server) endMySessions(w http.ResponseWriter, r *http.Request, session people.Session) error {
+	in, err := decode[endSessions](s, w, r, false)
+	if err != nil {
 		return err
 	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
-}
-
-// endMyOtherSessions ends all sessions but this one.
-//
-//	@Summary	End all my other sessions
-//	@Tags		session
-//	@ID			endMyOtherSessions
-//	@Produce	json
-//	@Success	204
-//	@Failure	401		{object}	problem
-//	@Failure	403		{object}	problem
-//	@Failure	default	{object}	problem
-//	@Security	BearerAuth
-//	@Router		/me/sessions [delete]
-func (s *server) endMyOtherSessions(w http.ResponseWriter, r *http.Request, session people.Session) error {
-	if err := s.People.EndOthers(r.Context(), session); err != nil {
+	if in.ID == "" {
+		err = s.People.EndOthers(r.Context(), session, in.Password)
+	} else {
+		err = s.People.EndSession(r.Context(), session, in.Password, models.ID(in.ID))
+	}
+	if err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -451,21 +450,30 @@ func (s *server) finishPasskey(w http.ResponseWriter, r *http.Request, session p
 
 // removePasskey removes a passkey.
 //
-//	@Summary	Remove one of my passkeys
-//	@Tags		session
-//	@ID			removePasskey
-//	@Produce	json
-//	@Param		key	path	string	true	"Passkey id"
-//	@Success	204
-//	@Failure	401		{object}	problem
-//	@Failure	403		{object}	problem
-//	@Failure	404		{object}	problem
-//	@Failure	409		{object}	problem
-//	@Failure	default	{object}	problem
-//	@Security	BearerAuth
-//	@Router		/me/passkeys/{key} [delete]
+//	@Summary		Remove one of my passkeys
+//	@Description	Whoever has a second factor must have signed in with it.
+//	@Tags			session
+//	@ID				removePasskey
+//	@Accept			json
+//	@Produce		json
+//	@Param			key		path	string	true	"Passkey id"
+//	@Param			request	body	proof	true	"The password"
+//	@Success		204
+//	@Failure		401		{object}	problem
+//	@Failure		403		{object}	problem
+//	@Failure		404		{object}	problem
+//	@Failure		409		{object}	problem
+//	@Failure		422		{object}	problem
+//	@Failure		429		{object}	problem
+//	@Failure		default	{object}	problem
+//	@Security		BearerAuth
+//	@Router			/me/passkeys/{key}/remove [post]
 func (s *server) removePasskey(w http.ResponseWriter, r *http.Request, session people.Session) error {
-	if err := s.People.RemovePasskey(r.Context(), session, chi.URLParam(r, "key")); err != nil {
+	in, err := decode[proof](s, w, r, false)
+	if err != nil {
+		return err
+	}
+	if err := s.People.RemovePasskey(r.Context(), session, in.Password, chi.URLParam(r, "key")); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

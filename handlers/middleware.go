@@ -13,13 +13,15 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 
 	"waybill/models"
+	"waybill/services/accounts"
 )
 
-// request is what is known of a request beside what it says: its name, and why it was refused.
+// request is what is known of a request beside what it says: its name, who makes it, and why it was refused.
 type request struct {
-	id   string
-	code string
-	err  error
+	id     string
+	caller accounts.Caller // once it is known
+	code   string
+	err    error
 }
 
 type requestKey struct{}
@@ -60,6 +62,9 @@ func (s *server) accessLog(next http.Handler) http.Handler {
 			slog.String("request_id", info.id), slog.String("method", r.Method), slog.String("route", route), slog.String("client", client(r)),
 			slog.Int("status", status), slog.Int("bytes", ww.BytesWritten()), slog.Duration("took", took),
 		}
+		if who := callerID(info.caller); who != "" {
+			attrs = append(attrs, slog.String("who", who), slog.String("merchant", string(info.caller.MerchantID)))
+		}
 		if info.err != nil {
 			attrs = append(attrs, slog.String("code", info.code), slog.Any("error", info.err))
 		}
@@ -68,6 +73,19 @@ func (s *server) accessLog(next http.Handler) http.Handler {
 		}
 		s.Log.LogAttrs(r.Context(), level, "request", attrs...)
 	})
+}
+
+// callerID says who a caller is, without a name: the audit and the pages of people and keys know them.
+func callerID(c accounts.Caller) string {
+	switch {
+	case c.Person != "":
+		return "person:" + string(c.Person)
+	case c.Key.ID != "":
+		return "key:" + string(c.Key.ID)
+	case c.Session != "": // from a store's own dashboard
+		return "session:" + string(c.Session)
+	}
+	return ""
 }
 
 // recover turns a panic into a 500 that shows nothing.

@@ -47,8 +47,10 @@ func toInvitations(list []people.Invited) []invited {
 }
 
 type memberList struct {
-	People      []member  `json:"people" validate:"required"`
-	Invitations []invited `json:"invitations" validate:"required"`
+	// Nobody may do anything here without a second factor, but set one up. Not so of API keys and of who comes from Wix' dashboard.
+	SecondFactorNeeded bool      `json:"second_factor_needed" validate:"required"`
+	People             []member  `json:"people" validate:"required"`
+	Invitations        []invited `json:"invitations" validate:"required"`
 } //	@name	MemberList
 
 // listPeople gives the people of the merchant.
@@ -75,7 +77,11 @@ func (s *server) listPeople(w http.ResponseWriter, r *http.Request, caller accou
 	if err != nil {
 		return err
 	}
-	out := memberList{People: make([]member, len(list)), Invitations: toInvitations(open)}
+	m, err := s.Accounts.Merchant(r.Context(), caller.MerchantID)
+	if err != nil {
+		return err
+	}
+	out := memberList{SecondFactorNeeded: m.Settings.SecondFactor, People: make([]member, len(list)), Invitations: toInvitations(open)}
 	for i, p := range list {
 		out.People[i] = member{p.ID, p.Email, p.Name, p.Role, p.ID == caller.Person, p.SecondFactor, utc(p.SignedInAt), p.CreatedAt.UTC()}
 	}
@@ -191,6 +197,62 @@ func (s *server) changeRole(w http.ResponseWriter, r *http.Request, caller accou
 //	@Router			/people/{id} [delete]
 func (s *server) removePerson(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
 	if err := s.People.Remove(r.Context(), caller, pathID(r)); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+type factorRule struct {
+	Needed bool `json:"needed"`
+} //	@name	SecondFactorRule
+
+// demandFactor says whether everybody needs a second factor.
+//
+//	@Summary		Demand a second factor of everybody
+//	@Description	From the next request on, people who have not signed in with a second factor may do nothing here but set one up; API keys, and who comes from Wix' dashboard, go on. Answers 409 (second_factor_first) to who has not shown one himself.
+//	@Tags			people
+//	@ID				demandSecondFactor
+//	@Accept			json
+//	@Produce		json
+//	@Param			request	body	factorRule	true	"Whether one is needed"
+//	@Success		204
+//	@Failure		401		{object}	problem
+//	@Failure		403		{object}	problem
+//	@Failure		409		{object}	problem
+//	@Failure		422		{object}	problem
+//	@Failure		default	{object}	problem
+//	@Security		BearerAuth
+//	@Router			/people/second-factor [put]
+func (s *server) demandFactor(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
+	in, err := decode[factorRule](s, w, r, false)
+	if err != nil {
+		return err
+	}
+	if err := s.People.DemandFactor(r.Context(), caller, in.Needed); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// endSessionsOf signs a person out everywhere.
+//
+//	@Summary		Sign a person out everywhere
+//	@Description	Ends all of the person's sessions, in all browsers, for a device that was lost. The person may sign in again.
+//	@Tags			people
+//	@ID				endSessionsOfPerson
+//	@Produce		json
+//	@Param			id	path	string	true	"Person id"
+//	@Success		204
+//	@Failure		401		{object}	problem
+//	@Failure		403		{object}	problem
+//	@Failure		404		{object}	problem
+//	@Failure		default	{object}	problem
+//	@Security		BearerAuth
+//	@Router			/people/{id}/sessions [delete]
+func (s *server) endSessionsOf(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
+	if err := s.People.EndAll(r.Context(), caller.Actor, caller.MerchantID, pathID(r)); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

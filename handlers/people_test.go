@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"crypto/sha1"
 	"encoding/json"
 	goflag "flag"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -329,13 +331,57 @@ func TestAPersonSeesAndEndsHisSessions(t *testing.T) {
 	if len(list.Sessions) != 3 || !list.Sessions[2].Current || list.Sessions[0].Client != "127.0.0.1" {
 		t.Fatalf("%+v", list)
 	}
-	other.refused(http.MethodDelete, "/me/sessions/"+string(list.Sessions[0].ID), "", http.StatusNotFound, "session_not_found")
-	browsers[0].does(http.MethodDelete, "/me/sessions/"+string(list.Sessions[0].ID), "", http.StatusNoContent, nil)
+	one := func(password string) string {
+		return fmt.Sprintf(`{"password":%q,"id":%q}`, password, list.Sessions[0].ID)
+	}
+	other.refused(http.MethodPost, "/me/sessions/end", one(goodPassword), http.StatusNotFound, "session_not_found")
+	for _, body := range []string{one("wrong"), `{"password":"wrong"}`} { // a browser left open does not lock its person out
+		browsers[0].refused(http.MethodPost, "/me/sessions/end", body, http.StatusUnprocessableEntity, "password_wrong")
+	}
+	browsers[2].does(http.MethodGet, "/me", "", http.StatusOK, nil)
+	browsers[0].does(http.MethodPost, "/me/sessions/end", one(goodPassword), http.StatusNoContent, nil)
 	browsers[2].refused(http.MethodGet, "/me", "", http.StatusUnauthorized, "session_over")
-	browsers[0].does(http.MethodDelete, "/me/sessions", "", http.StatusNoContent, nil)
+	browsers[0].does(http.MethodPost, "/me/sessions/end", `{"password":"`+goodPassword+`"}`, http.StatusNoContent, nil)
 	browsers[1].refused(http.MethodGet, "/me", "", http.StatusUnauthorized, "session_over")
 	browsers[0].does(http.MethodGet, "/me", "", http.StatusOK, nil)
 	other.does(http.MethodGet, "/me", "", http.StatusOK, nil)
+}
+
+func TestSomebodyIsSignedOutEverywhereByThoseWhoManagePeople(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	owner, operator, support := d.as(models.RoleOwner), d.as(models.RoleOperator), d.as(models.RoleSupport)
+	member, elsewhere := d.as(models.RoleMember), d.browser()
+	elsewhere.does(http.MethodPost, "/session", credentials("member@example.com", ""), http.StatusOK, nil)
+	id := func(b *browser) string {
+		var who me
+		b.does(http.MethodGet, "/me", "", http.StatusOK, &who)
+		return string(who.Person.ID)
+	}
+	his, hers := id(member), id(support)
+	member.refused(http.MethodDelete, "/people/"+id(owner)+"/sessions", "", http.StatusForbidden, "role_missing")
+	support.refused(http.MethodDelete, "/support/staff/"+id(operator)+"/sessions", "", http.StatusForbidden, "role_missing")
+	owner.refused(http.MethodDelete, "/people/"+hers+"/sessions", "", http.StatusNotFound, "person_not_found")
+	operator.refused(http.MethodDelete, "/support/staff/"+his+"/sessions", "", http.StatusNotFound, "person_not_found")
+	other, _, err := d.accounts.CreateMerchant(t.Context(), "Other", "UTC", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.people.Make(t.Context(), "stranger@example.com", people.NewPerson{Name: "stranger", Password: goodPassword}, other, models.RoleOwner); err != nil {
+		t.Fatal(err)
+	}
+	stranger := d.browser()
+	stranger.does(http.MethodPost, "/session", credentials("stranger@example.com", ""), http.StatusOK, nil)
+	stranger.refused(http.MethodDelete, "/people/"+his+"/sessions", "", http.StatusNotFound, "person_not_found")
+	elsewhere.does(http.MethodGet, "/me", "", http.StatusOK, nil)
+
+	owner.does(http.MethodDelete, "/people/"+his+"/sessions", "", http.StatusNoContent, nil)
+	member.refused(http.MethodGet, "/me", "", http.StatusUnauthorized, "session_over")
+	elsewhere.refused(http.MethodGet, "/me", "", http.StatusUnauthorized, "session_over")
+	operator.does(http.MethodDelete, "/support/staff/"+hers+"/sessions", "", http.StatusNoContent, nil)
+	support.refused(http.MethodGet, "/me", "", http.StatusUnauthorized, "session_over")
+	owner.does(http.MethodGet, "/me", "", http.StatusOK, nil)
+	member.does(http.MethodPost, "/session", credentials("member@example.com", ""), http.StatusOK, nil)
 }
 
 func TestACodeWorksOnceAndAStolenPasswordMakesNoFactor(t *testing.T) {
@@ -364,13 +410,94 @@ func TestACodeWorksOnceAndAStolenPasswordMakesNoFactor(t *testing.T) {
 	again.refused(http.MethodPost, "/me/authenticator-app", `{"password":"`+goodPassword+`"}`, http.StatusForbidden, "second_factor_needed")
 	again.refused(http.MethodPost, "/me/authenticator-app/remove", `{"password":"`+goodPassword+`"}`, http.StatusForbidden, "second_factor_needed")
 	d.exec(`INSERT INTO passkeys (id, person_id, name, credential, created_at) SELECT 'x', id, 'x', '{}', now() FROM people`)
-	again.refused(http.MethodDelete, "/me/passkeys/x", "", http.StatusForbidden, "second_factor_needed")
+	proof := `{"password":"` + goodPassword + `"}`
+	again.refused(http.MethodPost, "/me/passkeys/x/remove", proof, http.StatusForbidden, "second_factor_needed")
 	d.exec(`UPDATE sessions SET data = jsonb_set(data, '{session,strong}', 'true')`)
-	again.does(http.MethodDelete, "/me/passkeys/x", "", http.StatusNoContent, nil)
+	again.refused(http.MethodPost, "/me/passkeys/x/remove", `{"password":"wrong"}`, http.StatusUnprocessableEntity, "password_wrong")
+	again.refused(http.MethodPost, "/me/passkeys/y/remove", proof, http.StatusNotFound, "passkey_not_found")
+	again.does(http.MethodPost, "/me/passkeys/x/remove", proof, http.StatusNoContent, nil)
 	var stored int
 	if err := d.db.Read(t.Context()).Raw("SELECT count(*) FROM people WHERE people::text LIKE ?", "%"+app.Secret+"%").Row().Scan(&stored); err != nil || stored != 0 {
 		t.Errorf("the secret is stored %d times in the clear, %v", stored, err)
 	}
+}
+
+// Who has a second factor of either kind shows one: there is no way in by the password alone.
+func TestAPasswordAloneLetsNobodyInWhoHasAPasskey(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	owner := d.as(models.RoleOwner)
+	member := d.somebody(models.RoleMember)
+	d.exec(`INSERT INTO passkeys (id, person_id, name, credential, created_at) VALUES ('x', ?, 'x', '{}', now())`, member.ID)
+	b := d.browser()
+	b.refused(http.MethodPost, "/session", credentials("member@example.com", ""), http.StatusUnauthorized, "passkey_needed")
+	b.refused(http.MethodPost, "/session", credentials("member@example.com", "123456"), http.StatusUnauthorized, "passkey_needed")
+	b.refused(http.MethodPost, "/session", `{"email":"member@example.com","password":"wrong-wrong-wrong"}`, http.StatusUnauthorized, "sign_in_refused")
+
+	owner.does(http.MethodDelete, "/people/"+string(member.ID), "", http.StatusNoContent, nil)
+	var made invited
+	owner.does(http.MethodPost, "/people/invitations", `{"email":"member@example.com","role":"member"}`, http.StatusCreated, &made)
+	_, token, _ := strings.Cut(made.Link, "#")
+	b.does(http.MethodPost, "/invitations/accept", `{"token":"`+token+`","password":"`+goodPassword+`"}`, http.StatusNoContent, nil)
+	b.refused(http.MethodGet, "/me", "", http.StatusUnauthorized, "key_missing")
+
+	secret, err := d.people.GiveApp(t.Context(), member)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.refused(http.MethodPost, "/session", credentials("member@example.com", ""), http.StatusUnauthorized, "code_needed")
+	code, _ := totp.GenerateCode(secret.Reveal(), time.Now())
+	b.does(http.MethodPost, "/session", credentials("member@example.com", code), http.StatusOK, nil)
+}
+
+// What a merchant's owner demands holds from the next request on, and nobody locks himself out with it.
+func TestAMerchantDemandsASecondFactor(t *testing.T) {
+	t.Parallel()
+	d := newShop(t)
+	owner, member := d.as(models.RoleOwner), d.as(models.RoleMember)
+	const needed = `{"needed":true}`
+	member.refused(http.MethodPut, "/people/second-factor", needed, http.StatusForbidden, "role_missing")
+	owner.refused(http.MethodPut, "/people/second-factor", needed, http.StatusConflict, "second_factor_first")
+	setUp := func(b *browser) {
+		t.Helper()
+		var app newApp
+		b.does(http.MethodPost, "/me/authenticator-app", `{"password":"`+goodPassword+`"}`, http.StatusOK, &app)
+		code, _ := totp.GenerateCode(app.Secret, time.Now())
+		b.does(http.MethodPut, "/me/authenticator-app", `{"token":"`+app.Token+`","code":"`+code+`"}`, http.StatusNoContent, nil)
+	}
+	setUp(owner)
+	owner.does(http.MethodPut, "/people/second-factor", needed, http.StatusNoContent, nil)
+	owner.does(http.MethodGet, "/orders", "", http.StatusOK, nil)
+	member.refused(http.MethodGet, "/orders", "", http.StatusForbidden, "second_factor_needed")
+	var who me
+	member.does(http.MethodGet, "/me", "", http.StatusOK, &who)
+	if !who.Person.WantsFactor || len(who.Scopes) > 0 || who.Merchant != nil {
+		t.Errorf("%+v", who)
+	}
+	again := d.browser()
+	again.does(http.MethodPost, "/session", credentials("member@example.com", ""), http.StatusOK, nil)
+	again.at = d.m
+	again.refused(http.MethodGet, "/orders", "", http.StatusForbidden, "second_factor_needed")
+	if got := d.ask(d.key, http.MethodGet, "/orders", ""); got.status != http.StatusOK {
+		t.Errorf("a key is answered %d %s", got.status, got.code)
+	}
+	setUp(member)
+	member.does(http.MethodGet, "/orders", "", http.StatusOK, nil)
+
+	// Whoever may change the settings does not lift it with them.
+	var settings json.RawMessage
+	member.does(http.MethodGet, "/settings", "", http.StatusOK, &settings)
+	member.does(http.MethodPut, "/settings", string(settings), http.StatusOK, nil)
+	var list memberList
+	owner.does(http.MethodGet, "/people", "", http.StatusOK, &list)
+	if !list.SecondFactorNeeded {
+		t.Error("it is lifted")
+	}
+	owner.does(http.MethodPut, "/people/second-factor", `{"needed":false}`, http.StatusNoContent, nil)
+	other := d.somebody(models.RoleReadOnly)
+	b := d.browser()
+	b.does(http.MethodPost, "/session", credentials(other.Email, ""), http.StatusOK, nil)
+	b.does(http.MethodGet, "/orders", "", http.StatusOK, nil)
 }
 
 func TestWeakPasswordsAreRefused(t *testing.T) {
@@ -383,6 +510,37 @@ func TestWeakPasswordsAreRefused(t *testing.T) {
 			t.Errorf("%q: %d %s", weak, got.status, got.code)
 		}
 	}
+}
+
+func TestAStolenPasswordIsRefusedWhereverOneIsSet(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	const stolen = "a lantern for every parcel"
+	list := filepath.Join(t.TempDir(), "list.txt")
+	if err := os.WriteFile(list, fmt.Appendf(nil, "%X:3\n", sha1.Sum([]byte(stolen))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.people.Stolen = people.StolenPasswords(list)
+	owner := d.as(models.RoleOwner)
+	var made invited
+	owner.does(http.MethodPost, "/people/invitations", `{"email":"new@example.com","role":"member"}`, http.StatusCreated, &made)
+	_, invitation, _ := strings.Cut(made.Link, "#")
+	link, err := d.people.ResetLink(t.Context(), "owner@example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, reset, _ := strings.Cut(link.Reveal(), "#")
+	for route, body := range map[string]string{
+		"PUT /me/password":          `{"current":"` + goodPassword + `","new":"` + stolen + `"}`,
+		"POST /password-resets/use": `{"token":"` + reset + `","password":"` + stolen + `"}`,
+		"POST /invitations/accept":  `{"token":"` + invitation + `","name":"New","password":"` + stolen + `"}`,
+	} {
+		method, path, _ := strings.Cut(route, " ")
+		if got := owner.send(method, path, body); got.status != http.StatusUnprocessableEntity || got.code != "password_weak" || !strings.Contains(got.text, "was stolen somewhere else") {
+			t.Errorf("%s: %d %s", route, got.status, got.text)
+		}
+	}
+	owner.does(http.MethodPut, "/me/password", `{"current":"`+goodPassword+`","new":"`+stolen+` yet"}`, http.StatusNoContent, nil)
 }
 
 func TestAnInvitationIsAcceptedOnce(t *testing.T) {
@@ -550,6 +708,9 @@ var enteredForPeople = map[string]models.Act{
 	"POST /invitations/accept":               models.ActPersonJoined,
 	"PUT /people/{id}":                       models.ActRoleChanged,
 	"DELETE /people/{id}":                    models.ActPersonRemoved,
+	"DELETE /people/{id}/sessions":           models.ActSessionsEnded,
+	"PUT /people/second-factor":              models.ActFactorDemanded,
+	"DELETE /support/staff/{id}/sessions":    models.ActSessionsEnded,
 	"POST /support/views":                    models.ActViewBegun,
 	"DELETE /support/views/{merchant}":       models.ActViewEnded,
 	"POST /support/staff/invitations":        models.ActPersonInvited,
@@ -618,11 +779,14 @@ func TestWhatPeopleDoIsEntered(t *testing.T) {
 	_, token, _ = strings.Cut(made.Link, "#")
 	do(d.browser(), "POST /invitations/accept", "/invitations/accept", `{"token":"`+token+`","name":"A","password":"`+goodPassword+`"}`, d.m, nil)
 	do(owner, "PUT /people/{id}", "/people/"+string(member.ID), `{"role":"read_only"}`, d.m, nil)
+	do(owner, "PUT /people/second-factor", "/people/second-factor", `{"needed":false}`, d.m, nil)
+	do(owner, "DELETE /people/{id}/sessions", "/people/"+string(member.ID)+"/sessions", "", d.m, nil)
 	do(owner, "DELETE /people/{id}", "/people/"+string(member.ID), "", d.m, nil)
 
 	do(operator, "POST /support/staff/invitations", "/support/staff/invitations", `{"email":"s@example.com","role":"support"}`, audit.Installation, &made)
 	do(operator, "DELETE /support/staff/invitations/{id}", "/support/staff/invitations/"+string(made.ID), "", audit.Installation, nil)
 	support := d.somebody(models.RoleSupport)
+	do(operator, "DELETE /support/staff/{id}/sessions", "/support/staff/"+string(support.ID)+"/sessions", "", audit.Installation, nil)
 	do(operator, "PUT /support/staff/{id}", "/support/staff/"+string(support.ID), `{"role":"support","disabled":true}`, audit.Installation, nil)
 	do(operator, "POST /support/views", "/support/views", `{"merchant_id":"`+string(d.m)+`","reason":"x"}`, d.m, nil)
 	order := d.oneOfEverything()["/orders/"]

@@ -44,21 +44,22 @@ var permissions = map[string]models.KeyScope{
 
 	"PUT /me/password":                  aSelf,
 	"GET /me/sessions":                  aSelf,
-	"DELETE /me/sessions":               aSelf,
-	"DELETE /me/sessions/{id}":          aSelf,
+	"POST /me/sessions/end":             aSelf,
 	"POST /me/authenticator-app":        aSelf,
 	"PUT /me/authenticator-app":         aSelf,
 	"POST /me/authenticator-app/remove": aSelf,
 	"GET /me/passkeys":                  aSelf,
 	"POST /me/passkeys":                 aSelf,
 	"POST /me/passkeys/question":        aSelf,
-	"DELETE /me/passkeys/{key}":         aSelf,
+	"POST /me/passkeys/{key}/remove":    aSelf,
 
 	"GET /people":                     models.MayReadSettings,
 	"POST /people/invitations":        models.MayManagePeople,
 	"DELETE /people/invitations/{id}": models.MayManagePeople,
+	"PUT /people/second-factor":       models.MayManagePeople,
 	"PUT /people/{id}":                models.MayManagePeople,
 	"DELETE /people/{id}":             models.MayManagePeople,
+	"DELETE /people/{id}/sessions":    models.MayManagePeople,
 
 	"GET /support/orders":                    models.MayUseDesk,
 	"GET /support/merchants":                 models.MayUseDesk,
@@ -68,6 +69,7 @@ var permissions = map[string]models.KeyScope{
 	"POST /support/staff/invitations":        models.MayOperate,
 	"DELETE /support/staff/invitations/{id}": models.MayOperate,
 	"PUT /support/staff/{id}":                models.MayOperate,
+	"DELETE /support/staff/{id}/sessions":    models.MayOperate,
 
 	"GET /orders":                    models.MayReadOrders,
 	"GET /orders/counts":             models.MayReadOrders,
@@ -179,6 +181,8 @@ func (s *server) authed(h authedHandler) http.HandlerFunc {
 		if err != nil {
 			return err
 		}
+		s.wasGood(r)
+		infoOf(r).caller = caller
 		route := r.Method + " " + strings.TrimPrefix(chi.RouteContext(r.Context()).RoutePattern(), apiRoot)
 		if err := permit(caller, permissions[route]); err != nil {
 			return err

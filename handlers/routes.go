@@ -40,6 +40,8 @@ type Deps struct {
 	PublicURL string
 	// TrustedProxies are believed when they tell for whom they ask; none by default.
 	TrustedProxies []netip.Prefix
+	// RequestsPerMinute is how often each caller may ask, webhooks aside; 0 for as often as he likes.
+	RequestsPerMinute int
 	// Embedded lets Wix show the dashboard within its own. It needs an https PublicURL.
 	Embedded bool
 	About    About
@@ -57,13 +59,15 @@ type server struct {
 	Deps
 	validate *validation
 	costly   costly
+	paces    paces
+	bodies   bodies
 }
 
 // New builds the program's HTTP interface. It panics when a part is missing: wiring mistakes end at start-up.
 //
 //	@title						Waybill API
 //	@version					1
-//	@description				Keeps a dropshipping order's status the same in the merchant's Wix store, in Waybill and in the merchant's AliExpress account. Lists are paged by cursor, ids are text, times are RFC 3339 in UTC, money is minor units plus currency. Every error is a problem document (RFC 9457) with a stable code. A request without a key is answered 401 (key_missing), as is one with a key that is not known (key_unknown), has expired (key_expired) or was revoked (key_revoked). A POST may name itself with an Idempotency-Key: for 72 hours a repeat does nothing and is told what the first was answered, with Idempotency-Replayed: true. Kept are final answers: not 401, 403, 429, 5xx, and none with Retry-After. The same key with another request is answered 422 (idempotency_key_reused); while the first still runs, 409 (idempotency_in_progress) with Retry-After. An answer that held a secret is not kept: its repeat is answered 409 (idempotency_answer_not_kept).
+//	@description				Keeps a dropshipping order's status the same in the merchant's Wix store, in Waybill and in the merchant's AliExpress account. Lists are paged by cursor, ids are text, times are RFC 3339 in UTC, money is minor units plus currency. Every error is a problem document (RFC 9457) with a stable code. A request without a key is answered 401 (key_missing), as is one with a key that is not known (key_unknown), has expired (key_expired) or was revoked (key_revoked). Who asks too often in a minute is answered 429 (too_many_requests) with Retry-After. A POST may name itself with an Idempotency-Key: for 72 hours a repeat does nothing and is told what the first was answered, with Idempotency-Replayed: true. Kept are final answers: not 401, 403, 429, 5xx, and none with Retry-After. The same key with another request is answered 422 (idempotency_key_reused); while the first still runs, 409 (idempotency_in_progress) with Retry-After. An answer that held a secret is not kept: its repeat is answered 409 (idempotency_answer_not_kept).
 //	@license.name				MIT
 //	@license.url				https://opensource.org/license/mit
 //	@BasePath					/api/v1
@@ -121,7 +125,10 @@ func New(d Deps) http.Handler {
 func NewIngest(d Deps) http.Handler {
 	s := newServer(d)
 	r := s.front()
-	r.Route(apiRoot, s.webhooks)
+	r.Route(apiRoot, func(r chi.Router) {
+		r.Use(s.bodies.hold)
+		s.webhooks(r)
+	})
 	return r
 }
 
@@ -132,7 +139,7 @@ func newServer(d Deps) *server {
 	if d.Orders == nil || d.Sync == nil || d.Accounts == nil || d.People == nil || d.Desk == nil || d.Audit == nil || d.Feed == nil || d.Outgoing == nil || d.Idempotency == nil || d.Ready == nil || d.Docs == nil || d.Pages == nil || d.Log == nil {
 		panic("handlers: a dependency is missing")
 	}
-	return &server{Deps: d, validate: newValidation()}
+	return &server{Deps: d, validate: newValidation(), paces: paces{perMinute: d.RequestsPerMinute}, bodies: bodies{most: bodiesAtOnce}}
 }
 
 // front is what every process has: what comes before each route, and how it is.
@@ -156,6 +163,7 @@ func (s *server) webhooks(r chi.Router) {
 func (s *server) routes() chi.Router {
 	r := s.front()
 	r.Route(apiRoot, func(r chi.Router) {
+		r.Use(s.inPace, s.bodies.hold)
 		r.Get("/openapi.json", s.Docs.ServeHTTP)
 		r.NotFound(s.wrap(s.noRoute))
 		r.MethodNotAllowed(s.wrap(s.noMethod))
@@ -177,21 +185,22 @@ func (s *server) routes() chi.Router {
 		r.Get("/me", s.authed(s.getMe))
 		r.Put("/me/password", s.authed(s.personal(s.changePassword)))
 		r.Get("/me/sessions", s.authed(s.personal(s.listMySessions)))
-		r.Delete("/me/sessions", s.authed(s.personal(s.endMyOtherSessions)))
-		r.Delete("/me/sessions/{id}", s.authed(s.personal(s.endMySession)))
+		r.Post("/me/sessions/end", s.authed(s.personal(s.endMySessions)))
 		r.Post("/me/authenticator-app", s.authed(s.personal(s.beginApp)))
 		r.Put("/me/authenticator-app", s.authed(s.personal(s.finishApp)))
 		r.Post("/me/authenticator-app/remove", s.authed(s.personal(s.removeApp)))
 		r.Get("/me/passkeys", s.authed(s.personal(s.listMyPasskeys)))
 		r.Post("/me/passkeys", s.authed(s.personal(s.finishPasskey)))
 		r.Post("/me/passkeys/question", s.authed(s.personal(s.beginPasskey)))
-		r.Delete("/me/passkeys/{key}", s.authed(s.personal(s.removePasskey)))
+		r.Post("/me/passkeys/{key}/remove", s.authed(s.personal(s.removePasskey)))
 
 		r.Get("/people", s.authed(s.listPeople))
 		r.Post("/people/invitations", s.authed(s.invite))
 		r.Delete("/people/invitations/{id}", s.authed(s.uninvite))
+		r.Put("/people/second-factor", s.authed(s.demandFactor))
 		r.Put("/people/{id}", s.authed(s.changeRole))
 		r.Delete("/people/{id}", s.authed(s.removePerson))
+		r.Delete("/people/{id}/sessions", s.authed(s.endSessionsOf))
 
 		r.Get("/support/orders", s.authed(s.searchAll))
 		r.Get("/support/merchants", s.authed(s.listMerchants))
@@ -201,6 +210,7 @@ func (s *server) routes() chi.Router {
 		r.Post("/support/staff/invitations", s.authed(s.inviteStaff))
 		r.Delete("/support/staff/invitations/{id}", s.authed(s.uninviteStaff))
 		r.Put("/support/staff/{id}", s.authed(s.changeStaff))
+		r.Delete("/support/staff/{id}/sessions", s.authed(s.endSessionsOfStaff))
 
 		s.webhooks(r)
 

@@ -74,6 +74,7 @@ func (s *server) signedIn(w http.ResponseWriter, r *http.Request, opened people.
 	if err != nil {
 		return err
 	}
+	infoOf(r).caller = caller
 	s.setCookie(w, opened.Token)
 	return s.respondMe(w, r, caller)
 }
@@ -90,7 +91,7 @@ type signInRequest struct {
 // signIn opens a session.
 //
 //	@Summary		Sign in
-//	@Description	Opens a session and sets its cookie, which browsers send by themselves. Answers 401 with code_needed where the person has an authenticator app and gave no code, with code_wrong, or with sign_in_refused; 429 after 5 wrong tries of one person, or too many from one address, in 15 minutes. A session ends after 2 hours without use and after 12 hours at the latest; staff's after 15 minutes and 8 hours.
+//	@Description	Opens a session and sets its cookie, which browsers send by themselves. Answers 401 with code_needed where the person has an authenticator app and gave no code, with code_wrong, with passkey_needed where the person has passkeys and no app, or with sign_in_refused; 429 after 5 wrong tries of one person, or too many from one address, in 15 minutes. A session ends after 2 hours without use and after 12 hours at the latest; staff's after 15 minutes and 8 hours.
 //	@Tags			session
 //	@ID				signIn
 //	@Accept			json

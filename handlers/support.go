@@ -452,3 +452,26 @@ func (s *server) changeStaff(w http.ResponseWriter, r *http.Request, caller acco
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
+
+// endSessionsOfStaff signs somebody of the staff out everywhere.
+//
+//	@Summary		Sign somebody of the staff out everywhere
+//	@Description	Ends all of the person's sessions, in all browsers, for a device that was lost. The person may sign in again.
+//	@Tags			support
+//	@ID				endSessionsOfStaff
+//	@Produce		json
+//	@Param			id	path	string	true	"Person id"
+//	@Success		204
+//	@Failure		401		{object}	problem
+//	@Failure		403		{object}	problem
+//	@Failure		404		{object}	problem
+//	@Failure		default	{object}	problem
+//	@Security		BearerAuth
+//	@Router			/support/staff/{id}/sessions [delete]
+func (s *server) endSessionsOfStaff(w http.ResponseWriter, r *http.Request, caller accounts.Caller) error {
+	if err := s.People.EndAll(r.Context(), caller.Actor, "", pathID(r)); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

@@ -77,6 +77,8 @@ const (
 	ActPersonJoined      Act = "person_joined"
 	ActRoleChanged       Act = "role_changed"
 	ActPersonRemoved     Act = "person_removed"
+	ActSessionsEnded     Act = "sessions_ended"         // of somebody else
+	ActFactorDemanded    Act = "second_factor_demanded" // of everybody at the merchant, or not any more
 
 	// Of the installation: what people do with their own accounts, and operators with the staff's.
 	ActAccountMade     Act = "account_made"

@@ -24,6 +24,8 @@ type Settings struct {
 	BuyerDataDays *int `json:"buyer_data_days,omitempty"`
 	// Notifications are what the merchant is told by mail.
 	Notifications Notifications `json:"notifications,omitzero"`
+	// SecondFactor is demanded of the merchant's people. It is the owners' to say, so it is not among what is decided with the rest.
+	SecondFactor bool `json:"second_factor,omitempty"`
 }
 
 // AutoPlace is the rule of automatic placing. Every condition must hold.

@@ -142,6 +142,7 @@ func (s *Service) Decide(tx database.Tx, m models.MerchantID, zone string, setti
 	if err := tx.Clauses(clause.Locking{Strength: "NO KEY UPDATE"}).Where("id = ?", m).Take(&old).Error; err != nil {
 		return fmt.Errorf("read merchant: %w", err)
 	}
+	settings.SecondFactor = old.Settings.SecondFactor
 	since, err := s.ruleSince(tx, old, settings.AutoPlace)
 	if err != nil {
 		return err
@@ -156,6 +157,17 @@ func (s *Service) Decide(tx database.Tx, m models.MerchantID, zone string, setti
 		detail["zone"] = map[string]any{"from": old.Zone, "to": zone}
 	}
 	return audit.Append(tx, m, audit.Act{By: actor, What: models.ActSettingsChanged, Subject: models.AuditSubject{Kind: models.SubjectSettings}, Detail: detail})
+}
+
+// DemandFactor says whether a merchant's people may do nothing without a second factor.
+func (s *Service) DemandFactor(ctx context.Context, by Caller, needed bool) error {
+	return s.db.Of(by.MerchantID).InTx(ctx, func(tx database.Tx) error {
+		err := tx.Exec("UPDATE merchants SET settings = jsonb_set(settings, '{second_factor}', to_jsonb(?::boolean)) WHERE id = ?", needed, by.MerchantID).Error
+		if err != nil {
+			return err
+		}
+		return audit.Append(tx, by.MerchantID, audit.Act{By: by.Actor, What: models.ActFactorDemanded, Subject: models.AuditSubject{Kind: models.SubjectSettings}, Detail: map[string]any{"needed": needed}})
+	})
 }
 
 // ruleSince is when the rule of automatic placing became what it is: a changed one begins anew, so that it buys nothing that

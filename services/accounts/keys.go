@@ -59,7 +59,7 @@ func (c Caller) Wants(scope models.KeyScope) error {
 	case slices.Contains(c.Scopes(), scope):
 		return nil
 	case c.WantsFactor:
-		return models.Errorf(models.Forbidden, "second_factor_needed", "Staff need a second factor. Set up an authenticator app or a passkey first.")
+		return models.Errorf(models.Forbidden, "second_factor_needed", "A second factor is needed here. Set up an authenticator app or a passkey first.")
 	case c.Key.ID == "":
 		return models.Errorf(models.Forbidden, "role_missing", "Your role (%s) may not do this: it lacks %s.", c.Role, scope)
 	}

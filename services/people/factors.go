@@ -287,9 +287,10 @@ func noPasskey(err error) error {
 	return models.Errorf(models.Invalid, "passkey_invalid", "What the browser made cannot be used as a passkey. Try again, or with another device.").Because(err)
 }
 
-// RemovePasskey removes a passkey, for a session that a second factor has opened. Staff keep one: the last answers Conflict for them.
-func (s *Service) RemovePasskey(ctx context.Context, of Session, id string) error {
-	p, err := s.person(ctx, of.PersonID)
+// RemovePasskey removes a passkey, for a session that a second factor has opened and a person who knows his password. Staff keep one: the last
+// answers Conflict for them.
+func (s *Service) RemovePasskey(ctx context.Context, of Session, password, id string) error {
+	p, err := s.provedForFactor(ctx, of, password)
 	if err != nil {
 		return err
 	}
@@ -300,8 +301,6 @@ func (s *Service) RemovePasskey(ctx context.Context, of Session, id string) erro
 	switch {
 	case !slices.ContainsFunc(keys, func(k Passkey) bool { return k.ID == id }):
 		return models.Errorf(models.NotFound, "passkey_not_found", "There is no such passkey.")
-	case !of.Strong:
-		return weakSession()
 	case p.Staff != "" && p.TOTP == nil && len(keys) == 1:
 		return lastFactor()
 	}

@@ -262,8 +262,8 @@ func (s *Service) Accept(ctx context.Context, token string, in NewPerson, from F
 	if err != nil {
 		return Opened{}, err
 	}
-	if known && p.TOTP != nil { // the password alone does not open a session for him
-		return Opened{}, nil
+	if has, err := s.hasFactor(ctx, p); err != nil || has { // the password alone does not open a session for him
+		return Opened{}, err
 	}
 	return s.open(ctx, Session{PersonID: p.ID, Staff: staff != "", Client: from.Client, Agent: from.Agent})
 }
@@ -295,7 +295,7 @@ func (s *Service) newPerson(ctx context.Context, email string, staff models.Pers
 		e.Fields = []models.FieldError{{Pointer: "/name", Reason: "is required"}}
 		return models.Person{}, e
 	}
-	if err := checkPassword(in.Password, "/password", email, in.Name); err != nil {
+	if err := s.checkPassword(in.Password, "/password", email, in.Name); err != nil {
 		return models.Person{}, err
 	}
 	hash, err := s.hash(ctx, in.Password)
@@ -468,7 +468,7 @@ func (s *Service) Reset(ctx context.Context, token, password string) error {
 	if err != nil {
 		return err
 	}
-	if err := checkPassword(password, "/password", p.Email, p.Name); err != nil {
+	if err := s.checkPassword(password, "/password", p.Email, p.Name); err != nil {
 		return err
 	}
 	hash, err := s.hash(ctx, password)

@@ -61,8 +61,13 @@ func (s *Service) inTurn(ctx context.Context, do func() error) error {
 	}
 }
 
-// checkPassword refuses passwords that are short or that a guesser would try early; about are words that belong to the person.
-func checkPassword(password, pointer string, about ...string) error {
+// checkPassword refuses passwords that are short, that a guesser would try early, or that were stolen elsewhere; about are words that belong to
+// the person.
+func (s *Service) checkPassword(password, pointer string, about ...string) error {
+	stolen, err := s.Stolen.has(password)
+	if err != nil {
+		return err
+	}
 	var reason string
 	switch {
 	case utf8.RuneCountInString(password) < minPassword:
@@ -71,6 +76,8 @@ func checkPassword(password, pointer string, about ...string) error {
 		reason = fmt.Sprintf("must have at most %d bytes", maxPassword)
 	case zxcvbn.PasswordStrength(firstOf(password, 100), append(about, "waybill")).Score < strongEnough:
 		reason = "is too easy to guess: take four random words, or what a password manager makes"
+	case stolen:
+		reason = "was stolen somewhere else and is tried first by whoever guesses: take another"
 	default:
 		return nil
 	}
@@ -88,7 +95,7 @@ func (s *Service) ChangePassword(ctx context.Context, of Session, present, next 
 	if err != nil {
 		return Opened{}, err
 	}
-	if err := checkPassword(next, "/new", p.Email, p.Name); err != nil {
+	if err := s.checkPassword(next, "/new", p.Email, p.Name); err != nil {
 		return Opened{}, err
 	}
 	hash, err := s.hash(ctx, next)

@@ -31,6 +31,8 @@ type Options struct {
 	PublicURL string
 	// SignUp lets merchants sign up by themselves.
 	SignUp bool
+	// Stolen are passwords that nobody may choose.
+	Stolen StolenPasswords
 }
 
 // Service keeps people.
@@ -122,6 +124,21 @@ func (s *Service) Members(ctx context.Context, m models.MerchantID) ([]Member, e
 			p.totp IS NOT NULL OR EXISTS (SELECT 1 FROM passkeys k WHERE k.person_id = p.id) AS second_factor
 		FROM memberships s JOIN people p ON p.id = s.person_id WHERE s.merchant_id = ? ORDER BY lower(p.name), p.id`, m).Scan(&list).Error
 	return list, database.Err(err)
+}
+
+// DemandFactor says whether a merchant's people may do nothing without a second factor. Who demands one has shown one himself: nobody locks
+// himself out.
+func (s *Service) DemandFactor(ctx context.Context, by accounts.Caller, needed bool) error {
+	if by.Person != "" && needed {
+		session, err := s.Session(ctx, by)
+		if err != nil {
+			return err
+		}
+		if !session.Strong {
+			return models.Errorf(models.Conflict, "second_factor_first", "Set up a second factor of your own first, under your account.")
+		}
+	}
+	return s.Accounts.DemandFactor(ctx, by, needed)
 }
 
 // ChangeRole gives a merchant's person another role. A merchant keeps an owner: the last one answers Conflict.

@@ -11,6 +11,7 @@ import (
 
 	"waybill/models"
 	"waybill/services/accounts"
+	"waybill/services/audit"
 	"waybill/services/database"
 )
 
@@ -161,6 +162,7 @@ type role struct {
 	MerchantID models.MerchantID
 	Role       models.PersonRole
 	Reason     string // why support looks
+	Demanded   bool   // the merchant wants a second factor of everybody
 }
 
 func (s *Service) callerOf(ctx context.Context, session Session, at models.MerchantID) (accounts.Caller, error) {
@@ -168,9 +170,11 @@ func (s *Service) callerOf(ctx context.Context, session Session, at models.Merch
 		return accounts.Caller{}, notHere()
 	}
 	var found role
-	res := s.DB.Read(ctx).Raw(`SELECT p.id, p.email, p.name, p.staff, p.disabled_at, coalesce(m.merchant_id, v.merchant_id) AS merchant_id, coalesce(m.role, nullif(p.staff, ''), '') AS role, coalesce(v.reason, '') AS reason
+	res := s.DB.Read(ctx).Raw(`SELECT p.id, p.email, p.name, p.staff, p.disabled_at, coalesce(m.merchant_id, v.merchant_id) AS merchant_id, coalesce(m.role, nullif(p.staff, ''), '') AS role, coalesce(v.reason, '') AS reason,
+			coalesce((d.settings->>'second_factor')::boolean, false) AS demanded
 		FROM people p
 		LEFT JOIN memberships m ON m.person_id = p.id AND p.staff = '' AND (m.merchant_id = NULLIF(@at, '')::uuid OR @at = '')
+		LEFT JOIN merchants d ON d.id = m.merchant_id
 		LEFT JOIN support_views v ON v.person_id = p.id AND p.staff <> '' AND v.merchant_id = NULLIF(@at, '')::uuid AND v.expires_at > clock_timestamp()
 		WHERE p.id = @person ORDER BY m.created_at, m.merchant_id LIMIT 1`, map[string]any{"at": string(at), "person": session.PersonID}).Scan(&found)
 	if res.Error != nil {
@@ -181,7 +185,7 @@ func (s *Service) callerOf(ctx context.Context, session Session, at models.Merch
 	}
 	by := accounts.Caller{MerchantID: found.MerchantID, Actor: found.Actor(), Person: found.ID, Email: found.Email, Name: found.Name, Role: found.Role, Reason: found.Reason, Session: session.ID}
 	switch {
-	case found.Staff != "" && !session.Strong:
+	case (found.Staff != "" || found.Demanded) && !session.Strong:
 		by.MerchantID, by.Role, by.WantsFactor = "", "", true
 	case at != "" && by.MerchantID == "" && found.Staff != "":
 		return by, models.Errorf(models.Forbidden, "view_not_begun", "You are not looking at this merchant, or not any more. Say why, and begin again.")
@@ -248,21 +252,43 @@ func (s *Service) Sessions(ctx context.Context, person models.ID) ([]Session, er
 	return list, nil
 }
 
-// EndSession ends one of a person's sessions; one that is not his is not there.
-func (s *Service) EndSession(ctx context.Context, person, id models.ID) error {
-	if !database.ValidID(string(id)) {
-		return noSession()
+// EndSession ends one of a person's sessions, who shows that he knows his password; one that is not his is not there.
+func (s *Service) EndSession(ctx context.Context, of Session, password string, id models.ID) error {
+	if _, err := s.prove(ctx, of, password, "/password"); err != nil {
+		return err
 	}
-	res := s.DB.Read(ctx).Exec("DELETE FROM sessions WHERE person_id = ? AND id = ?", person, id)
+	res := s.DB.Read(ctx).Exec("DELETE FROM sessions WHERE person_id = ? AND id = ?", of.PersonID, id)
 	if res.Error == nil && res.RowsAffected == 0 {
 		return noSession()
 	}
 	return database.Err(res.Error)
 }
 
-// EndOthers ends all of a person's sessions but one.
-func (s *Service) EndOthers(ctx context.Context, of Session) error {
+// EndOthers ends all of a person's sessions but the one in which he shows that he knows his password.
+func (s *Service) EndOthers(ctx context.Context, of Session, password string) error {
+	if _, err := s.prove(ctx, of, password, "/password"); err != nil {
+		return err
+	}
 	return database.Err(s.DB.Read(ctx).Exec("DELETE FROM sessions WHERE person_id = ? AND id <> ?", of.PersonID, of.ID).Error)
+}
+
+// EndAll ends all sessions of a merchant's person, or, without a merchant, of somebody of the staff: whoever he is signed in as, anywhere. It is
+// for those who manage people, and for a stolen laptop.
+func (s *Service) EndAll(ctx context.Context, by models.Actor, m models.MerchantID, person models.ID) error {
+	if !database.ValidID(string(person)) {
+		return noPerson()
+	}
+	return s.DB.Of(chainOf(m)).InTx(ctx, func(tx database.Tx) error {
+		var his int
+		err := tx.Raw("SELECT count(*) FROM people p LEFT JOIN memberships m ON m.person_id = p.id WHERE p.id = ? AND (m.merchant_id::text = ? OR ? = '' AND p.staff <> '')", person, string(m), string(m)).Row().Scan(&his)
+		if err != nil || his == 0 {
+			return orElse(err, noPerson())
+		}
+		if err := tx.Exec("DELETE FROM sessions WHERE person_id = ?", person).Error; err != nil {
+			return err
+		}
+		return audit.Append(tx, chainOf(m), audit.Act{By: by, What: models.ActSessionsEnded, Subject: aPerson(person)})
+	})
 }
 
 func noSession() error {

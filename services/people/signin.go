@@ -21,9 +21,9 @@ type Credentials struct {
 	Code     string // of the authenticator app, for those who have one
 }
 
-// SignIn opens a session for whoever has the password, and the code where the person has an authenticator app. Unknown people and
-// wrong passwords are answered alike, in the same time. It answers Throttled after too many tries, of one person, from one address
-// or of everybody together.
+// SignIn opens a session for whoever has the password, and the code where the person has an authenticator app. Who has a passkey and no
+// app is not let in by the password: a passkey is all that he needs. Unknown people and wrong passwords are answered alike, in the same
+// time. It answers Throttled after too many tries, of one person, from one address or of everybody together.
 func (s *Service) SignIn(ctx context.Context, in Credentials, from From) (Opened, error) {
 	email := fold(in.Email)
 	if err := s.tryToSignIn(ctx, email, from); err != nil {
@@ -40,15 +40,22 @@ func (s *Service) SignIn(ctx context.Context, in Credentials, from From) (Opened
 	if !same || p.DisabledAt != nil {
 		return Opened{}, models.Errorf(models.Unauthenticated, "sign_in_refused", "The e-mail address or the password is wrong.")
 	}
-	if p.TOTP != nil {
-		if in.Code == "" {
-			return Opened{}, errors.Join(models.Errorf(models.Unauthenticated, "code_needed", "Give the code that your authenticator app shows."), s.wasRight(ctx, "", from))
-		}
+	has, err := s.hasFactor(ctx, p)
+	if err != nil {
+		return Opened{}, err
+	}
+	if has && p.TOTP == nil {
+		return Opened{}, errors.Join(models.Errorf(models.Unauthenticated, "passkey_needed", "Use one of your passkeys. The password alone does not let you in."), s.wasRight(ctx, "", from))
+	}
+	if has && in.Code == "" {
+		return Opened{}, errors.Join(models.Errorf(models.Unauthenticated, "code_needed", "Give the code that your authenticator app shows."), s.wasRight(ctx, "", from))
+	}
+	if has {
 		if err := s.useCode(ctx, p, in.Code); err != nil {
 			return Opened{}, err
 		}
 	}
-	return s.signedIn(ctx, p, email, p.TOTP != nil, from)
+	return s.signedIn(ctx, p, email, has, from)
 }
 
 // tryToSignIn counts before anything is compared.

@@ -159,6 +159,17 @@ func (s *Service) Make(ctx context.Context, email string, in NewPerson, m models
 	})
 }
 
+// EndAllOf ends all sessions of whoever has an address, for the operator's command.
+func (s *Service) EndAllOf(ctx context.Context, email string) error {
+	p, known, err := s.byEmail(ctx, email)
+	if err != nil || !known {
+		return orElse(err, noPerson())
+	}
+	return s.account(ctx, models.ActorSystem, models.ActSessionsEnded, p.ID, nil, func(tx database.Tx) error {
+		return tx.Exec("DELETE FROM sessions WHERE person_id = ?", p.ID).Error
+	})
+}
+
 // ForgetFactors takes all second factors of a person away, for the operator's command: the last way back for who has lost them. All
 // sessions end.
 func (s *Service) ForgetFactors(ctx context.Context, email string) error {

@@ -33,6 +33,7 @@ export class Shop {
         WAYBILL_LISTEN: `127.0.0.1:${port}`,
         WAYBILL_DATA_DIR: this.folder,
         WAYBILL_METRICS_LISTEN: "off",
+        WAYBILL_REQUESTS_PER_MINUTE: "0",
       },
       stdio: ["ignore", "pipe", "inherit"],
     });

@@ -242,3 +242,35 @@ test("what somebody else changes meanwhile is shown, and what was typed is kept"
   await expect(dialog(page)).toContainText("This order has changed while you were here.");
   await expect(page.getByRole("textbox", { name: "Why", exact: true })).toHaveValue("the buyer asked to wait");
 });
+
+test("a mapping that was removed comes back as it was, and where somebody has mapped the variant meanwhile it says so", async ({
+  page,
+  world,
+  quiet,
+}) => {
+  quiet.expect(/409/);
+  const store = await world.setUp();
+  const mapping = async () => (await world.api.get("/product-mappings")).product_mappings[0];
+  const before = await mapping();
+  await world.open(page, "/mappings");
+  const remove = async () => {
+    await page.getByRole("button", { name: /^Remove the mapping of/ }).click();
+    await dialog(page).getByRole("button", { name: "Remove", exact: true }).click();
+    await expect(page.getByText("The mapping is removed")).toBeVisible();
+    expect(await mapping()).toBeUndefined();
+  };
+  const messages = page.getByRole("region", { name: "Messages" });
+
+  await remove();
+  await messages.getByRole("button", { name: "Undo" }).click();
+  await expect(messages).toContainText("The mapping is back");
+  await expect(page.getByRole("button", { name: /^Remove the mapping of/ })).toBeVisible();
+  const { id, created_at, updated_at, ...was } = before;
+  expect(await mapping()).toMatchObject(was);
+
+  await remove();
+  await world.map(store);
+  await messages.getByRole("button", { name: "Undo" }).click();
+  await expect(messages.getByRole("alert")).toContainText("This variant is mapped already.");
+  await expect(page.getByRole("button", { name: /^Remove the mapping of/ })).toBeVisible();
+});

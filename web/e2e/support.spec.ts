@@ -119,7 +119,11 @@ test("support finds an order by what a buyer tells, says why it looks, and the m
     expect(acts).toContain(act);
 });
 
-test("an owner invites somebody, who reads and changes nothing", async ({ page, world, browser }) => {
+test("an owner invites somebody, who reads and changes nothing, is signed out everywhere, and is removed", async ({
+  page,
+  world,
+  browser,
+}) => {
   const merchant = await merchantOf(world);
   const olivia = { email: "olivia@example.com", name: "Olivia", role: "owner", password, merchant };
   await world.account(olivia);
@@ -150,6 +154,13 @@ test("an owner invites somebody, who reads and changes nothing", async ({ page, 
   await expect(rita.getByRole("region", { name: "API keys" })).toHaveCount(0);
 
   await page.reload();
+  await page.getByRole("button", { name: "Sign out Rita everywhere" }).click();
+  await dialog(page).getByRole("button", { name: "Sign out", exact: true }).click();
+  await expect(page.getByText("Rita is signed out everywhere")).toBeVisible();
+  await rita.goto(`${world.url}/orders`);
+  await signIn(rita, "rita@example.com");
+  await expect(rita.getByRole("heading", { level: 1, name: "Orders" })).toBeVisible();
+
   await page.getByRole("button", { name: "Remove Rita" }).click();
   await dialog(page).getByRole("button", { name: "Remove", exact: true }).click();
   await expect(page.getByText("Rita is removed")).toBeVisible();

@@ -2,8 +2,8 @@ import { Button, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { call } from "../api/call";
-import { changePassword, endMyOtherSessions, endMySession } from "../api/gen/sdk.gen";
-import type { Me, MePerson } from "../api/gen/types.gen";
+import { changePassword, endMySessions } from "../api/gen/sdk.gen";
+import type { Me, MePerson, Session } from "../api/gen/types.gen";
 import { meQuery, queryClient, sessionsQuery } from "../api/queries";
 import { useText } from "../text";
 import { IconWarn } from "../ui/icons";
@@ -16,6 +16,7 @@ import classes from "./account.module.css";
 import { AppPart, PasskeyPart } from "./Factors";
 import { NewPassword } from "./NewPassword";
 import { Part } from "./Part";
+import { ProvedDialog } from "./Proof";
 
 /** One's own account: who one is, how one signs in, and where one is signed in. */
 export function AccountPage() {
@@ -42,7 +43,7 @@ function Parts({ me, person }: { me: Me; person: MePerson }) {
       {person.wants_factor && (
         <div className="bar" data-tone="warn" role="status">
           <IconWarn />
-          <span className="grow">{t.account.wantsFactor}</span>
+          <span className="grow">{person.staff ? t.account.wantsFactor : t.account.merchantWantsFactor}</span>
         </div>
       )}
       <Who me={me} person={person} />
@@ -132,15 +133,15 @@ function Sessions() {
   const t = useText();
   const words = t.account.sessions;
   const { data, error, refetch } = useQuery(sessionsQuery);
-  const { busy, failed, act } = useAct();
+  const [ending, setEnding] = useState<Session | "others">();
   const sessions = data?.sessions ?? [];
+  const one = ending === "others" ? undefined : ending;
 
-  const end = (done: string, work: () => Promise<unknown>) =>
-    act(async () => {
-      await work();
-      await queryClient.invalidateQueries({ queryKey: ["my sessions"] });
-      toast({ title: done });
-    });
+  async function end(password: string) {
+    await call(endMySessions({ body: { password, id: one?.id } }));
+    await queryClient.invalidateQueries({ queryKey: ["my sessions"] });
+    toast({ title: one ? words.ended : words.othersEnded });
+  }
 
   return (
     <Part title={words.title} lead={words.lead}>
@@ -166,9 +167,8 @@ function Sessions() {
               <Button
                 size="compact-sm"
                 variant="default"
-                disabled={busy}
                 aria-label={words.endOf(browserWords(s.agent))}
-                onClick={() => void end(words.ended, () => call(endMySession({ path: { id: s.id } })))}
+                onClick={() => setEnding(s)}
               >
                 {words.end}
               </Button>
@@ -176,17 +176,22 @@ function Sessions() {
           </li>
         ))}
       </ul>
-      <ActionFailed error={failed} what={words.end} />
       {sessions.length > 1 && (
         <div>
-          <Button
-            variant="default"
-            loading={busy}
-            onClick={() => void end(words.othersEnded, () => call(endMyOtherSessions()))}
-          >
+          <Button variant="default" onClick={() => setEnding("others")}>
             {words.endOthers}
           </Button>
         </div>
+      )}
+      {ending && (
+        <ProvedDialog
+          title={one ? words.endOf(browserWords(one.agent)) : words.endOthers}
+          label={words.end}
+          run={end}
+          onClose={() => setEnding(undefined)}
+        >
+          <p>{words.endLead}</p>
+        </ProvedDialog>
       )}
     </Part>
   );

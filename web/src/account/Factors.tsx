@@ -1,6 +1,6 @@
 import { Button, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { type FormEvent, type ReactNode, useId, useState } from "react";
+import { useState } from "react";
 import { encode } from "uqr";
 import { call } from "../api/call";
 import {
@@ -14,9 +14,7 @@ import {
 import type { NewAuthenticatorApp, Passkey } from "../api/gen/types.gen";
 import { passkeysQuery, queryClient } from "../api/queries";
 import { useText } from "../text";
-import { Confirm } from "../ui/Confirm";
 import { Copy } from "../ui/Copy";
-import { Dialog } from "../ui/Dialog";
 import { IconTrash } from "../ui/icons";
 import { ActionFailed, Failed, Loading } from "../ui/states";
 import { Time } from "../ui/Time";
@@ -24,71 +22,12 @@ import { toast } from "../ui/toasts";
 import { useAct } from "../ui/useAct";
 import classes from "./account.module.css";
 import { Part } from "./Part";
+import { FormDialog, Proof, ProvedDialog } from "./Proof";
 import { canUsePasskeys, givenUp, makePasskey } from "./passkeys";
 
 /** Has everything that shows the account read it anew. */
 const reread = () =>
   Promise.all(["me", "my passkeys", "my sessions"].map((key) => queryClient.invalidateQueries({ queryKey: [key] })));
-
-interface StepsProps {
-  title: string;
-  label: string;
-  busy: boolean;
-  onSubmit: () => void;
-  onClose: () => void;
-  children: ReactNode;
-}
-
-/** A dialog with one form. */
-function FormDialog({ title, label, busy, onSubmit, onClose, children }: StepsProps) {
-  const t = useText();
-  const form = useId();
-  return (
-    <Dialog
-      title={title}
-      size="small"
-      onClose={onClose}
-      actions={
-        <>
-          <Button variant="default" onClick={onClose}>
-            {t.do.cancel}
-          </Button>
-          <Button type="submit" form={form} loading={busy}>
-            {label}
-          </Button>
-        </>
-      }
-    >
-      <form
-        id={form}
-        className="stack"
-        onSubmit={(e: FormEvent) => {
-          e.preventDefault();
-          onSubmit();
-        }}
-      >
-        {children}
-      </form>
-    </Dialog>
-  );
-}
-
-function Proof({ value, onChange }: { value: string; onChange: (value: string) => void }) {
-  const t = useText();
-  return (
-    <TextInput
-      type="password"
-      name="password"
-      autoComplete="current-password"
-      label={t.account.proof}
-      description={t.account.proofHint}
-      value={value}
-      maxLength={256}
-      onChange={(e) => onChange(e.currentTarget.value)}
-      required
-    />
-  );
-}
 
 /** The authenticator app: whether there is one, and how it comes and goes. */
 export function AppPart({ on }: { on: boolean }) {
@@ -113,7 +52,20 @@ export function AppPart({ on }: { on: boolean }) {
         )}
       </div>
       {open === "set" && <SetApp onClose={() => setOpen(undefined)} />}
-      {open === "remove" && <RemoveApp onClose={() => setOpen(undefined)} />}
+      {open === "remove" && (
+        <ProvedDialog
+          title={words.remove}
+          label={words.remove}
+          run={async (password) => {
+            await call(removeAuthenticatorApp({ body: { password } }));
+            await reread();
+            toast({ title: words.removed });
+          }}
+          onClose={() => setOpen(undefined)}
+        >
+          <p>{words.removeLead}</p>
+        </ProvedDialog>
+      )}
     </Part>
   );
 }
@@ -192,27 +144,6 @@ function Qr({ text, label }: { text: string; label: string }) {
   );
 }
 
-function RemoveApp({ onClose }: { onClose: () => void }) {
-  const t = useText();
-  const words = t.account.app;
-  const [password, setPassword] = useState("");
-  const { busy, failed, act } = useAct();
-  const submit = () =>
-    act(async () => {
-      await call(removeAuthenticatorApp({ body: { password } }));
-      await reread();
-      toast({ title: words.removed });
-      onClose();
-    });
-  return (
-    <FormDialog title={words.remove} label={words.remove} busy={busy} onSubmit={() => void submit()} onClose={onClose}>
-      <p>{words.removeLead}</p>
-      <Proof value={password} onChange={setPassword} />
-      <ActionFailed error={failed} what={words.remove} />
-    </FormDialog>
-  );
-}
-
 /** Passkeys: which there are, and how they come and go. */
 export function PasskeyPart() {
   const t = useText();
@@ -266,18 +197,18 @@ export function PasskeyPart() {
       )}
       {making && <MakePasskey onClose={() => setMaking(false)} />}
       {removing && (
-        <Confirm
+        <ProvedDialog
           title={words.remove(removing.name)}
           label={t.do.remove}
-          run={async () => {
-            await call(removePasskey({ path: { key: removing.id } }));
+          run={async (password) => {
+            await call(removePasskey({ path: { key: removing.id }, body: { password } }));
             await reread();
             toast({ title: words.removed(removing.name) });
           }}
           onClose={() => setRemoving(undefined)}
         >
           <p>{words.removeLead}</p>
-        </Confirm>
+        </ProvedDialog>
       )}
     </Part>
   );

@@ -1,4 +1,4 @@
-import { Button, TextInput } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { call } from "../api/call";
@@ -9,6 +9,7 @@ import { useText } from "../text";
 import { ActionFailed } from "../ui/states";
 import { useAct } from "../ui/useAct";
 import { Door, linkToken } from "./Door";
+import { Email } from "./Email";
 import { NewPassword } from "./NewPassword";
 
 /** Sets a new password with a link, or, without one, has a link sent. */
@@ -97,15 +98,7 @@ export function AskForLink({ title, lead, off, ask }: AskProps) {
   return (
     <Door title={title} submit={() => void submit()}>
       <p className="muted">{lead}</p>
-      <TextInput
-        type="email"
-        name="email"
-        autoComplete="username"
-        label={t.signIn.email}
-        value={email}
-        onChange={(e) => setEmail(e.currentTarget.value)}
-        required
-      />
+      <Email value={email} onChange={setEmail} />
       <ActionFailed error={failed} what={t.signIn.sendLink} />
       <Button type="submit" loading={busy}>
         {t.signIn.sendLink}

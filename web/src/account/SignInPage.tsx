@@ -11,6 +11,7 @@ import { ActionFailed } from "../ui/states";
 import { useAct } from "../ui/useAct";
 import { Door } from "./Door";
 import classes from "./door.module.css";
+import { Email } from "./Email";
 import { askPasskey, canUsePasskeys, givenUp } from "./passkeys";
 
 /** Asks who is there; the page at which this happens is shown afterwards. */
@@ -44,6 +45,14 @@ async function enter(body: SignInRequest) {
   signedIn();
 }
 
+async function enterWithPasskey() {
+  const asked = await call(beginPasskeySignIn());
+  const credential = await askPasskey(asked.options);
+  if (!credential) return;
+  await call(finishPasskeySignIn({ body: { token: asked.token, credential } }));
+  signedIn();
+}
+
 function PersonForm({ before, children }: { before: ReactNode; children: ReactNode }) {
   const t = useText();
   const [email, setEmail] = useState("");
@@ -61,24 +70,18 @@ function PersonForm({ before, children }: { before: ReactNode; children: ReactNo
       try {
         await enter({ email: email.trim(), password, code: code.trim() });
       } catch (e) {
-        // Whoever has an app is asked for its code, not told that something went wrong.
-        if (asFailure(e).code !== "code_needed") throw e;
-        setWantsCode(true);
+        // Whoever has a second factor is asked for it, not told that something went wrong.
+        const { code: why } = asFailure(e);
+        if (why === "code_needed") setWantsCode(true);
+        else if (why === "passkey_needed" && canUsePasskeys()) await enterWithPasskey();
+        else throw e;
       }
     });
 
   return (
     <Door title={t.signIn.title} submit={() => void submit()}>
       {before}
-      <TextInput
-        type="email"
-        name="email"
-        autoComplete="username"
-        label={t.signIn.email}
-        value={email}
-        onChange={(e) => setEmail(e.currentTarget.value)}
-        required
-      />
+      <Email value={email} onChange={setEmail} />
       <TextInput
         type="password"
         name="password"
@@ -102,7 +105,7 @@ function PersonForm({ before, children }: { before: ReactNode; children: ReactNo
           required
         />
       )}
-      <ActionFailed error={failed} what={t.signIn.submit} />
+      <ActionFailed error={failed && givenUp(failed)} what={t.signIn.submit} />
       <Button type="submit" loading={busy}>
         {t.signIn.submit}
       </Button>
@@ -114,17 +117,9 @@ function PersonForm({ before, children }: { before: ReactNode; children: ReactNo
 function PasskeyButton() {
   const t = useText();
   const { busy, failed, act } = useAct();
-  const enterWithPasskey = () =>
-    act(async () => {
-      const asked = await call(beginPasskeySignIn());
-      const credential = await askPasskey(asked.options);
-      if (!credential) return;
-      await call(finishPasskeySignIn({ body: { token: asked.token, credential } }));
-      signedIn();
-    });
   return (
     <>
-      <Button variant="default" loading={busy} onClick={() => void enterWithPasskey()}>
+      <Button variant="default" loading={busy} onClick={() => void act(enterWithPasskey)}>
         {t.signIn.passkey}
       </Button>
       <ActionFailed error={failed && givenUp(failed)} what={t.signIn.passkey} />

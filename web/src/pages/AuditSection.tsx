@@ -47,7 +47,7 @@ export function AuditSection() {
       {error && !data && !forbidden && <Failed error={error} onRetry={() => void refetch()} />}
       {data && (
         <>
-          <div className={classes.adder}>
+          <div className={classes.filters}>
             <NativeSelect
               label={words.act}
               value={filter.act ?? ""}

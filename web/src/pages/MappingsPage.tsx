@@ -3,7 +3,7 @@ import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { call } from "../api/call";
-import { deleteProductMapping } from "../api/gen/sdk.gen";
+import { createProductMapping, deleteProductMapping } from "../api/gen/sdk.gen";
 import type { Connection, ProductMapping, WantedMapping } from "../api/gen/types.gen";
 import { connectionsQuery, mappingsQuery, queryClient, wantedMappingsQuery } from "../api/queries";
 import { useText } from "../text";
@@ -11,13 +11,13 @@ import { clock, money, number } from "../text/format";
 import { Confirm } from "../ui/Confirm";
 import { IconEdit, IconOut, IconPlus, IconTrash } from "../ui/icons";
 import { May } from "../ui/May";
-import { Empty, Failed, Loading, Stale } from "../ui/states";
+import { Empty, Failed, Loading, Stale, sentence } from "../ui/states";
 import { Time } from "../ui/Time";
 import { Title } from "../ui/Title";
 import { toast } from "../ui/toasts";
 import { MappingEditor, type MappingTarget } from "./MappingEditor";
 import classes from "./MappingsPage.module.css";
-import { byVariant, type MappedVariant, matches } from "./mappings";
+import { asItWas, byVariant, type MappedVariant, matches } from "./mappings";
 
 /** Where variants are bought: those that orders wait for, and those that are decided. */
 export function MappingsPage() {
@@ -382,7 +382,16 @@ function RemoveDialog({ mapping, onClose }: { mapping: ProductMapping; onClose: 
   async function remove() {
     await call(deleteProductMapping({ path: { id: mapping.id } }));
     await queryClient.invalidateQueries({ queryKey: ["mappings"] });
-    toast({ title: t.mappings.removed });
+    toast({ title: t.mappings.removed, action: { label: t.do.undo, run: () => void again() } });
+  }
+  async function again() {
+    try {
+      await call(createProductMapping({ body: asItWas(mapping) }));
+      toast({ title: t.mappings.back });
+    } catch (e) {
+      toast({ title: t.state.actionFailed(t.do.undo), detail: sentence(e), tone: "bad" });
+    }
+    await queryClient.invalidateQueries({ queryKey: ["mappings"] });
   }
   return (
     <Confirm

@@ -1,21 +1,28 @@
-import { Button, NativeSelect } from "@mantine/core";
+import { Button, NativeSelect, Switch } from "@mantine/core";
+import "@mantine/core/styles/Switch.css";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { call } from "../api/call";
-import { changeRole, invite, removePerson, uninvite } from "../api/gen/sdk.gen";
+import {
+  changeRole,
+  demandSecondFactor,
+  endSessionsOfPerson,
+  invite,
+  removePerson,
+  uninvite,
+} from "../api/gen/sdk.gen";
 import type { Member } from "../api/gen/types.gen";
 import { useMay } from "../api/may";
 import { peopleQuery, queryClient } from "../api/queries";
 import { Invitations, InviteDialog } from "../people/Invitations";
+import { PeopleTable } from "../people/PeopleTable";
 import { useText } from "../text";
 import { Confirm } from "../ui/Confirm";
 import { IconPlus, IconTrash } from "../ui/icons";
 import { ActionFailed, Failed, Loading } from "../ui/states";
-import { Time } from "../ui/Time";
 import { toast } from "../ui/toasts";
 import { useAct } from "../ui/useAct";
 import { SectionCard } from "./SettingsCard";
-import classes from "./SettingsPage.module.css";
 
 const roles = ["member", "owner", "read_only"] as const;
 type Role = Member["role"];
@@ -37,6 +44,7 @@ export function PeopleSection() {
           ) : (
             <p className="muted">{t.settings.noPeople}</p>
           )}
+          {may && data.people.length > 0 && <FactorRule needed={data.second_factor_needed} />}
           <Invitations
             invitations={data.invitations}
             list="people"
@@ -63,6 +71,30 @@ export function PeopleSection() {
   );
 }
 
+/** Whether everybody here needs a second factor. */
+function FactorRule({ needed }: { needed: boolean }) {
+  const t = useText();
+  const { busy, failed, act } = useAct();
+  const demand = (on: boolean) =>
+    act(async () => {
+      await call(demandSecondFactor({ body: { needed: on } }));
+      await queryClient.invalidateQueries({ queryKey: ["people"] });
+      toast({ title: on ? t.people.factorDemanded : t.people.factorFree });
+    });
+  return (
+    <>
+      <Switch
+        label={t.people.demandFactor}
+        description={t.people.demandFactorLead}
+        checked={needed}
+        disabled={busy}
+        onChange={(e) => void demand(e.currentTarget.checked)}
+      />
+      <ActionFailed error={failed} what={t.people.demandFactor} />
+    </>
+  );
+}
+
 function People({ people, may }: { people: Member[]; may: boolean }) {
   const t = useText();
   const [removing, setRemoving] = useState<Member>();
@@ -80,78 +112,41 @@ function People({ people, may }: { people: Member[]; may: boolean }) {
 
   return (
     <>
-      <table className="table" aria-labelledby="people-title">
-        <thead>
-          <tr>
-            <th scope="col">{t.people.person}</th>
-            <th scope="col">{t.people.role}</th>
-            <th scope="col">{t.people.factor}</th>
-            <th scope="col">{t.people.lastSignIn}</th>
-            {may && (
-              <th scope="col">
-                <span className="sr-only">{t.people.actions}</span>
-              </th>
-            )}
-          </tr>
-        </thead>
-        <tbody>
-          {people.map((p) => (
-            <tr key={p.id}>
-              <td data-label={t.people.person}>
-                <div className="stack tight">
-                  <span className="anywhere">
-                    <strong>{p.name}</strong>{" "}
-                    {p.you && (
-                      <span className="pill" data-tone="info">
-                        {t.people.you}
-                      </span>
-                    )}
-                  </span>
-                  <span className="small muted anywhere">{p.email}</span>
-                </div>
-              </td>
-              <td data-label={t.people.role}>
-                {may ? (
-                  <NativeSelect
-                    aria-label={t.people.changeRole(p.name)}
-                    value={p.role}
-                    disabled={busy}
-                    onChange={(e) => void change(p, e.currentTarget.value as Role)}
-                    data={roles.map((value) => ({ value, label: t.people.roles[value] }))}
-                  />
-                ) : (
-                  t.people.roles[p.role]
-                )}
-              </td>
-              <td data-label={t.people.factor} className="small">
-                {p.second_factor ? t.people.factorOn : <span className="muted">{t.people.factorOff}</span>}
-              </td>
-              <td data-label={t.people.lastSignIn} className="small">
-                {p.signed_in_at ? (
-                  <Time at={p.signed_in_at} as="ago" />
-                ) : (
-                  <span className="muted">{t.people.never}</span>
-                )}
-              </td>
-              {may && (
-                <td>
-                  <span className={classes.actions}>
-                    <button
-                      type="button"
-                      className="iconButton"
-                      title={t.do.remove}
-                      aria-label={t.people.remove(p.name)}
-                      onClick={() => setRemoving(p)}
-                    >
-                      <IconTrash />
-                    </button>
-                  </span>
-                </td>
-              )}
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <PeopleTable
+        label={t.settings.nav.people}
+        people={people}
+        role={(p) =>
+          may ? (
+            <NativeSelect
+              aria-label={t.people.changeRole(p.name)}
+              value={p.role}
+              disabled={busy}
+              onChange={(e) => void change(p, e.currentTarget.value as Role)}
+              data={roles.map((value) => ({ value, label: t.people.roles[value] }))}
+            />
+          ) : (
+            t.people.roles[p.role]
+          )
+        }
+        manage={
+          may
+            ? {
+                signOut: (p) => call(endSessionsOfPerson({ path: { id: p.id } })),
+                actions: (p) => (
+                  <button
+                    type="button"
+                    className="iconButton"
+                    title={t.do.remove}
+                    aria-label={t.people.remove(p.name)}
+                    onClick={() => setRemoving(p)}
+                  >
+                    <IconTrash />
+                  </button>
+                ),
+              }
+            : undefined
+        }
+      />
       <ActionFailed error={failed} what={t.people.role} />
       {removing && (
         <Confirm

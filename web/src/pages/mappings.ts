@@ -1,6 +1,6 @@
 // The rules of choosing where a variant is bought.
 
-import type { Money, ProductMapping } from "../api/gen/types.gen";
+import type { CreateProductMappingRequest, Money, ProductMapping } from "../api/gen/types.gen";
 import { decimals } from "../text/format";
 
 /** The product id within what somebody pasted: an id, or any link to a product's page. Empty when there is none. */
@@ -55,6 +55,12 @@ export function byVariant(list: ProductMapping[]): MappedVariant[] {
     found.set(key, variant);
   }
   return [...found.values()];
+}
+
+/** What makes a mapping that was removed again, as it was. */
+export function asItWas(m: ProductMapping): CreateProductMappingRequest {
+  const { id, created_at, updated_at, ...fields } = m;
+  return fields;
 }
 
 /** Whether a variant's mappings hold every word that is searched for. */

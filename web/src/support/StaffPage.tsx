@@ -2,15 +2,15 @@ import { Button, NativeSelect } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { call } from "../api/call";
-import { changeStaff, inviteStaff, uninviteStaff } from "../api/gen/sdk.gen";
+import { changeStaff, endSessionsOfStaff, inviteStaff, uninviteStaff } from "../api/gen/sdk.gen";
 import type { StaffMember } from "../api/gen/types.gen";
 import { queryClient, staffQuery } from "../api/queries";
 import { Invitations, InviteDialog } from "../people/Invitations";
+import { PeopleTable } from "../people/PeopleTable";
 import { useText } from "../text";
 import { Confirm } from "../ui/Confirm";
 import { IconPlus } from "../ui/icons";
 import { ActionFailed, Failed, Loading } from "../ui/states";
-import { Time } from "../ui/Time";
 import { Title } from "../ui/Title";
 import { toast } from "../ui/toasts";
 import { useAct } from "../ui/useAct";
@@ -81,79 +81,39 @@ function Staff({ staff }: { staff: StaffMember[] }) {
 
   return (
     <>
-      <table className="table" aria-label={words.title}>
-        <thead>
-          <tr>
-            <th scope="col">{t.people.person}</th>
-            <th scope="col">{t.people.role}</th>
-            <th scope="col">{t.people.factor}</th>
-            <th scope="col">{t.people.lastSignIn}</th>
-            <th scope="col">
-              <span className="sr-only">{t.people.actions}</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {staff.map((p) => (
-            <tr key={p.id}>
-              <td data-label={t.people.person}>
-                <div className="stack tight">
-                  <span className="anywhere">
-                    <strong>{p.name}</strong>{" "}
-                    {p.you && (
-                      <span className="pill" data-tone="info">
-                        {t.people.you}
-                      </span>
-                    )}
-                    {p.disabled_at && (
-                      <span className="pill" data-tone="warn">
-                        {words.off}
-                      </span>
-                    )}
-                  </span>
-                  <span className="small muted anywhere">{p.email}</span>
-                </div>
-              </td>
-              <td data-label={t.people.role}>
-                {/* A change ends the person's sessions: nobody does that to himself by a slip. */}
-                {p.you ? (
-                  t.people.roles[p.role]
-                ) : (
-                  <NativeSelect
-                    aria-label={t.people.changeRole(p.name)}
-                    value={p.role}
-                    disabled={busy}
-                    onChange={(e) => void changeRole(p, e.currentTarget.value as Role)}
-                    data={roles.map((value) => ({ value, label: t.people.roles[value] }))}
-                  />
-                )}
-              </td>
-              <td data-label={t.people.factor} className="small">
-                {p.second_factor ? t.people.factorOn : <span className="muted">{t.people.factorOff}</span>}
-              </td>
-              <td data-label={t.people.lastSignIn} className="small">
-                {p.signed_in_at ? (
-                  <Time at={p.signed_in_at} as="ago" />
-                ) : (
-                  <span className="muted">{t.people.never}</span>
-                )}
-              </td>
-              <td>
-                {!p.you && (
-                  <Button
-                    size="compact-sm"
-                    variant="default"
-                    aria-label={p.disabled_at ? words.switchOn(p.name) : words.switchOff(p.name)}
-                    onClick={() => setSwitching(p)}
-                  >
-                    {p.disabled_at ? words.onLabel : words.offLabel}
-                  </Button>
-                )}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <PeopleTable
+        label={words.title}
+        people={staff}
+        off={(p) => (p.disabled_at ? words.off : undefined)}
+        role={(p) =>
+          // A change ends the person's sessions: nobody does that to himself by a slip.
+          p.you ? (
+            t.people.roles[p.role]
+          ) : (
+            <NativeSelect
+              aria-label={t.people.changeRole(p.name)}
+              value={p.role}
+              disabled={busy}
+              onChange={(e) => void changeRole(p, e.currentTarget.value as Role)}
+              data={roles.map((value) => ({ value, label: t.people.roles[value] }))}
+            />
+          )
+        }
+        manage={{
+          signOut: (p) => call(endSessionsOfStaff({ path: { id: p.id } })),
+          actions: (p) =>
+            !p.you && (
+              <Button
+                size="compact-sm"
+                variant="default"
+                aria-label={p.disabled_at ? words.switchOn(p.name) : words.switchOff(p.name)}
+                onClick={() => setSwitching(p)}
+              >
+                {p.disabled_at ? words.onLabel : words.offLabel}
+              </Button>
+            ),
+        }}
+      />
       <ActionFailed error={failed} what={t.people.role} />
       {switching && (
         <Confirm

@@ -99,7 +99,8 @@ function SearchForm({ name, value, label, hint }: SearchProps) {
       <form className={classes.search} onSubmit={find}>
         <TextInput
           type="search"
-          label={label}
+          label={hint ? undefined : label} // the heading says it
+          aria-label={label}
           description={hint}
           value={text}
           autoComplete="off"

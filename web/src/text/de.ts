@@ -158,6 +158,17 @@ export const de: Texts = {
     remove: (name: string) => `${name} entfernen`,
     removeLead:
       "Die Person darf hier von jetzt an nichts mehr. Was sie getan hat, bleibt in den Verläufen und im Protokoll.",
+    demandFactor: "Alle brauchen einen zweiten Faktor",
+    demandFactorLead:
+      "Wer sich nicht mit einer Authentifizierungs-App oder einem Passkey angemeldet hat, darf nur eins davon einrichten. API-Schlüssel und wer aus Wix kommt, sind davon ausgenommen.",
+    factorDemanded: "Ab jetzt ist ein zweiter Faktor nötig",
+    factorFree: "Ein zweiter Faktor ist wieder freiwillig",
+    signOutTitle: "Überall abmelden",
+    signOutLabel: "Abmelden",
+    signOut: (name: string) => `${name} überall abmelden`,
+    signOutLead:
+      "Jeder Browser dieser Person muss sich neu anmelden. Kennt vielleicht jemand anderes das Passwort, braucht es auch ein neues.",
+    signedOut: (name: string) => `${name} ist überall abgemeldet`,
     removed: (name: string) => `${name} ist entfernt`,
     roleChanged: (name: string, role: string) => `${name} ist jetzt: ${role}`,
     invitations: "Offene Einladungen",
@@ -182,6 +193,8 @@ export const de: Texts = {
     lead: "Wie Sie sich anmelden, und wo Sie jetzt angemeldet sind.",
     wantsFactor:
       "Das Team sieht Käufer und Shops anderer. Darum kommt zuerst ein zweiter Faktor: Richten Sie eine Authentifizierungs-App oder einen Passkey ein. Vorher ist nichts anderes offen.",
+    merchantWantsFactor:
+      "Hier kommt zuerst ein zweiter Faktor: Richten Sie eine Authentifizierungs-App oder einen Passkey ein. Vorher ist nichts anderes offen.",
     ofKey:
       "Sie sind mit einem API-Schlüssel angemeldet. Schlüssel haben kein eigenes Konto: Passwörter, zweite Faktoren und Sitzungen gehören Personen.",
     who: "Sie",
@@ -236,6 +249,7 @@ export const de: Texts = {
       since: "angemeldet",
       end: "Beenden",
       endOf: (agent: string) => `Sitzung in ${agent} beenden`,
+      endLead: "Wer dort angemeldet ist, muss sich neu anmelden.",
       ended: "Die Sitzung ist beendet",
       endOthers: "Alle anderen beenden",
       othersEnded: "Alle anderen Sitzungen sind beendet",
@@ -1497,6 +1511,7 @@ export const de: Texts = {
     takenOver: (n: number) => `${n} ${plural(n, "Bestellung übernimmt", "Bestellungen übernehmen")} sie`,
     takenOverNone: "Bestellungen, die darauf warten, übernehmen sie von selbst.",
     removed: "Die Zuordnung ist entfernt",
+    back: "Die Zuordnung ist wieder da",
   },
   // -- settings: what the merchant has decided
   settings: {
@@ -1808,6 +1823,8 @@ export const de: Texts = {
         person_joined: "Beigetreten",
         role_changed: "Rolle geändert",
         person_removed: "Jemanden entfernt",
+        sessions_ended: "Sitzungen von jemandem beendet",
+        second_factor_demanded: "Über zweite Faktoren entschieden",
         account_made: "Zugang angelegt",
         signed_in: "Angemeldet",
         password_changed: "Passwort geändert",

@@ -153,6 +153,17 @@ export const en = {
     changeRole: (name: string) => `Role of ${name}`,
     remove: (name: string) => `Remove ${name}`,
     removeLead: "The person may do nothing here from now on. What was done stays in the timelines and in the audit.",
+    demandFactor: "Everybody needs a second factor",
+    demandFactorLead:
+      "Who has not signed in with an authenticator app or a passkey may only set one up. API keys go on, and people who come from Wix.",
+    factorDemanded: "A second factor is needed from now on",
+    factorFree: "A second factor is everybody’s own choice again",
+    signOutTitle: "Sign out everywhere",
+    signOutLabel: "Sign out",
+    signOut: (name: string) => `Sign out ${name} everywhere`,
+    signOutLead:
+      "Every browser of this person has to sign in again. Where somebody else may know the password, a new one is needed, too.",
+    signedOut: (name: string) => `${name} is signed out everywhere`,
     removed: (name: string) => `${name} is removed`,
     roleChanged: (name: string, role: string) => `${name} is now: ${role}`,
     invitations: "Open invitations",
@@ -177,6 +188,8 @@ export const en = {
     lead: "How you sign in, and where you are signed in now.",
     wantsFactor:
       "Staff see buyers and shops of others. So a second factor comes first: set up an authenticator app or a passkey. Nothing else is open before that.",
+    merchantWantsFactor:
+      "A second factor comes first here: set up an authenticator app or a passkey. Nothing else is open before that.",
     ofKey:
       "You are signed in with an API key. Keys have no account of their own: passwords, second factors and sessions are people’s.",
     who: "You",
@@ -231,6 +244,7 @@ export const en = {
       since: "signed in",
       end: "End",
       endOf: (agent: string) => `End the session of ${agent}`,
+      endLead: "Whoever uses it there has to sign in again.",
       ended: "The session is ended",
       endOthers: "End all others",
       othersEnded: "All other sessions are ended",
@@ -1473,6 +1487,7 @@ export const en = {
     takenOver: (n: number) => `${n} ${plural(n, "order takes", "orders take")} it over`,
     takenOverNone: "Orders that wait for it take it over by themselves.",
     removed: "The mapping is removed",
+    back: "The mapping is back",
   },
   // -- settings: what the merchant has decided
   settings: {
@@ -1781,6 +1796,8 @@ export const en = {
         person_joined: "Joined",
         role_changed: "Changed a role",
         person_removed: "Removed somebody",
+        sessions_ended: "Ended the sessions of somebody",
+        second_factor_demanded: "Decided about second factors",
         account_made: "Made an account",
         signed_in: "Signed in",
         password_changed: "Changed a password",

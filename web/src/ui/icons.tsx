@@ -110,4 +110,5 @@ export const IconMore = icon("M5 11.5a.5.5 0 1 0 .01 0z", "M12 11.5a.5.5 0 1 0 .
 export const IconPause = icon("M8 5v14", "M16 5v14");
 export const IconEdit = icon("M4 20h4L19 9l-4-4L4 16z", "M13 7l4 4");
 export const IconTrash = icon("M4 7h16", "M10 11v6", "M14 11v6", "M6 7l1 13h10l1-13", "M9 7V4h6v3");
+export const IconLeave = icon("M10 4H5v16h5", "M15 8l4 4-4 4", "M19 12H9");
 export const IconPlus = icon("M12 5v14", "M5 12h14");

@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, ServerSentEventsResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { AcceptInvitationData, AcceptInvitationErrors, AcceptInvitationResponses, AcceptPushData, AcceptPushErrors, AcceptPushResponses, AddNoteData, AddNoteErrors, AddNoteResponses, AskForPasswordResetData, AskForPasswordResetErrors, AskForPasswordResetResponses, AskToSignUpData, AskToSignUpErrors, AskToSignUpResponses, BeginAuthenticatorAppData, BeginAuthenticatorAppErrors, BeginAuthenticatorAppResponses, BeginPasskeyData, BeginPasskeyErrors, BeginPasskeyResponses, BeginPasskeySignInData, BeginPasskeySignInErrors, BeginPasskeySignInResponses, BeginSupportViewData, BeginSupportViewErrors, BeginSupportViewResponses, CancelSyncJobData, CancelSyncJobErrors, CancelSyncJobResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeRoleData, ChangeRoleErrors, ChangeRoleResponses, ChangeStaffData, ChangeStaffErrors, ChangeStaffResponses, CloseFlagData, CloseFlagErrors, CloseFlagResponses, CountOrdersData, CountOrdersErrors, CountOrdersResponses, CreateApiKeyData, CreateApiKeyErrors, CreateApiKeyResponses, CreateAuthorizationData, CreateAuthorizationErrors, CreateAuthorizationResponses, CreateConnectionData, CreateConnectionErrors, CreateConnectionResponses, CreateOverrideData, CreateOverrideErrors, CreateOverrideResponses, CreateProductMappingData, CreateProductMappingErrors, CreateProductMappingResponses, CreateSyncJobData, CreateSyncJobErrors, CreateSyncJobResponses, CreateViewData, CreateViewErrors, CreateViewResponses, CreateWebhookEndpointData, CreateWebhookEndpointErrors, CreateWebhookEndpointResponses, DeleteCarrierData, DeleteCarrierErrors, DeleteCarrierResponses, DeleteConnectionData, DeleteConnectionErrors, DeleteConnectionResponses, DeleteOverrideData, DeleteOverrideErrors, DeleteOverrideResponses, DeleteProductMappingData, DeleteProductMappingErrors, DeleteProductMappingResponses, DeleteViewData, DeleteViewErrors, DeleteViewResponses, DeleteWebhookEndpointData, DeleteWebhookEndpointErrors, DeleteWebhookEndpointResponses, DropPurchaseAddressData, DropPurchaseAddressErrors, DropPurchaseAddressResponses, EndMyOtherSessionsData, EndMyOtherSessionsErrors, EndMyOtherSessionsResponses, EndMySessionData, EndMySessionErrors, EndMySessionResponses, EndSupportViewData, EndSupportViewErrors, EndSupportViewResponses, EraseBuyerData, EraseBuyerErrors, EraseBuyerResponses, EstimateSyncData, EstimateSyncErrors, EstimateSyncResponses, ExplainOrderData, ExplainOrderErrors, ExplainOrderResponses, ExportAuditData, ExportAuditErrors, ExportAuditResponses, ExportOrdersData, ExportOrdersErrors, ExportOrdersResponses, FinishAuthenticatorAppData, FinishAuthenticatorAppErrors, FinishAuthenticatorAppResponses, FinishAuthorizationData, FinishAuthorizationErrors, FinishAuthorizationResponses, FinishPasskeyData, FinishPasskeyErrors, FinishPasskeyResponses, FinishPasskeySignInData, FinishPasskeySignInErrors, FinishPasskeySignInResponses, FixPushData, FixPushErrors, FixPushResponses, FulfilWithoutNumberData, FulfilWithoutNumberErrors, FulfilWithoutNumberResponses, GetAboutData, GetAboutErrors, GetAboutResponses, GetConnectionData, GetConnectionErrors, GetConnectionResponses, GetMeData, GetMeErrors, GetMeResponses, GetOrderData, GetOrderErrors, GetOrderResponses, GetProductMappingData, GetProductMappingErrors, GetProductMappingResponses, GetSettingsData, GetSettingsErrors, GetSettingsResponses, GetSupplierProductData, GetSupplierProductErrors, GetSupplierProductResponses, GetSyncHealthData, GetSyncHealthErrors, GetSyncHealthResponses, GetSyncHistoryData, GetSyncHistoryErrors, GetSyncHistoryResponses, GetSyncJobData, GetSyncJobErrors, GetSyncJobResponses, GetTimelineData, GetTimelineErrors, GetTimelineResponses, GetWebhookEndpointData, GetWebhookEndpointErrors, GetWebhookEndpointResponses, HoldOrderData, HoldOrderErrors, HoldOrderResponses, HoldSupplierOrderData, HoldSupplierOrderErrors, HoldSupplierOrderResponses, InviteData, InviteErrors, InviteResponses, InviteStaffData, InviteStaffErrors, InviteStaffResponses, LinkSupplierOrderData, LinkSupplierOrderErrors, LinkSupplierOrderResponses, ListApiKeysData, ListApiKeysErrors, ListApiKeysResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListCarriersData, ListCarriersErrors, ListCarriersResponses, ListConnectionsData, ListConnectionsErrors, ListConnectionsResponses, ListDeadLettersData, ListDeadLettersErrors, ListDeadLettersResponses, ListErasuresData, ListErasuresErrors, ListErasuresResponses, ListFlagsData, ListFlagsErrors, ListFlagsResponses, ListMerchantsData, ListMerchantsErrors, ListMerchantsResponses, ListMismatchesData, ListMismatchesErrors, ListMismatchesResponses, ListMyPasskeysData, ListMyPasskeysErrors, ListMyPasskeysResponses, ListMySessionsData, ListMySessionsErrors, ListMySessionsResponses, ListOrdersData, ListOrdersErrors, ListOrdersResponses, ListPeopleData, ListPeopleErrors, ListPeopleResponses, ListProductMappingsData, ListProductMappingsErrors, ListProductMappingsResponses, ListStaffData, ListStaffErrors, ListStaffResponses, ListSuppliersData, ListSuppliersErrors, ListSuppliersResponses, ListSyncJobItemsData, ListSyncJobItemsErrors, ListSyncJobItemsResponses, ListSyncJobsData, ListSyncJobsErrors, ListSyncJobsResponses, ListToPayData, ListToPayErrors, ListToPayResponses, ListViewsData, ListViewsErrors, ListViewsResponses, ListWantedMappingsData, ListWantedMappingsErrors, ListWantedMappingsResponses, ListWebhookDeliveriesData, ListWebhookDeliveriesErrors, ListWebhookDeliveriesResponses, ListWebhookEndpointsData, ListWebhookEndpointsErrors, ListWebhookEndpointsResponses, OverwritePushData, OverwritePushErrors, OverwritePushResponses, PlaceManySupplierOrdersData, PlaceManySupplierOrdersErrors, PlaceManySupplierOrdersResponses, PlaceSupplierOrderNowData, PlaceSupplierOrderNowErrors, PlaceSupplierOrderNowResponses, PlaceSupplierOrdersData, PlaceSupplierOrdersErrors, PlaceSupplierOrdersResponses, PreflightOrderData, PreflightOrderErrors, PreflightOrderResponses, ProbeAliExpressPushData, ProbeAliExpressPushErrors, ProbeAliExpressPushResponses, PutCarrierData, PutCarrierErrors, PutCarrierResponses, ReadInvitationData, ReadInvitationErrors, ReadInvitationResponses, ReceiveAliExpressPushData, ReceiveAliExpressPushErrors, ReceiveAliExpressPushResponses, ReceiveWixWebhookData, ReceiveWixWebhookErrors, ReceiveWixWebhookResponses, ReleaseOrderData, ReleaseOrderErrors, ReleaseOrderResponses, RemoveAuthenticatorAppData, RemoveAuthenticatorAppErrors, RemoveAuthenticatorAppResponses, RemovePasskeyData, RemovePasskeyErrors, RemovePasskeyResponses, RemovePersonData, RemovePersonErrors, RemovePersonResponses, RenumberSupplierOrderData, RenumberSupplierOrderErrors, RenumberSupplierOrderResponses, ReopenFlagData, ReopenFlagErrors, ReopenFlagResponses, ReplaceProductMappingData, ReplaceProductMappingErrors, ReplaceProductMappingResponses, ReplaceSettingsData, ReplaceSettingsErrors, ReplaceSettingsResponses, ReplaceStoreSettingsData, ReplaceStoreSettingsErrors, ReplaceStoreSettingsResponses, ReplaceViewData, ReplaceViewErrors, ReplaceViewResponses, ReplaceWebhookEndpointData, ReplaceWebhookEndpointErrors, ReplaceWebhookEndpointResponses, ReplayDeadLettersData, ReplayDeadLettersErrors, ReplayDeadLettersResponses, ReplayFailedWebhooksData, ReplayFailedWebhooksErrors, ReplayFailedWebhooksResponses, ReplayWebhookMessageData, ReplayWebhookMessageErrors, ReplayWebhookMessageResponses, ResetPasswordData, ResetPasswordErrors, ResetPasswordResponses, ResolveSupplierOrderData, ResolveSupplierOrderErrors, ResolveSupplierOrderResponses, ResumePlacingData, ResumePlacingErrors, ResumePlacingResponses, RetryPushData, RetryPushErrors, RetryPushResponses, RevokeApiKeyData, RevokeApiKeyErrors, RevokeApiKeyResponses, RotateWebhookSecretData, RotateWebhookSecretErrors, RotateWebhookSecretResponses, SearchAllOrdersData, SearchAllOrdersErrors, SearchAllOrdersResponses, SetPurchaseAddressData, SetPurchaseAddressErrors, SetPurchaseAddressResponses, ShowAddressData, ShowAddressErrors, ShowAddressResponses, SignInData, SignInErrors, SignInFromWixData, SignInFromWixErrors, SignInFromWixResponses, SignInResponses, SignOutData, SignOutErrors, SignOutResponses, SignUpData, SignUpErrors, SignUpResponses, SnoozeFlagData, SnoozeFlagErrors, SnoozeFlagResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponse, StreamEventsResponses, SyncOrderData, SyncOrderErrors, SyncOrderResponses, TestCarrierData, TestCarrierErrors, TestCarrierResponses, TestWebhookEndpointData, TestWebhookEndpointErrors, TestWebhookEndpointResponses, UninviteData, UninviteErrors, UninviteResponses, UninviteStaffData, UninviteStaffErrors, UninviteStaffResponses, UnlinkSupplierOrderData, UnlinkSupplierOrderErrors, UnlinkSupplierOrderResponses, VerifyAuditData, VerifyAuditErrors, VerifyAuditResponses, WithdrawSupplierOrderData, WithdrawSupplierOrderErrors, WithdrawSupplierOrderResponses } from './types.gen';
+import type { AcceptInvitationData, AcceptInvitationErrors, AcceptInvitationResponses, AcceptPushData, AcceptPushErrors, AcceptPushResponses, AddNoteData, AddNoteErrors, AddNoteResponses, AskForPasswordResetData, AskForPasswordResetErrors, AskForPasswordResetResponses, AskToSignUpData, AskToSignUpErrors, AskToSignUpResponses, BeginAuthenticatorAppData, BeginAuthenticatorAppErrors, BeginAuthenticatorAppResponses, BeginPasskeyData, BeginPasskeyErrors, BeginPasskeyResponses, BeginPasskeySignInData, BeginPasskeySignInErrors, BeginPasskeySignInResponses, BeginSupportViewData, BeginSupportViewErrors, BeginSupportViewResponses, CancelSyncJobData, CancelSyncJobErrors, CancelSyncJobResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeRoleData, ChangeRoleErrors, ChangeRoleResponses, ChangeStaffData, ChangeStaffErrors, ChangeStaffResponses, CloseFlagData, CloseFlagErrors, CloseFlagResponses, CountOrdersData, CountOrdersErrors, CountOrdersResponses, CreateApiKeyData, CreateApiKeyErrors, CreateApiKeyResponses, CreateAuthorizationData, CreateAuthorizationErrors, CreateAuthorizationResponses, CreateConnectionData, CreateConnectionErrors, CreateConnectionResponses, CreateOverrideData, CreateOverrideErrors, CreateOverrideResponses, CreateProductMappingData, CreateProductMappingErrors, CreateProductMappingResponses, CreateSyncJobData, CreateSyncJobErrors, CreateSyncJobResponses, CreateViewData, CreateViewErrors, CreateViewResponses, CreateWebhookEndpointData, CreateWebhookEndpointErrors, CreateWebhookEndpointResponses, DeleteCarrierData, DeleteCarrierErrors, DeleteCarrierResponses, DeleteConnectionData, DeleteConnectionErrors, DeleteConnectionResponses, DeleteOverrideData, DeleteOverrideErrors, DeleteOverrideResponses, DeleteProductMappingData, DeleteProductMappingErrors, DeleteProductMappingResponses, DeleteViewData, DeleteViewErrors, DeleteViewResponses, DeleteWebhookEndpointData, DeleteWebhookEndpointErrors, DeleteWebhookEndpointResponses, DemandSecondFactorData, DemandSecondFactorErrors, DemandSecondFactorResponses, DropPurchaseAddressData, DropPurchaseAddressErrors, DropPurchaseAddressResponses, EndMySessionsData, EndMySessionsErrors, EndMySessionsResponses, EndSessionsOfPersonData, EndSessionsOfPersonErrors, EndSessionsOfPersonResponses, EndSessionsOfStaffData, EndSessionsOfStaffErrors, EndSessionsOfStaffResponses, EndSupportViewData, EndSupportViewErrors, EndSupportViewResponses, EraseBuyerData, EraseBuyerErrors, EraseBuyerResponses, EstimateSyncData, EstimateSyncErrors, EstimateSyncResponses, ExplainOrderData, ExplainOrderErrors, ExplainOrderResponses, ExportAuditData, ExportAuditErrors, ExportAuditResponses, ExportOrdersData, ExportOrdersErrors, ExportOrdersResponses, FinishAuthenticatorAppData, FinishAuthenticatorAppErrors, FinishAuthenticatorAppResponses, FinishAuthorizationData, FinishAuthorizationErrors, FinishAuthorizationResponses, FinishPasskeyData, FinishPasskeyErrors, FinishPasskeyResponses, FinishPasskeySignInData, FinishPasskeySignInErrors, FinishPasskeySignInResponses, FixPushData, FixPushErrors, FixPushResponses, FulfilWithoutNumberData, FulfilWithoutNumberErrors, FulfilWithoutNumberResponses, GetAboutData, GetAboutErrors, GetAboutResponses, GetConnectionData, GetConnectionErrors, GetConnectionResponses, GetMeData, GetMeErrors, GetMeResponses, GetOrderData, GetOrderErrors, GetOrderResponses, GetProductMappingData, GetProductMappingErrors, GetProductMappingResponses, GetSettingsData, GetSettingsErrors, GetSettingsResponses, GetSupplierProductData, GetSupplierProductErrors, GetSupplierProductResponses, GetSyncHealthData, GetSyncHealthErrors, GetSyncHealthResponses, GetSyncHistoryData, GetSyncHistoryErrors, GetSyncHistoryResponses, GetSyncJobData, GetSyncJobErrors, GetSyncJobResponses, GetTimelineData, GetTimelineErrors, GetTimelineResponses, GetWebhookEndpointData, GetWebhookEndpointErrors, GetWebhookEndpointResponses, HoldOrderData, HoldOrderErrors, HoldOrderResponses, HoldSupplierOrderData, HoldSupplierOrderErrors, HoldSupplierOrderResponses, InviteData, InviteErrors, InviteResponses, InviteStaffData, InviteStaffErrors, InviteStaffResponses, LinkSupplierOrderData, LinkSupplierOrderErrors, LinkSupplierOrderResponses, ListApiKeysData, ListApiKeysErrors, ListApiKeysResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListCarriersData, ListCarriersErrors, ListCarriersResponses, ListConnectionsData, ListConnectionsErrors, ListConnectionsResponses, ListDeadLettersData, ListDeadLettersErrors, ListDeadLettersResponses, ListErasuresData, ListErasuresErrors, ListErasuresResponses, ListFlagsData, ListFlagsErrors, ListFlagsResponses, ListMerchantsData, ListMerchantsErrors, ListMerchantsResponses, ListMismatchesData, ListMismatchesErrors, ListMismatchesResponses, ListMyPasskeysData, ListMyPasskeysErrors, ListMyPasskeysResponses, ListMySessionsData, ListMySessionsErrors, ListMySessionsResponses, ListOrdersData, ListOrdersErrors, ListOrdersResponses, ListPeopleData, ListPeopleErrors, ListPeopleResponses, ListProductMappingsData, ListProductMappingsErrors, ListProductMappingsResponses, ListStaffData, ListStaffErrors, ListStaffResponses, ListSuppliersData, ListSuppliersErrors, ListSuppliersResponses, ListSyncJobItemsData, ListSyncJobItemsErrors, ListSyncJobItemsResponses, ListSyncJobsData, ListSyncJobsErrors, ListSyncJobsResponses, ListToPayData, ListToPayErrors, ListToPayResponses, ListViewsData, ListViewsErrors, ListViewsResponses, ListWantedMappingsData, ListWantedMappingsErrors, ListWantedMappingsResponses, ListWebhookDeliveriesData, ListWebhookDeliveriesErrors, ListWebhookDeliveriesResponses, ListWebhookEndpointsData, ListWebhookEndpointsErrors, ListWebhookEndpointsResponses, OverwritePushData, OverwritePushErrors, OverwritePushResponses, PlaceManySupplierOrdersData, PlaceManySupplierOrdersErrors, PlaceManySupplierOrdersResponses, PlaceSupplierOrderNowData, PlaceSupplierOrderNowErrors, PlaceSupplierOrderNowResponses, PlaceSupplierOrdersData, PlaceSupplierOrdersErrors, PlaceSupplierOrdersResponses, PreflightOrderData, PreflightOrderErrors, PreflightOrderResponses, ProbeAliExpressPushData, ProbeAliExpressPushErrors, ProbeAliExpressPushResponses, PutCarrierData, PutCarrierErrors, PutCarrierResponses, ReadInvitationData, ReadInvitationErrors, ReadInvitationResponses, ReceiveAliExpressPushData, ReceiveAliExpressPushErrors, ReceiveAliExpressPushResponses, ReceiveWixWebhookData, ReceiveWixWebhookErrors, ReceiveWixWebhookResponses, ReleaseOrderData, ReleaseOrderErrors, ReleaseOrderResponses, RemoveAuthenticatorAppData, RemoveAuthenticatorAppErrors, RemoveAuthenticatorAppResponses, RemovePasskeyData, RemovePasskeyErrors, RemovePasskeyResponses, RemovePersonData, RemovePersonErrors, RemovePersonResponses, RenumberSupplierOrderData, RenumberSupplierOrderErrors, RenumberSupplierOrderResponses, ReopenFlagData, ReopenFlagErrors, ReopenFlagResponses, ReplaceProductMappingData, ReplaceProductMappingErrors, ReplaceProductMappingResponses, ReplaceSettingsData, ReplaceSettingsErrors, ReplaceSettingsResponses, ReplaceStoreSettingsData, ReplaceStoreSettingsErrors, ReplaceStoreSettingsResponses, ReplaceViewData, ReplaceViewErrors, ReplaceViewResponses, ReplaceWebhookEndpointData, ReplaceWebhookEndpointErrors, ReplaceWebhookEndpointResponses, ReplayDeadLettersData, ReplayDeadLettersErrors, ReplayDeadLettersResponses, ReplayFailedWebhooksData, ReplayFailedWebhooksErrors, ReplayFailedWebhooksResponses, ReplayWebhookMessageData, ReplayWebhookMessageErrors, ReplayWebhookMessageResponses, ResetPasswordData, ResetPasswordErrors, ResetPasswordResponses, ResolveSupplierOrderData, ResolveSupplierOrderErrors, ResolveSupplierOrderResponses, ResumePlacingData, ResumePlacingErrors, ResumePlacingResponses, RetryPushData, RetryPushErrors, RetryPushResponses, RevokeApiKeyData, RevokeApiKeyErrors, RevokeApiKeyResponses, RotateWebhookSecretData, RotateWebhookSecretErrors, RotateWebhookSecretResponses, SearchAllOrdersData, SearchAllOrdersErrors, SearchAllOrdersResponses, SetPurchaseAddressData, SetPurchaseAddressErrors, SetPurchaseAddressResponses, ShowAddressData, ShowAddressErrors, ShowAddressResponses, SignInData, SignInErrors, SignInFromWixData, SignInFromWixErrors, SignInFromWixResponses, SignInResponses, SignOutData, SignOutErrors, SignOutResponses, SignUpData, SignUpErrors, SignUpResponses, SnoozeFlagData, SnoozeFlagErrors, SnoozeFlagResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponse, StreamEventsResponses, SyncOrderData, SyncOrderErrors, SyncOrderResponses, TestCarrierData, TestCarrierErrors, TestCarrierResponses, TestWebhookEndpointData, TestWebhookEndpointErrors, TestWebhookEndpointResponses, UninviteData, UninviteErrors, UninviteResponses, UninviteStaffData, UninviteStaffErrors, UninviteStaffResponses, UnlinkSupplierOrderData, UnlinkSupplierOrderErrors, UnlinkSupplierOrderResponses, VerifyAuditData, VerifyAuditErrors, VerifyAuditResponses, WithdrawSupplierOrderData, WithdrawSupplierOrderErrors, WithdrawSupplierOrderResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -447,11 +447,17 @@ export const beginPasskey = <ThrowOnError extends boolean = false>(options: Opti
 
 /**
  * Remove one of my passkeys
+ *
+ * Whoever has a second factor must have signed in with it.
  */
-export const removePasskey = <ThrowOnError extends boolean = false>(options: Options<RemovePasskeyData, ThrowOnError>): RequestResult<RemovePasskeyResponses, RemovePasskeyErrors, ThrowOnError> => (options.client ?? client).delete<RemovePasskeyResponses, RemovePasskeyErrors, ThrowOnError>({
+export const removePasskey = <ThrowOnError extends boolean = false>(options: Options<RemovePasskeyData, ThrowOnError>): RequestResult<RemovePasskeyResponses, RemovePasskeyErrors, ThrowOnError> => (options.client ?? client).post<RemovePasskeyResponses, RemovePasskeyErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
-    url: '/me/passkeys/{key}',
-    ...options
+    url: '/me/passkeys/{key}/remove',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
 });
 
 /**
@@ -470,15 +476,6 @@ export const changePassword = <ThrowOnError extends boolean = false>(options: Op
 });
 
 /**
- * End all my other sessions
- */
-export const endMyOtherSessions = <ThrowOnError extends boolean = false>(options?: Options<EndMyOtherSessionsData, ThrowOnError>): RequestResult<EndMyOtherSessionsResponses, EndMyOtherSessionsErrors, ThrowOnError> => (options?.client ?? client).delete<EndMyOtherSessionsResponses, EndMyOtherSessionsErrors, ThrowOnError>({
-    security: [{ scheme: 'bearer', type: 'http' }],
-    url: '/me/sessions',
-    ...options
-});
-
-/**
  * List my sessions
  */
 export const listMySessions = <ThrowOnError extends boolean = false>(options?: Options<ListMySessionsData, ThrowOnError>): RequestResult<ListMySessionsResponses, ListMySessionsErrors, ThrowOnError> => (options?.client ?? client).get<ListMySessionsResponses, ListMySessionsErrors, ThrowOnError>({
@@ -488,12 +485,18 @@ export const listMySessions = <ThrowOnError extends boolean = false>(options?: O
 });
 
 /**
- * End one of my sessions
+ * End my other sessions
+ *
+ * One of them, or all but this one. Answers 422 with password_wrong.
  */
-export const endMySession = <ThrowOnError extends boolean = false>(options: Options<EndMySessionData, ThrowOnError>): RequestResult<EndMySessionResponses, EndMySessionErrors, ThrowOnError> => (options.client ?? client).delete<EndMySessionResponses, EndMySessionErrors, ThrowOnError>({
+export const endMySessions = <ThrowOnError extends boolean = false>(options: Options<EndMySessionsData, ThrowOnError>): RequestResult<EndMySessionsResponses, EndMySessionsErrors, ThrowOnError> => (options.client ?? client).post<EndMySessionsResponses, EndMySessionsErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
-    url: '/me/sessions/{id}',
-    ...options
+    url: '/me/sessions/end',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
 });
 
 /**
@@ -836,6 +839,21 @@ export const uninvite = <ThrowOnError extends boolean = false>(options: Options<
 });
 
 /**
+ * Demand a second factor of everybody
+ *
+ * From the next request on, people who have not signed in with a second factor may do nothing here but set one up; API keys, and who comes from Wix' dashboard, go on. Answers 409 (second_factor_first) to who has not shown one himself.
+ */
+export const demandSecondFactor = <ThrowOnError extends boolean = false>(options: Options<DemandSecondFactorData, ThrowOnError>): RequestResult<DemandSecondFactorResponses, DemandSecondFactorErrors, ThrowOnError> => (options.client ?? client).put<DemandSecondFactorResponses, DemandSecondFactorErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/people/second-factor',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
  * Remove a person
  *
  * The person may do nothing here from the next request on. Answers 409 (last_owner) for the last owner.
@@ -859,6 +877,17 @@ export const changeRole = <ThrowOnError extends boolean = false>(options: Option
         'Content-Type': 'application/json',
         ...options.headers
     }
+});
+
+/**
+ * Sign a person out everywhere
+ *
+ * Ends all of the person's sessions, in all browsers, for a device that was lost. The person may sign in again.
+ */
+export const endSessionsOfPerson = <ThrowOnError extends boolean = false>(options: Options<EndSessionsOfPersonData, ThrowOnError>): RequestResult<EndSessionsOfPersonResponses, EndSessionsOfPersonErrors, ThrowOnError> => (options.client ?? client).delete<EndSessionsOfPersonResponses, EndSessionsOfPersonErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/people/{id}/sessions',
+    ...options
 });
 
 /**
@@ -1001,7 +1030,7 @@ export const signOut = <ThrowOnError extends boolean = false>(options?: Options<
 /**
  * Sign in
  *
- * Opens a session and sets its cookie, which browsers send by themselves. Answers 401 with code_needed where the person has an authenticator app and gave no code, with code_wrong, or with sign_in_refused; 429 after 5 wrong tries of one person, or too many from one address, in 15 minutes. A session ends after 2 hours without use and after 12 hours at the latest; staff's after 15 minutes and 8 hours.
+ * Opens a session and sets its cookie, which browsers send by themselves. Answers 401 with code_needed where the person has an authenticator app and gave no code, with code_wrong, with passkey_needed where the person has passkeys and no app, or with sign_in_refused; 429 after 5 wrong tries of one person, or too many from one address, in 15 minutes. A session ends after 2 hours without use and after 12 hours at the latest; staff's after 15 minutes and 8 hours.
  */
 export const signIn = <ThrowOnError extends boolean = false>(options: Options<SignInData, ThrowOnError>): RequestResult<SignInResponses, SignInErrors, ThrowOnError> => (options.client ?? client).post<SignInResponses, SignInErrors, ThrowOnError>({
     url: '/session',
@@ -1295,6 +1324,17 @@ export const changeStaff = <ThrowOnError extends boolean = false>(options: Optio
         'Content-Type': 'application/json',
         ...options.headers
     }
+});
+
+/**
+ * Sign somebody of the staff out everywhere
+ *
+ * Ends all of the person's sessions, in all browsers, for a device that was lost. The person may sign in again.
+ */
+export const endSessionsOfStaff = <ThrowOnError extends boolean = false>(options: Options<EndSessionsOfStaffData, ThrowOnError>): RequestResult<EndSessionsOfStaffResponses, EndSessionsOfStaffErrors, ThrowOnError> => (options.client ?? client).delete<EndSessionsOfStaffResponses, EndSessionsOfStaffErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/support/staff/{id}/sessions',
+    ...options
 });
 
 /**

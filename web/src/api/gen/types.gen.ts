@@ -119,7 +119,7 @@ export type AcceptInvitationRequest = {
     token: string;
 };
 
-export type Act = 'key_made' | 'key_revoked' | 'connection_made' | 'connection_removed' | 'settings_changed' | 'store_settings_changed' | 'placing_resumed' | 'carrier_changed' | 'carrier_removed' | 'mapping_made' | 'mapping_changed' | 'mapping_removed' | 'view_made' | 'view_changed' | 'view_removed' | 'webhook_made' | 'webhook_changed' | 'webhook_removed' | 'webhook_secret_changed' | 'webhook_tested' | 'webhooks_replayed' | 'placed' | 'purchase_hurried' | 'purchase_held' | 'purchase_withdrawn' | 'place_resolved' | 'number_linked' | 'number_changed' | 'unlinked' | 'held' | 'released' | 'address_changed' | 'address_dropped' | 'override_made' | 'override_dropped' | 'flag_closed' | 'flag_snoozed' | 'flag_reopened' | 'push_retried' | 'push_fixed' | 'push_overwritten' | 'push_accepted' | 'fulfilled_without_number' | 'sync_requested' | 'sync_cancelled' | 'dead_letters_replayed' | 'exported' | 'erased' | 'erase_requested' | 'note_added' | 'address_shown' | 'support_view_begun' | 'support_view_ended' | 'person_invited' | 'invitation_revoked' | 'person_joined' | 'role_changed' | 'person_removed' | 'account_made' | 'signed_in' | 'password_changed' | 'second_factor_added' | 'second_factor_removed' | 'staff_changed' | 'secrets_rotated' | 'secrets_forgotten';
+export type Act = 'key_made' | 'key_revoked' | 'connection_made' | 'connection_removed' | 'settings_changed' | 'store_settings_changed' | 'placing_resumed' | 'carrier_changed' | 'carrier_removed' | 'mapping_made' | 'mapping_changed' | 'mapping_removed' | 'view_made' | 'view_changed' | 'view_removed' | 'webhook_made' | 'webhook_changed' | 'webhook_removed' | 'webhook_secret_changed' | 'webhook_tested' | 'webhooks_replayed' | 'placed' | 'purchase_hurried' | 'purchase_held' | 'purchase_withdrawn' | 'place_resolved' | 'number_linked' | 'number_changed' | 'unlinked' | 'held' | 'released' | 'address_changed' | 'address_dropped' | 'override_made' | 'override_dropped' | 'flag_closed' | 'flag_snoozed' | 'flag_reopened' | 'push_retried' | 'push_fixed' | 'push_overwritten' | 'push_accepted' | 'fulfilled_without_number' | 'sync_requested' | 'sync_cancelled' | 'dead_letters_replayed' | 'exported' | 'erased' | 'erase_requested' | 'note_added' | 'address_shown' | 'support_view_begun' | 'support_view_ended' | 'person_invited' | 'invitation_revoked' | 'person_joined' | 'role_changed' | 'person_removed' | 'sessions_ended' | 'second_factor_demanded' | 'account_made' | 'signed_in' | 'password_changed' | 'second_factor_added' | 'second_factor_removed' | 'staff_changed' | 'secrets_rotated' | 'secrets_forgotten';
 
 export type Address = {
     city?: string;
@@ -539,6 +539,17 @@ export type DeadLetterPage = {
 
 export type Direction = 'from_store' | 'from_supplier' | 'to_store' | 'all';
 
+export type EndSessionsRequest = {
+    /**
+     * Which; all but this one when left out.
+     */
+    id?: string;
+    /**
+     * The present password, so that a browser left open is not enough.
+     */
+    password: string;
+};
+
 export type EraseRequest = {
     reason?: string;
 };
@@ -936,6 +947,10 @@ export type Member = {
 export type MemberList = {
     invitations: Array<Invitation>;
     people: Array<Member>;
+    /**
+     * Nobody may do anything here without a second factor, but set one up. Not so of API keys and of who comes from Wix' dashboard.
+     */
+    second_factor_needed: boolean;
 };
 
 export type MerchantName = {
@@ -1987,6 +2002,10 @@ export type SavedViewRequest = {
      * Anything; Waybill reads nothing into it.
      */
     query?: string;
+};
+
+export type SecondFactorRule = {
+    needed?: boolean;
 };
 
 export type Session = {
@@ -4232,7 +4251,16 @@ export type BeginPasskeyResponses = {
 export type BeginPasskeyResponse = BeginPasskeyResponses[keyof BeginPasskeyResponses];
 
 export type RemovePasskeyData = {
-    body?: never;
+    /**
+     * The password
+     */
+    body: PasswordProof;
+    headers?: {
+        /**
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
+         */
+        'Idempotency-Key'?: string;
+    };
     path: {
         /**
          * Passkey id
@@ -4240,7 +4268,7 @@ export type RemovePasskeyData = {
         key: string;
     };
     query?: never;
-    url: '/me/passkeys/{key}';
+    url: '/me/passkeys/{key}/remove';
 };
 
 export type RemovePasskeyErrors = {
@@ -4260,6 +4288,14 @@ export type RemovePasskeyErrors = {
      * Conflict
      */
     409: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Too Many Requests
+     */
+    429: Problem;
     /**
      * Any other problem
      */
@@ -4321,39 +4357,6 @@ export type ChangePasswordResponses = {
 
 export type ChangePasswordResponse = ChangePasswordResponses[keyof ChangePasswordResponses];
 
-export type EndMyOtherSessionsData = {
-    body?: never;
-    path?: never;
-    query?: never;
-    url: '/me/sessions';
-};
-
-export type EndMyOtherSessionsErrors = {
-    /**
-     * Unauthorized
-     */
-    401: Problem;
-    /**
-     * Forbidden
-     */
-    403: Problem;
-    /**
-     * Any other problem
-     */
-    default: Problem;
-};
-
-export type EndMyOtherSessionsError = EndMyOtherSessionsErrors[keyof EndMyOtherSessionsErrors];
-
-export type EndMyOtherSessionsResponses = {
-    /**
-     * No Content
-     */
-    204: void;
-};
-
-export type EndMyOtherSessionsResponse = EndMyOtherSessionsResponses[keyof EndMyOtherSessionsResponses];
-
 export type ListMySessionsData = {
     body?: never;
     path?: never;
@@ -4387,19 +4390,23 @@ export type ListMySessionsResponses = {
 
 export type ListMySessionsResponse = ListMySessionsResponses[keyof ListMySessionsResponses];
 
-export type EndMySessionData = {
-    body?: never;
-    path: {
+export type EndMySessionsData = {
+    /**
+     * The password, and which
+     */
+    body: EndSessionsRequest;
+    headers?: {
         /**
-         * Session id
+         * Names the request, so that a repeat within 72 hours does nothing and is told what the first was answered
          */
-        id: string;
+        'Idempotency-Key'?: string;
     };
+    path?: never;
     query?: never;
-    url: '/me/sessions/{id}';
+    url: '/me/sessions/end';
 };
 
-export type EndMySessionErrors = {
+export type EndMySessionsErrors = {
     /**
      * Unauthorized
      */
@@ -4413,21 +4420,29 @@ export type EndMySessionErrors = {
      */
     404: Problem;
     /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Too Many Requests
+     */
+    429: Problem;
+    /**
      * Any other problem
      */
     default: Problem;
 };
 
-export type EndMySessionError = EndMySessionErrors[keyof EndMySessionErrors];
+export type EndMySessionsError = EndMySessionsErrors[keyof EndMySessionsErrors];
 
-export type EndMySessionResponses = {
+export type EndMySessionsResponses = {
     /**
      * No Content
      */
     204: void;
 };
 
-export type EndMySessionResponse = EndMySessionResponses[keyof EndMySessionResponses];
+export type EndMySessionsResponse = EndMySessionsResponses[keyof EndMySessionsResponses];
 
 export type ListMismatchesData = {
     body?: never;
@@ -5801,6 +5816,50 @@ export type UninviteResponses = {
 
 export type UninviteResponse = UninviteResponses[keyof UninviteResponses];
 
+export type DemandSecondFactorData = {
+    /**
+     * Whether one is needed
+     */
+    body: SecondFactorRule;
+    path?: never;
+    query?: never;
+    url: '/people/second-factor';
+};
+
+export type DemandSecondFactorErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Conflict
+     */
+    409: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type DemandSecondFactorError = DemandSecondFactorErrors[keyof DemandSecondFactorErrors];
+
+export type DemandSecondFactorResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type DemandSecondFactorResponse = DemandSecondFactorResponses[keyof DemandSecondFactorResponses];
+
 export type RemovePersonData = {
     body?: never;
     path: {
@@ -5899,6 +5958,48 @@ export type ChangeRoleResponses = {
 };
 
 export type ChangeRoleResponse = ChangeRoleResponses[keyof ChangeRoleResponses];
+
+export type EndSessionsOfPersonData = {
+    body?: never;
+    path: {
+        /**
+         * Person id
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/people/{id}/sessions';
+};
+
+export type EndSessionsOfPersonErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type EndSessionsOfPersonError = EndSessionsOfPersonErrors[keyof EndSessionsOfPersonErrors];
+
+export type EndSessionsOfPersonResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type EndSessionsOfPersonResponse = EndSessionsOfPersonResponses[keyof EndSessionsOfPersonResponses];
 
 export type ListProductMappingsData = {
     body?: never;
@@ -7482,6 +7583,48 @@ export type ChangeStaffResponses = {
 };
 
 export type ChangeStaffResponse = ChangeStaffResponses[keyof ChangeStaffResponses];
+
+export type EndSessionsOfStaffData = {
+    body?: never;
+    path: {
+        /**
+         * Person id
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/support/staff/{id}/sessions';
+};
+
+export type EndSessionsOfStaffErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Forbidden
+     */
+    403: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Any other problem
+     */
+    default: Problem;
+};
+
+export type EndSessionsOfStaffError = EndSessionsOfStaffErrors[keyof EndSessionsOfStaffErrors];
+
+export type EndSessionsOfStaffResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type EndSessionsOfStaffResponse = EndSessionsOfStaffResponses[keyof EndSessionsOfStaffResponses];
 
 export type BeginSupportViewData = {
     /**
