@@ -2,9 +2,11 @@ package database
 
 import (
 	"context"
+	"reflect"
 
 	"github.com/jackc/pgx/v5"
 	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
 )
 
 // Ask is a statement that goes to the server together with others, past GORM: for what is asked often enough that its cost matters.
@@ -62,10 +64,12 @@ func (db *DB) send(ctx context.Context, b *pgx.Batch, asks []Ask) error {
 	return Err(db.pool.SendBatch(ctx, b).Close())
 }
 
-// Ask runs one statement in the transaction.
-func (tx Tx) Ask(a Ask) error {
+// Ask runs statements in the transaction, in one round trip.
+func (tx Tx) Ask(asks ...Ask) error {
 	b := &pgx.Batch{}
-	a.queue(b)
+	for _, a := range asks {
+		a.queue(b)
+	}
 	return withPgx(tx.DB, func(t pgx.Tx) error { return t.SendBatch(tx.Statement.Context, b).Close() })
 }
 
@@ -76,4 +80,44 @@ func (db *DB) Plain() *gorm.DB { return db.gorm.Session(&gorm.Session{DryRun: tr
 func AskOf(q *gorm.DB) Ask {
 	statement := q.Find(&[]struct{}{}).Statement
 	return Ask{SQL: statement.SQL.String(), Args: statement.Vars}
+}
+
+// Rows is a query of a model's rows that is written once, in GORM's words, and asked often: in one round trip with others, and without
+// being written anew each time.
+type Rows[T any] struct {
+	sql    string
+	fields []*schema.Field
+}
+
+// RowsOf writes the query that build narrows. What it is asked with comes later, so build has any value where it says ?.
+func RowsOf[T any](db *DB, build func(q *gorm.DB) *gorm.DB) Rows[T] {
+	statement := build(db.Plain()).Find(&[]T{}).Statement
+	r := Rows[T]{sql: statement.SQL.String()}
+	for _, name := range statement.Schema.DBNames {
+		r.fields = append(r.fields, statement.Schema.FieldsByDBName[name])
+	}
+	return r
+}
+
+// Ask appends the rows to list.
+func (r Rows[T]) Ask(list *[]T, args ...any) Ask {
+	return Ask{SQL: r.sql, Args: args, Row: func(scan func(...any) error) error {
+		values := make([]any, len(r.fields))
+		for i, f := range r.fields {
+			values[i] = f.NewValuePool.Get()
+		}
+		if err := scan(values...); err != nil {
+			return err
+		}
+		var row T
+		to := reflect.ValueOf(&row).Elem()
+		for i, f := range r.fields {
+			if err := f.Set(context.Background(), to, values[i]); err != nil {
+				return err
+			}
+			f.NewValuePool.Put(values[i])
+		}
+		*list = append(*list, row)
+		return nil
+	}}
 }

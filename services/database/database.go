@@ -35,6 +35,7 @@ type Options struct {
 	Direct   string // the way past the pooler to which URL leads, for what needs a session; empty: URL leads to PostgreSQL itself
 	MaxConns int32  // 0: 20; River's listener holds one of them for good
 	Log      *slog.Logger
+	Tracer   pgx.QueryTracer // may be nil
 }
 
 var errBadURL = errors.New("the database URL cannot be read") // the error of pgx may show the password
@@ -61,7 +62,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		if err != nil {
 			return nil, err
 		}
-		cfg.MaxConns = conns
+		cfg.MaxConns, cfg.ConnConfig.Tracer = conns, o.Tracer
 		pool, err := pgxpool.NewWithConfig(ctx, cfg)
 		if err != nil {
 			return nil, fmt.Errorf("open the database: %w", err)

@@ -22,11 +22,12 @@ type Service struct {
 	vault   *vault.Vault
 	pace    models.Pace
 	stretch atomic.Pointer[Stretch]
+	reader  reader
 }
 
 // New makes the service. The vault seals what orders hold of their buyers; pace decides when an order is due again.
 func New(db *database.DB, v *vault.Vault, pace models.Pace) *Service {
-	s := &Service{db: db, vault: v, pace: pace}
+	s := &Service{db: db, vault: v, pace: pace, reader: newReader(db)}
 	s.stretch.Store(&Stretch{})
 	return s
 }
@@ -99,7 +100,7 @@ type change struct {
 // changes into jobs on the same transaction. A person's decisions are entered into the audit. It answers NotFound when the merchant
 // has no such order.
 func (s *Service) Apply(tx database.Tx, m models.MerchantID, orderID models.ID, by By, facts ...Fact) (Changes, error) {
-	before, err := load(tx, m, orderID)
+	before, err := s.load(tx, m, orderID)
 	if err != nil {
 		return Changes{}, err
 	}

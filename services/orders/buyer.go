@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"time"
 
-	"gorm.io/gorm"
-
 	"waybill/models"
 	"waybill/services/database"
 	"waybill/services/vault"
@@ -63,27 +61,51 @@ func answerPlace(supplierOrder models.ID, epoch int) vault.Place {
 	return vault.Place{Table: "placement_attempts", Column: "sealed_answer", Row: supplierOrder + "/" + models.ID(strconv.Itoa(epoch))}
 }
 
-// readBuyer reads what is kept of an order's buyer, sealed or from before there was sealing, with the key in the same read.
-func (s *Service) readBuyer(q *gorm.DB, m models.MerchantID, order models.ID) (k known, err error) {
-	var row struct {
-		SealedBuyer, SealedPurchaseAddress, KeySealed []byte
-		KeyID, Recipient, PurchaseAddress, Texts      *string
-		BuyerNote                                     string
-		Now                                           time.Time
+// buyerRow is what is stored of an order's buyer, sealed or from before there was sealing, and the key.
+type buyerRow struct {
+	sealedBuyer, sealedPurchaseAddress, keySealed []byte
+	keyID, recipient, purchaseAddress, texts      *string
+	note                                          string
+	now                                           time.Time
+}
+
+func (r *buyerRow) ask(m models.MerchantID, order models.ID) database.Ask {
+	return database.Ask{
+		SQL: `SELECT clock_timestamp(), p.sealed_buyer, p.sealed_purchase_address, p.recipient::text, p.purchase_address::text, k.sealed, k.key_id::text, o.buyer_note,
+				CASE WHEN p.sealed_buyer IS NULL THEN (SELECT json_object_agg(l.line_id, l.custom_text) FROM order_lines l WHERE l.merchant_id = o.merchant_id AND l.order_id = o.id AND l.custom_text <> '')::text END
+			FROM orders o LEFT JOIN order_payloads p ON p.merchant_id = o.merchant_id AND p.order_id = o.id
+			LEFT JOIN order_keys k ON k.merchant_id = o.merchant_id AND k.order_id = o.id WHERE o.merchant_id = $1 AND o.id = $2`,
+		Args: []any{string(m), string(order)},
+		Row: func(scan func(...any) error) error {
+			return scan(&r.now, &r.sealedBuyer, &r.sealedPurchaseAddress, &r.recipient, &r.purchaseAddress, &r.keySealed, &r.keyID, &r.note, &r.texts)
+		},
 	}
-	err = q.Raw(`SELECT clock_timestamp() AS now, p.sealed_buyer, p.sealed_purchase_address, p.recipient::text AS recipient, p.purchase_address::text AS purchase_address,
-			k.sealed AS key_sealed, k.key_id::text AS key_id, o.buyer_note,
-			CASE WHEN p.sealed_buyer IS NULL THEN (SELECT json_object_agg(l.line_id, l.custom_text) FROM order_lines l WHERE l.merchant_id = o.merchant_id AND l.order_id = o.id AND l.custom_text <> '')::text END AS texts
-		FROM orders o LEFT JOIN order_payloads p ON p.merchant_id = o.merchant_id AND p.order_id = o.id
-		LEFT JOIN order_keys k ON k.merchant_id = o.merchant_id AND k.order_id = o.id WHERE o.merchant_id = ? AND o.id = ?`, m, order).Scan(&row).Error
+}
+
+// readBuyer reads what is kept of an order's buyer.
+func (s *Service) readBuyer(tx database.Tx, m models.MerchantID, order models.ID) (known, error) {
+	var row buyerRow
+	if err := tx.Ask(row.ask(m, order)); err != nil {
+		return known{}, fmt.Errorf("read the buyer of order %s: %w", order, database.Err(err))
+	}
+	key, err := s.vault.OrderKey(tx.DB, m, order, row.stored())
 	if err != nil {
-		return k, fmt.Errorf("read the buyer of order %s: %w", order, database.Err(err))
+		return known{}, err
 	}
-	if row.KeyID != nil {
-		if k.key, err = s.vault.OrderKey(q, m, order, vault.StoredOrderKey{Sealed: row.KeySealed, KeyID: *row.KeyID}); err != nil {
-			return k, err
-		}
+	return row.open(key, order)
+}
+
+// stored is the order's key as it is stored; zero where it has none.
+func (r *buyerRow) stored() vault.StoredOrderKey {
+	if r.keyID == nil {
+		return vault.StoredOrderKey{}
 	}
+	return vault.StoredOrderKey{Sealed: r.keySealed, KeyID: *r.keyID}
+}
+
+// open opens what was read with the order's key.
+func (r *buyerRow) open(key vault.OrderKey, order models.ID) (k known, err error) {
+	k.key = key
 	sealed := func(column string, value []byte, into any) {
 		var plain []byte
 		if err == nil && value != nil {
@@ -97,16 +119,16 @@ func (s *Service) readBuyer(q *gorm.DB, m models.MerchantID, order models.ID) (k
 			err = json.Unmarshal([]byte(*value), into)
 		}
 	}
-	k.Now = row.Now
-	k.Any, k.Plain = row.SealedBuyer != nil || row.Recipient != nil, row.SealedBuyer == nil && row.Recipient != nil
+	k.Now = r.now
+	k.Any, k.Plain = r.sealedBuyer != nil || r.recipient != nil, r.sealedBuyer == nil && r.recipient != nil
 	if k.Plain {
-		plain(row.Recipient, &k.Recipient)
-		plain(row.Texts, &k.CustomTexts)
-		k.Note = row.BuyerNote
+		plain(r.recipient, &k.Recipient)
+		plain(r.texts, &k.CustomTexts)
+		k.Note = r.note
 	}
-	plain(row.PurchaseAddress, &k.PurchaseAddress)
-	sealed("sealed_buyer", row.SealedBuyer, &k.buyer)
-	sealed("sealed_purchase_address", row.SealedPurchaseAddress, &k.PurchaseAddress)
+	plain(r.purchaseAddress, &k.PurchaseAddress)
+	sealed("sealed_buyer", r.sealedBuyer, &k.buyer)
+	sealed("sealed_purchase_address", r.sealedPurchaseAddress, &k.PurchaseAddress)
 	if err != nil {
 		return k, fmt.Errorf("read the buyer of order %s: %w", order, err)
 	}

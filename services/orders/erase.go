@@ -40,7 +40,7 @@ func (c *change) keepingBuyer(s models.StoreOrder) (models.StoreOrder, error) {
 	if err != nil || !byStore {
 		return s, err
 	}
-	k, err := c.service.readBuyer(c.tx.DB, c.result.MerchantID, c.result.OrderID)
+	k, err := c.service.readBuyer(c.tx, c.result.MerchantID, c.result.OrderID)
 	if err != nil {
 		return s, err
 	}
@@ -101,7 +101,7 @@ func (c *change) eraseBuyer() (*forgetting, error) {
 		c.event(models.EventEraseRequested, "The buyer's data is to be erased. It is as soon as the order no longer needs the address.", map[string]any{"cause": c.erasure.Cause})
 		return &forgetting{c: c, waits: true, who: newRedactor(identifying(*o)...)}, nil
 	}
-	k, err := c.service.readBuyer(c.tx.DB, c.result.MerchantID, c.result.OrderID)
+	k, err := c.service.readBuyer(c.tx, c.result.MerchantID, c.result.OrderID)
 	if err != nil && models.KindOf(err) != models.Internal {
 		return nil, err
 	} // what cannot be opened any more is erased all the same
@@ -378,7 +378,7 @@ func (s *Service) SealPlain(ctx context.Context, m models.MerchantID, limit int)
 			if err := tx.Exec("SELECT 1 FROM orders WHERE merchant_id = ? AND id = ? FOR UPDATE", m, id).Error; err != nil {
 				return err
 			}
-			k, err := s.readBuyer(tx.DB, m, id)
+			k, err := s.readBuyer(tx, m, id)
 			if err == nil && k.Plain {
 				_, _, err = s.sealPlain(tx, m, id, k)
 			}

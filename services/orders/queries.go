@@ -323,28 +323,32 @@ func (s *Service) Detail(ctx context.Context, m models.MerchantID, id models.ID)
 	if !database.ValidID(string(id)) {
 		return Detail{}, notFound(gorm.ErrRecordNotFound)
 	}
-	var d Detail
-	err := s.db.Of(m).InSnapshot(ctx, func(db *gorm.DB) (err error) {
-		d, err = s.readDetail(db, m, id)
-		return err
-	})
-	return d, err
-}
-
-func (s *Service) readDetail(db *gorm.DB, m models.MerchantID, id models.ID) (d Detail, err error) {
-	if err := db.Where("merchant_id = ? AND id = ?", m, id).Take(&d.Order).Error; err != nil {
-		return d, notFound(err)
+	var g gathered
+	var row buyerRow
+	if err := s.db.Of(m).AskSnapshot(ctx, append(s.reader.facts(&g, s.reader.order, m, id), row.ask(m, id))...); err != nil {
+		return Detail{}, fmt.Errorf("read order %s: %w", id, err)
 	}
-	if err := readFacts(db, m, id, &d.Facts); err != nil {
-		return d, err
-	}
-	k, err := s.readBuyer(db, m, id)
+	f, err := g.whole()
 	if err != nil {
-		return d, err
+		return Detail{}, err
 	}
-	k.fill(&d.Facts)
-	d.Now, d.Recipient, d.PurchaseAddress = k.Now.UTC(), k.Recipient, k.PurchaseAddress
-	return d, nil
+	key, ok, err := s.vault.OrderKeyAtOnce(m, id, row.stored())
+	if err == nil && !ok {
+		err = s.db.Of(m).Read(ctx, func(q *gorm.DB) error {
+			key, err = s.vault.OrderKey(q, m, id, row.stored())
+			return err
+		})
+	}
+	if err != nil {
+		return Detail{}, err
+	}
+	k, err := row.open(key, id)
+	if err != nil {
+		return Detail{}, err
+	}
+	k.fill(&f)
+	f.Now = k.Now.UTC()
+	return Detail{Facts: f, Recipient: k.Recipient, PurchaseAddress: k.PurchaseAddress}, nil
 }
 
 // TimelinePage is one page of an order's events, oldest first.

@@ -159,7 +159,7 @@ func (c *change) addressMoved(f StoreSnapshot) ([]string, error) {
 	if f.created || c.facts.Order.ErasedAt != nil {
 		return nil, nil
 	}
-	k, err := c.service.readBuyer(c.tx.DB, c.result.MerchantID, c.result.OrderID)
+	k, err := c.service.readBuyer(c.tx, c.result.MerchantID, c.result.OrderID)
 	if err != nil {
 		return nil, err
 	}

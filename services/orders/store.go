@@ -18,14 +18,96 @@ import (
 // slots is over how many rows a view's count is spread.
 const slots = 8
 
-// load locks an order and reads everything that Rollup needs.
-func load(tx database.Tx, m models.MerchantID, orderID models.ID) (models.Facts, error) {
-	var f models.Facts
-	err := tx.Clauses(clause.Locking{Strength: "UPDATE"}).Where("merchant_id = ? AND id = ?", m, orderID).Take(&f.Order).Error
-	if err != nil {
-		return f, notFound(err)
+// reader holds the queries of an order and of what hangs on it, written once.
+type reader struct {
+	order, locked  database.Rows[models.Order]
+	lines          database.Rows[models.Line]
+	supplierOrders database.Rows[models.SupplierOrder]
+	supplierLines  database.Rows[models.SupplierLine]
+	parcels        database.Rows[models.Parcel]
+	items          database.Rows[models.ParcelItem]
+	pushes         database.Rows[models.Push]
+	shown          database.Rows[models.StoreFulfillment]
+	overrides      database.Rows[models.Override]
+	flags          database.Rows[models.Flag]
+}
+
+func newReader(db *database.DB) reader {
+	of := func(only, order string) func(*gorm.DB) *gorm.DB {
+		return func(q *gorm.DB) *gorm.DB {
+			return q.Where("merchant_id = ? AND order_id = ?"+only, "", "").Order(order)
+		}
 	}
-	return f, readFacts(tx.DB, m, orderID, &f)
+	itself := func(q *gorm.DB) *gorm.DB { return q.Where("merchant_id = ? AND id = ?", "", "") }
+	return reader{
+		order:          database.RowsOf[models.Order](db, itself),
+		locked:         database.RowsOf[models.Order](db, func(q *gorm.DB) *gorm.DB { return itself(q).Clauses(clause.Locking{Strength: "UPDATE"}) }),
+		lines:          database.RowsOf[models.Line](db, of("", "position, line_id")),
+		supplierOrders: database.RowsOf[models.SupplierOrder](db, of("", "id")),
+		supplierLines:  database.RowsOf[models.SupplierLine](db, of("", "line_id, part")),
+		parcels:        database.RowsOf[models.Parcel](db, of("", "id")),
+		items:          database.RowsOf[models.ParcelItem](db, of("", "line_id, part")),
+		pushes:         database.RowsOf[models.Push](db, of("", "id")),
+		shown:          database.RowsOf[models.StoreFulfillment](db, of("", "fulfillment_id")),
+		overrides:      database.RowsOf[models.Override](db, of(" AND lifted_at IS NULL", "id")),
+		flags:          database.RowsOf[models.Flag](db, of(" AND (closed_at IS NULL OR dismissed)", "opened_at, id")),
+	}
+}
+
+// gathered is what the reads of one order bring.
+type gathered struct {
+	models.Facts
+	orders        []models.Order
+	supplierLines []models.SupplierLine
+	items         []models.ParcelItem
+}
+
+// facts are the reads of an order, by one of its two queries, and of what hangs on it. It is the one reader of facts: Apply and the detail
+// page use it alike.
+func (r *reader) facts(g *gathered, order database.Rows[models.Order], m models.MerchantID, id models.ID) []database.Ask {
+	mid, oid := string(m), string(id)
+	return []database.Ask{
+		order.Ask(&g.orders, mid, oid), rules(&g.Rules, mid, oid), r.lines.Ask(&g.Lines, mid, oid), r.supplierOrders.Ask(&g.SupplierOrders, mid, oid),
+		r.overrides.Ask(&g.Overrides, mid, oid), r.flags.Ask(&g.Flags, mid, oid), r.supplierLines.Ask(&g.supplierLines, mid, oid), r.parcels.Ask(&g.Parcels, mid, oid),
+		r.items.Ask(&g.items, mid, oid), r.pushes.Ask(&g.Pushes, mid, oid), r.shown.Ask(&g.Shown, mid, oid),
+	}
+}
+
+// whole hangs what was read on its order. It answers NotFound where there was none.
+func (g *gathered) whole() (models.Facts, error) {
+	f := g.Facts
+	if len(g.orders) == 0 {
+		return f, notFound(gorm.ErrRecordNotFound)
+	}
+	f.Order = g.orders[0]
+	for i := range f.SupplierOrders {
+		for _, l := range g.supplierLines {
+			if l.SupplierOrderID == f.SupplierOrders[i].ID {
+				f.SupplierOrders[i].Lines = append(f.SupplierOrders[i].Lines, l)
+			}
+		}
+	}
+	for i := range f.Parcels {
+		for _, it := range g.items {
+			if it.ParcelID == f.Parcels[i].ID {
+				f.Parcels[i].Items = append(f.Parcels[i].Items, it)
+			}
+		}
+	}
+	return f, nil
+}
+
+// load locks an order and reads everything that Rollup needs. The lock is the first of its statements, and each sees what was there when its
+// turn came: so all see what the last one who held the lock has left.
+func (s *Service) load(tx database.Tx, m models.MerchantID, orderID models.ID) (models.Facts, error) {
+	if !database.ValidID(string(orderID)) {
+		return models.Facts{}, notFound(gorm.ErrRecordNotFound)
+	}
+	var g gathered
+	if err := tx.Ask(s.reader.facts(&g, s.reader.locked, m, orderID)...); err != nil {
+		return models.Facts{}, fmt.Errorf("read order %s: %w", orderID, database.Err(err))
+	}
+	return g.whole()
 }
 
 func notFound(err error) error {
@@ -35,69 +117,25 @@ func notFound(err error) error {
 	return database.Err(err)
 }
 
-// readFacts reads what hangs on an order, and asks for nothing that cannot be there. It is the one reader of facts: Apply and the detail page use it alike.
-func readFacts(db *gorm.DB, m models.MerchantID, orderID models.ID, f *models.Facts) error {
-	if err := readRules(db, m, f.Order.StoreID, &f.Rules); err != nil {
-		return err
-	}
-	var supplierLines []models.SupplierLine
-	var items []models.ParcelItem
-	read := func(only, order string, dest any) error {
-		if err := db.Where("merchant_id = ? AND order_id = ?"+only, m, orderID).Order(order).Find(dest).Error; err != nil {
-			return fmt.Errorf("read order %s: %w", orderID, database.Err(err))
-		}
-		return nil
-	}
-	err := errors.Join(
-		read("", "position, line_id", &f.Lines), read("", "id", &f.SupplierOrders),
-		read(" AND lifted_at IS NULL", "id", &f.Overrides), read(" AND (closed_at IS NULL OR dismissed)", "opened_at, id", &f.Flags),
-	)
-	if len(f.SupplierOrders) > 0 && err == nil {
-		err = errors.Join(read("", "line_id, part", &supplierLines), read("", "id", &f.Parcels))
-	}
-	if len(f.Parcels) > 0 && err == nil {
-		err = errors.Join(read("", "line_id, part", &items), read("", "id", &f.Pushes))
-	}
-	if f.Order.ShownAt != nil && err == nil {
-		err = read("", "fulfillment_id", &f.Shown)
-	}
-	if err != nil {
-		return err
-	}
-	for i := range f.SupplierOrders {
-		for _, l := range supplierLines {
-			if l.SupplierOrderID == f.SupplierOrders[i].ID {
-				f.SupplierOrders[i].Lines = append(f.SupplierOrders[i].Lines, l)
+// rules reads what the merchant has decided in general, about the order's store and about carriers.
+func rules(r *models.Rules, merchant, order string) database.Ask {
+	return database.Ask{
+		SQL: `SELECT m.settings::text, c.settings::text, m.auto_place_since, m.placing_tripped_at, m.placing_tripped_why, m.placing_resumed_at,
+				coalesce((SELECT json_agg(json_build_object('MerchantID', k.merchant_id, 'Key', k.key, 'Name', k.name, 'Provider', k.provider, 'Link', k.link)) FROM carriers k WHERE k.merchant_id = m.id)::text, 'null'),
+				coalesce((SELECT json_agg(g.id) FROM connections g WHERE g.merchant_id = m.id AND g.platform = 'aliexpress' AND g.state = 'removed')::text, 'null')
+			FROM orders o JOIN merchants m ON m.id = o.merchant_id JOIN connections c ON c.merchant_id = o.merchant_id AND c.id = o.store_id WHERE o.merchant_id = $1 AND o.id = $2`,
+		Args: []any{merchant, order},
+		Row: func(scan func(...any) error) error {
+			var merchant, store, carriers, gone string
+			p := &r.Placing
+			if err := scan(&merchant, &store, &p.AutoPlaceSince, &p.PlacingTrippedAt, &p.PlacingTrippedWhy, &p.PlacingResumedAt, &carriers, &gone); err != nil {
+				return err
 			}
-		}
+			err := errors.Join(json.Unmarshal([]byte(merchant), &r.Merchant), json.Unmarshal([]byte(store), &r.Store), json.Unmarshal([]byte(carriers), &r.Carriers), json.Unmarshal([]byte(gone), &r.GoneAccounts))
+			r.Merchant = r.Merchant.OrDefaults()
+			return err
+		},
 	}
-	for i := range f.Parcels {
-		for _, it := range items {
-			if it.ParcelID == f.Parcels[i].ID {
-				f.Parcels[i].Items = append(f.Parcels[i].Items, it)
-			}
-		}
-	}
-	return nil
-}
-
-// readRules reads what the merchant has decided in general, about the order's store and about carriers.
-func readRules(db *gorm.DB, m models.MerchantID, storeID models.ID, r *models.Rules) error {
-	var merchant, store, carriers, gone string
-	row := db.Raw(`SELECT m.settings::text, c.settings::text, m.auto_place_since, m.placing_tripped_at, m.placing_tripped_why, m.placing_resumed_at,
-			coalesce((SELECT json_agg(json_build_object('MerchantID', k.merchant_id, 'Key', k.key, 'Name', k.name, 'Provider', k.provider, 'Link', k.link)) FROM carriers k WHERE k.merchant_id = m.id)::text, 'null'),
-			coalesce((SELECT json_agg(g.id) FROM connections g WHERE g.merchant_id = m.id AND g.platform = 'aliexpress' AND g.state = 'removed')::text, 'null')
-		FROM merchants m JOIN connections c ON c.merchant_id = m.id WHERE m.id = ? AND c.id = ?`, m, storeID).Row()
-	p := &r.Placing
-	if err := row.Scan(&merchant, &store, &p.AutoPlaceSince, &p.PlacingTrippedAt, &p.PlacingTrippedWhy, &p.PlacingResumedAt, &carriers, &gone); err != nil {
-		return fmt.Errorf("read the settings: %w", database.Err(err))
-	}
-	err := errors.Join(json.Unmarshal([]byte(merchant), &r.Merchant), json.Unmarshal([]byte(store), &r.Store), json.Unmarshal([]byte(carriers), &r.Carriers), json.Unmarshal([]byte(gone), &r.GoneAccounts))
-	if err != nil {
-		return fmt.Errorf("read the settings: %w", err)
-	}
-	r.Merchant = r.Merchant.OrDefaults()
-	return nil
 }
 
 // clone copies the slices, so that what is changed can be compared with what was read.

@@ -81,8 +81,14 @@ var owners sync.Map
 // New opens a fresh migrated database that is closed with the test.
 func New(t testing.TB) *database.DB {
 	t.Helper()
+	return Watched(t, nil)
+}
+
+// Watched is New with somebody who sees every statement.
+func Watched(t testing.TB, by pgx.QueryTracer) *database.DB {
+	t.Helper()
 	url := URL(t)
-	db, err := database.Open(context.Background(), database.Options{URL: url, MaxConns: 10, Log: slog.New(slog.DiscardHandler)})
+	db, err := database.Open(context.Background(), database.Options{URL: url, MaxConns: 10, Log: slog.New(slog.DiscardHandler), Tracer: by})
 	if err != nil {
 		t.Fatalf("open the test database: %v", err)
 	}
