@@ -6,8 +6,14 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/pquerna/otp/totp"
+
+	"waybill/models"
 )
 
 // The demo shows a shop with an order in every tab, on a database of its own, with nothing set but where it listens.
@@ -52,6 +58,8 @@ func TestDemo(t *testing.T) {
 		t.Errorf("the key speaks for %+v", me)
 	}
 
+	w.everyRoleSignsIn(t)
+
 	// Buyers buy and sellers ship meanwhile, so a tab may be empty for a moment.
 	seen := map[string]bool{}
 	w.await("every tab has had an order", func() bool {
@@ -94,6 +102,34 @@ func TestDemo(t *testing.T) {
 	}
 	w.terminate()
 	w.await("its database is gone", func() bool { return processesWith(t, data) == 0 })
+}
+
+// everyRoleSignsIn signs in with each account that the demo has printed, as somebody does who has nothing but what the terminal shows.
+func (w *world) everyRoleSignsIn(t *testing.T) {
+	t.Helper()
+	printed := w.process.out.lines()
+	for _, role := range []models.PersonRole{models.RoleOwner, models.RoleMember, models.RoleReadOnly, models.RoleSupport, models.RoleOperator} {
+		account := regexp.MustCompile(`(?m)^ +` + string(role) + ` +(\S+@\S+) +(\S.*)$`).FindStringSubmatch(printed)
+		if account == nil {
+			t.Errorf("no account of %s is printed:\n%s", role, printed)
+			continue
+		}
+		in := map[string]string{"email": account[1], "password": account[2]}
+		if app := regexp.MustCompile(`(?m)^ +` + string(role) + ` +authenticator app: (\S+)$`).FindStringSubmatch(printed); app != nil {
+			in["code"], _ = totp.GenerateCode(app[1], time.Now())
+		}
+		if (in["code"] != "") != role.OfStaff() {
+			t.Errorf("%s: %v", role, in)
+		}
+		body, err := json.Marshal(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var who struct{ Role models.PersonRole }
+		if w.visitor(t).ask(http.MethodPost, "/session", string(body), http.StatusOK, &who); who.Role != role {
+			t.Errorf("%s signs in as %s", role, who.Role)
+		}
+	}
 }
 
 // In an empty demo a person connects both platforms in a browser, as a new merchant does.

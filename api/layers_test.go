@@ -27,7 +27,7 @@ var mayImport = map[string]string{
 	"services/feed":                     "models services/database gorm.io",
 	"services/health":                   "models services/database gorm.io",
 	"services/budgets":                  "models services/database services/platform",
-	"services/idempotency":              "models services/database",
+	"services/idempotency":              "models services/database gorm.io",
 	"services/audit":                    "models services/database gorm.io",
 	"services/vault":                    "models services/audit services/database gorm.io",
 	"services/orders":                   "models services/audit services/database services/feed services/outbox services/vault gorm.io github.com/goccy/go-json",

@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"waybill/models"
 	"waybill/services/accounts"
 	"waybill/services/database/databasetest"
 	"waybill/services/idempotency"
@@ -329,5 +330,38 @@ func TestEveryPostCanBeNamed(t *testing.T) {
 	}
 	if asked < 25 {
 		t.Errorf("only %d routes", asked)
+	}
+}
+
+// Staff who look at no merchant name their requests, too: the names are their own.
+func TestStaffNameTheirRequestsToo(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	sam := d.as(models.RoleSupport)
+	body := `{"merchant_id":"` + string(d.m) + `","reason":"Ticket 4711"}`
+	headers := map[string]string{"Content-Type": "application/json", "Sec-Fetch-Site": "same-origin", idempotencyKey: "look"}
+	for range 2 {
+		if got := sam.sendAs(http.MethodPost, "/support/views", body, headers); got.status != http.StatusCreated {
+			t.Fatalf("%d %s", got.status, got.text)
+		}
+	}
+	if list := d.entries("act=" + string(models.ActViewBegun)); len(list) != 1 {
+		t.Errorf("it was begun %d times", len(list))
+	}
+	other := d.as(models.RoleOperator)
+	if got := other.sendAs(http.MethodPost, "/support/views", body, headers); got.status != http.StatusCreated {
+		t.Errorf("another's request of the same name: %d %s", got.status, got.text)
+	}
+	if list := d.entries("act=" + string(models.ActViewBegun)); len(list) != 2 {
+		t.Errorf("both began %d times", len(list))
+	}
+
+	d.exec("UPDATE idempotency_keys SET created_at = now() - interval '73 hours' WHERE merchant_id = (SELECT id FROM people WHERE staff = 'support')")
+	if err := idempotency.ForgetOfPeople(t.Context(), d.db); err != nil {
+		t.Fatal(err)
+	}
+	var kept int
+	if err := databasetest.Owner(t, d.db).Raw("SELECT count(*) FROM idempotency_keys").Row().Scan(&kept); err != nil || kept != 1 {
+		t.Errorf("%d are kept, %v", kept, err)
 	}
 }

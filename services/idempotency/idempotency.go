@@ -7,7 +7,10 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"time"
+
+	"gorm.io/gorm"
 
 	"waybill/models"
 	"waybill/services/database"
@@ -154,4 +157,16 @@ func Forget(ctx context.Context, db *database.DB, m models.MerchantID) error {
 			SELECT key FROM idempotency_keys WHERE merchant_id = ? AND created_at <= ? ORDER BY created_at LIMIT 5000 FOR UPDATE SKIP LOCKED) AND created_at <= ?`,
 			m, m, tx.Now.Add(-kept), tx.Now.Add(-kept)).Error
 	})
+}
+
+// ForgetOfPeople is Forget for the people who acted at no merchant, and named their requests under their own ids.
+func ForgetOfPeople(ctx context.Context, db *database.DB) error {
+	var who []models.MerchantID
+	err := db.Across(ctx, func(q *gorm.DB) error {
+		return q.Raw("SELECT id FROM people p WHERE EXISTS (SELECT 1 FROM idempotency_keys k WHERE k.merchant_id = p.id)").Scan(&who).Error
+	})
+	for _, person := range who {
+		err = errors.Join(err, Forget(ctx, db, person))
+	}
+	return err
 }

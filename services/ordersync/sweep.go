@@ -135,7 +135,7 @@ func (s *Service) tidy(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.budgets.Forget(ctx)
+	return errors.Join(idempotency.ForgetOfPeople(ctx, s.db), s.budgets.Forget(ctx))
 }
 
 const (
