@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"time"
 
+	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
 	"waybill/models"
@@ -39,11 +40,15 @@ type Service struct {
 	tokens TokenSource
 	stores StoreInspector
 	keys   knownKeys
+
+	connection database.Rows[models.Connection] // by merchant and id
 }
 
 // New makes the service.
 func New(db *database.DB, v *vault.Vault, tokens TokenSource, stores StoreInspector) *Service {
-	return &Service{db: db, vault: v, tokens: tokens, stores: stores}
+	return &Service{db: db, vault: v, tokens: tokens, stores: stores, connection: database.RowsOf[models.Connection](db, func(q *gorm.DB) *gorm.DB {
+		return q.Where("merchant_id = ? AND id = ?", "", "")
+	})}
 }
 
 // CreateMerchant adds a merchant with its first API key, which may do everything. An empty key is made up; it is shown this once.

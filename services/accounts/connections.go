@@ -225,17 +225,17 @@ func (s *Service) Connections(ctx context.Context, m models.MerchantID) ([]model
 
 // Connection reads one connection of a merchant.
 func (s *Service) Connection(ctx context.Context, m models.MerchantID, id models.ID) (models.Connection, error) {
-	var c models.Connection
 	if !database.ValidID(string(id)) {
-		return c, noConnection()
+		return models.Connection{}, noConnection()
 	}
-	if err := s.db.Of(m).Read(ctx, func(q *gorm.DB) error { return q.Where("merchant_id = ? AND id = ?", m, id).Limit(1).Find(&c).Error }); err != nil {
-		return c, fmt.Errorf("read connection: %w", err)
+	var found []models.Connection
+	if err := s.db.Of(m).Ask(ctx, s.connection.Ask(&found, string(m), string(id))); err != nil {
+		return models.Connection{}, fmt.Errorf("read connection: %w", err)
 	}
-	if c.ID == "" {
-		return c, noConnection()
+	if len(found) == 0 {
+		return models.Connection{}, noConnection()
 	}
-	return c, nil
+	return found[0], nil
 }
 
 func noConnection() error {
@@ -504,10 +504,11 @@ func sameTime(a, b *time.Time) bool {
 // Worked notes that a connection works: at most once a minute, and at once after a failure. A store that works again is searched
 // at once for what happened meanwhile.
 func (s *Service) Worked(ctx context.Context, m models.MerchantID, id models.ID) error {
-	return s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
-		return tx.Exec(`UPDATE connections SET last_success_at = clock_timestamp(),
-			next_sweep_at = CASE WHEN last_error_at >= coalesce(last_success_at, last_error_at) AND last_error_code <> 'platform_limit' THEN least(next_sweep_at, clock_timestamp()) ELSE next_sweep_at END
-		WHERE merchant_id = ? AND id = ? AND (last_success_at IS NULL OR last_success_at < clock_timestamp() - interval '1 minute' OR last_error_at >= last_success_at)`, m, id).Error
+	return s.db.Of(m).Tell(ctx, database.Ask{
+		SQL: `UPDATE connections SET last_success_at = clock_timestamp(),
+				next_sweep_at = CASE WHEN last_error_at >= coalesce(last_success_at, last_error_at) AND last_error_code <> 'platform_limit' THEN least(next_sweep_at, clock_timestamp()) ELSE next_sweep_at END
+			WHERE merchant_id = $1 AND id = $2 AND (last_success_at IS NULL OR last_success_at < clock_timestamp() - interval '1 minute' OR last_error_at >= last_success_at)`,
+		Args: []any{string(m), string(id)},
 	})
 }
 

@@ -39,6 +39,17 @@ func (t Tenant) Ask(ctx context.Context, asks ...Ask) error {
 	return t.db.send(ctx, b, asks)
 }
 
+// Tell runs statements that write the merchant's rows, in one round trip and one transaction. It is for what need not survive the death of the
+// database's machine: whoever was answered may find it undone then.
+func (t Tenant) Tell(ctx context.Context, asks ...Ask) error {
+	if err := t.check(); err != nil {
+		return err
+	}
+	b := &pgx.Batch{}
+	b.Queue("SELECT set_config('waybill.merchant', $1, true), set_config('synchronous_commit', 'off', true)", string(t.merchant))
+	return t.db.send(ctx, b, asks)
+}
+
 // AskSnapshot is Ask for reads that must agree with each other: all see the database as it was at the first.
 func (t Tenant) AskSnapshot(ctx context.Context, asks ...Ask) error {
 	if err := t.check(); err != nil {
@@ -71,6 +82,12 @@ func (tx Tx) Ask(asks ...Ask) error {
 		a.queue(b)
 	}
 	return withPgx(tx.DB, func(t pgx.Tx) error { return t.SendBatch(tx.Statement.Context, b).Close() })
+}
+
+// Written is the statement that GORM makes of what write does, without running it.
+func (tx Tx) Written(write func(q *gorm.DB) *gorm.DB) Ask {
+	statement := write(tx.Session(&gorm.Session{DryRun: true})).Statement
+	return Ask{SQL: statement.SQL.String(), Args: statement.Vars}
 }
 
 // Plain makes statements that are not run here: see AskOf.

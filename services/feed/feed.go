@@ -32,16 +32,27 @@ const kept = 24 * time.Hour
 
 // Tell adds a change on the transaction that makes it, and wakes those who watch the merchant once that has committed.
 func Tell(tx database.Tx, m models.MerchantID, kind Kind, subject models.ID, data map[string]any) error {
+	a, err := Telling(tx, m, kind, subject, data)
+	if err == nil {
+		err = tx.Ask(a)
+	}
+	if err != nil {
+		return fmt.Errorf("tell of a change: %w", err)
+	}
+	return nil
+}
+
+// Telling is Tell as a statement that the caller has sent with others.
+func Telling(tx database.Tx, m models.MerchantID, kind Kind, subject models.ID, data map[string]any) (database.Ask, error) {
 	raw, err := json.Marshal(data)
 	if err != nil {
-		return fmt.Errorf("tell of a change: %w", err)
-	}
-	err = tx.Exec("INSERT INTO feed (merchant_id, id, at, kind, subject_id, data) VALUES (?, ?, ?, ?, ?, ?)", m, database.NewID(), tx.Now, kind, subject, string(raw)).Error
-	if err != nil {
-		return fmt.Errorf("tell of a change: %w", err)
+		return database.Ask{}, fmt.Errorf("tell of a change: %w", err)
 	}
 	tx.Signal(string(m))
-	return nil
+	return database.Ask{
+		SQL:  "INSERT INTO feed (merchant_id, id, at, kind, subject_id, data) VALUES ($1, $2, $3, $4, $5, $6)",
+		Args: []any{string(m), string(database.NewID()), tx.Now, string(kind), string(subject), string(raw)},
+	}, nil
 }
 
 // Change is one thing that changed. Cursor is where a reader goes on after it.

@@ -3,11 +3,13 @@
 package orders
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
 	"sync/atomic"
 
+	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
 	"waybill/models"
@@ -86,6 +88,7 @@ type change struct {
 	by      By
 	facts   models.Facts
 	result  Changes
+	writes  []database.Ask     // what is to be written, and was not sent yet
 	key     vault.OrderKey     // of the order, once it was needed
 	payload *models.StoreOrder // newly observed
 	attempt *attempt           // newly made
@@ -104,6 +107,40 @@ func (s *Service) Apply(tx database.Tx, m models.MerchantID, orderID models.ID, 
 	if err != nil {
 		return Changes{}, err
 	}
+	return s.applyTo(tx, m, orderID, before, by, facts...)
+}
+
+// Loading is an order on its way to an Apply: its reads go to the server with what begins the transaction (database.Tenant.InTxAfter).
+type Loading struct {
+	service  *Service
+	merchant models.MerchantID
+	order    models.ID
+	gathered
+}
+
+// Load begins to read an order for an Apply. It answers NotFound for what is no id.
+func (s *Service) Load(m models.MerchantID, orderID models.ID) (*Loading, error) {
+	if !database.ValidID(string(orderID)) {
+		return nil, notFound(gorm.ErrRecordNotFound)
+	}
+	return &Loading{service: s, merchant: m, order: orderID}, nil
+}
+
+// Asks are its reads. The first locks the order.
+func (l *Loading) Asks() []database.Ask {
+	return l.service.reader.facts(&l.gathered, l.service.reader.locked, l.merchant, l.order)
+}
+
+// Apply is Service.Apply of the order that was loaded.
+func (l *Loading) Apply(tx database.Tx, by By, facts ...Fact) (Changes, error) {
+	before, err := l.whole()
+	if err != nil {
+		return Changes{}, err
+	}
+	return l.service.applyTo(tx, l.merchant, l.order, before, by, facts...)
+}
+
+func (s *Service) applyTo(tx database.Tx, m models.MerchantID, orderID models.ID, before models.Facts, by By, facts ...Fact) (Changes, error) {
 	c := &change{
 		tx: tx, service: s, by: by, facts: clone(before),
 		result: Changes{MerchantID: m, OrderID: orderID, Before: before.Order.Tab},
@@ -212,13 +249,16 @@ func (c *change) finish(before models.Facts) (Changes, error) {
 	if err := c.save(before); err != nil {
 		return Changes{}, err
 	}
-	if erased != nil {
-		if err := erased.finish(); err != nil {
+	if erased != nil { // it empties what was just written
+		if err := errors.Join(c.flush(), erased.finish()); err != nil {
 			return Changes{}, err
 		}
 	}
 	c.result.Facts = *f
-	return c.result, c.tell(before)
+	if err := c.tell(before); err != nil {
+		return Changes{}, err
+	}
+	return c.result, c.flush()
 }
 
 // digest computes what lists show. The deadline is left as it was read where it is the same time.
@@ -243,10 +283,12 @@ func (c *change) tell(before models.Facts) error {
 	for i, e := range c.result.Events {
 		kinds[i] = e.Kind
 	}
-	return feed.Tell(c.tx, o.MerchantID, feed.Order, o.ID, map[string]any{
+	told, err := feed.Telling(c.tx, o.MerchantID, feed.Order, o.ID, map[string]any{
 		"store_id": o.StoreID, "number": o.Number, "tab": o.Tab, "before": c.result.Before, "created": c.result.Created,
 		"open_flags": o.OpenFlags, "version": o.Version, "events": kinds,
 	})
+	c.write(told)
+	return err
 }
 
 func (c *change) justChecked(before models.Facts, s models.SupplierOrder) bool {

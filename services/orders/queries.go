@@ -396,11 +396,20 @@ func (s *Service) OrderOf(ctx context.Context, m models.MerchantID, table string
 }
 
 // NextFetch takes the number that fences the answer of the call about to be made: AliExpress' answers carry no version, so
-// an answer to an earlier call never overwrites that of a later one.
+// an answer to an earlier call never overwrites that of a later one. Should the database lose a number that it has given, because its machine
+// died, two calls may bear it: the answer that comes second is dropped, and the next check asks anew.
 func (s *Service) NextFetch(ctx context.Context, m models.MerchantID, supplierOrderID models.ID) (seq int64, err error) {
-	err = s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
-		return tx.Raw("UPDATE supplier_orders SET fetch_seq = fetch_seq + 1 WHERE merchant_id = ? AND id = ? RETURNING fetch_seq", m, supplierOrderID).Row().Scan(&seq)
+	found := false
+	err = s.db.Of(m).Tell(ctx, database.Ask{
+		SQL: "UPDATE supplier_orders SET fetch_seq = fetch_seq + 1 WHERE merchant_id = $1 AND id = $2 RETURNING fetch_seq", Args: []any{string(m), string(supplierOrderID)},
+		Row: func(scan func(...any) error) error {
+			found = true
+			return scan(&seq)
+		},
 	})
+	if err == nil && !found {
+		err = models.Errorf(models.NotFound, "supplier_order_not_found", "There is no such supplier order.")
+	}
 	if err != nil {
 		return 0, fmt.Errorf("number a call about %s: %w", supplierOrderID, err)
 	}

@@ -152,28 +152,45 @@ func clone(f models.Facts) models.Facts {
 	return c
 }
 
-// save writes the rows that differ, in an order that every foreign key and unique index allows.
+// save writes the rows that differ, in an order that every foreign key and unique index allows, and in one round trip with what else there is to
+// be written.
 func (c *change) save(before models.Facts) error {
 	after := &c.facts
 	if err := c.saveOrder(before.Order); err != nil {
 		return err
 	}
-	for _, save := range []func() error{
-		func() error { return saveRows(c.tx, bareLines(before), bareLines(*after)) },
-		func() error { return saveRows(c.tx, bareOrders(before), bareOrders(*after), "fetch_seq") },
-		func() error { return saveRows(c.tx, supplierLines(before), supplierLines(*after)) },
-		func() error { return saveRows(c.tx, bareParcels(before), bareParcels(*after)) },
-		func() error { return saveRows(c.tx, parcelItems(before), parcelItems(*after)) },
-		func() error { return saveRows(c.tx, before.Pushes, after.Pushes) },
-		func() error { return saveRows(c.tx, before.Shown, after.Shown) },
-		func() error { return saveRows(c.tx, before.Overrides, after.Overrides) },
-		func() error { return saveRows(c.tx, before.Flags, after.Flags) },
-	} {
-		if err := save(); err != nil {
-			return err
-		}
+	saveRows(c, bareLines(before), bareLines(*after))
+	saveRows(c, bareOrders(before), bareOrders(*after), "fetch_seq")
+	saveRows(c, supplierLines(before), supplierLines(*after))
+	saveRows(c, bareParcels(before), bareParcels(*after))
+	saveRows(c, parcelItems(before), parcelItems(*after))
+	saveRows(c, before.Pushes, after.Pushes)
+	saveRows(c, before.Shown, after.Shown)
+	saveRows(c, before.Overrides, after.Overrides)
+	saveRows(c, before.Flags, after.Flags)
+	if err := c.saveRecords(); err != nil {
+		return err
 	}
-	return c.saveRecords()
+	if len(c.result.Events) > 0 {
+		c.write(c.tx.Written(func(q *gorm.DB) *gorm.DB { return q.Create(&c.result.Events) }))
+	}
+	return nil
+}
+
+// write has a statement sent with the others of this change.
+func (c *change) write(a database.Ask) { c.writes = append(c.writes, a) }
+
+// flush sends what was written.
+func (c *change) flush() error {
+	writes := c.writes
+	c.writes = nil
+	if len(writes) == 0 {
+		return nil
+	}
+	if err := c.tx.Ask(writes...); err != nil {
+		return fmt.Errorf("write order %s: %w", c.result.OrderID, err)
+	}
+	return nil
 }
 
 func (c *change) saveOrder(before models.Order) error {
@@ -185,15 +202,14 @@ func (c *change) saveOrder(before models.Order) error {
 	if reflect.DeepEqual(before, *o) {
 		return nil
 	}
-	if err := updateRow(c.tx, o, "store_id"); err != nil {
-		return err
-	}
-	return c.countViews(before)
+	updateRow(c, &before, o, "store_id")
+	c.countViews(before)
+	return nil
 }
 
 // countViews moves the kept counts. The views are taken in one order, whatever moves where, so that no two orders wait for
 // each other's rows.
-func (c *change) countViews(before models.Order) error {
+func (c *change) countViews(before models.Order) {
 	after, by := c.facts.Order, map[string]int{}
 	if !c.result.Created {
 		by[string(before.Tab)]--
@@ -209,14 +225,18 @@ func (c *change) countViews(before models.Order) error {
 		if by[view] == 0 {
 			continue
 		}
-		if err := countView(c.tx, after, view, by[view]); err != nil {
-			return err
-		}
+		c.write(countView(after, view, by[view]))
 	}
-	return nil
 }
 
+// saveRecords writes what belongs to rows that have to be there before it.
 func (c *change) saveRecords() error {
+	if c.payload == nil && c.address == nil && c.attempt == nil {
+		return nil
+	}
+	if err := c.flush(); err != nil {
+		return err
+	}
 	if c.payload != nil {
 		if err := c.keepBuyer(); err != nil {
 			return err
@@ -231,12 +251,6 @@ func (c *change) saveRecords() error {
 		if err := c.keepAttempt(); err != nil {
 			return err
 		}
-	}
-	if len(c.result.Events) == 0 {
-		return nil
-	}
-	if err := c.tx.Create(&c.result.Events).Error; err != nil {
-		return fmt.Errorf("append events of order %s: %w", c.result.OrderID, err)
 	}
 	return nil
 }
@@ -291,53 +305,56 @@ func parcelItems(f models.Facts) []models.ParcelItem {
 
 // saveRows deletes, updates and inserts so that the table holds after where it held before. Deletes and updates come first:
 // a unique index must not see a row move as two rows.
-func saveRows[T any](tx database.Tx, before, after []T, untouched ...string) error {
+func saveRows[T any](c *change, before, after []T, untouched ...string) {
 	was, kept := map[string]T{}, map[string]bool{}
 	for _, b := range before {
-		was[keyOf(tx, &b)] = b
+		was[keyOf(c.tx, &b)] = b
 	}
 	for _, a := range after {
-		kept[keyOf(tx, &a)] = true
+		kept[keyOf(c.tx, &a)] = true
 	}
 	for _, b := range before {
-		if kept[keyOf(tx, &b)] {
-			continue
-		}
-		if err := tx.Where(clause.And(primaryKey(tx, &b)...)).Delete(new(T)).Error; err != nil {
-			return fmt.Errorf("delete %T: %w", b, err)
+		if !kept[keyOf(c.tx, &b)] {
+			c.write(c.tx.Written(func(q *gorm.DB) *gorm.DB { return q.Where(clause.And(primaryKey(c.tx, &b)...)).Delete(new(T)) }))
 		}
 	}
 	var fresh []T
 	for _, a := range after {
-		b, known := was[keyOf(tx, &a)]
+		b, known := was[keyOf(c.tx, &a)]
 		switch {
 		case !known:
 			fresh = append(fresh, a)
 		case !reflect.DeepEqual(a, b):
-			if err := updateRow(tx, &a, untouched...); err != nil {
-				return err
-			}
+			updateRow(c, &b, &a, untouched...)
 		}
 	}
-	if len(fresh) == 0 {
-		return nil
+	if len(fresh) > 0 {
+		c.write(c.tx.Written(func(q *gorm.DB) *gorm.DB { return q.Create(&fresh) }))
 	}
-	if err := tx.Create(&fresh).Error; err != nil {
-		return fmt.Errorf("add %T: %w", fresh, err)
-	}
-	return nil
 }
 
-// updateRow writes every column of a row that was read under the order's lock, but those of its key and those named.
-func updateRow[T any](tx database.Tx, row *T, untouched ...string) error {
-	res := tx.Model(new(T)).Where(clause.And(primaryKey(tx, row)...)).Select("*").Omit(append(untouched, "merchant_id", "id", "created_at")...).Updates(row)
-	if res.Error != nil {
-		return fmt.Errorf("update %T: %w", *row, res.Error)
+// updateRow writes what differs of a row that was read under the order's lock, but the parts of its key and those named.
+func updateRow[T any](c *change, before, after *T, untouched ...string) {
+	stmt := &gorm.Statement{DB: c.tx.DB}
+	if err := stmt.Parse(after); err != nil {
+		panic(err) // one of our own structs
 	}
-	if res.RowsAffected != 1 {
-		return fmt.Errorf("update %T: %d rows instead of one", *row, res.RowsAffected)
+	was, is := reflect.ValueOf(before).Elem(), reflect.ValueOf(after).Elem()
+	changed := map[string]any{}
+	for _, f := range stmt.Schema.Fields {
+		if f.DBName == "" || f.PrimaryKey || slices.Contains(untouched, f.DBName) || f.DBName == "created_at" {
+			continue
+		}
+		if !reflect.DeepEqual(f.ReflectValueOf(c.tx.Statement.Context, was).Interface(), f.ReflectValueOf(c.tx.Statement.Context, is).Interface()) {
+			changed[f.DBName], _ = f.ValueOf(c.tx.Statement.Context, is)
+		}
 	}
-	return nil
+	if len(changed) == 0 {
+		return
+	}
+	c.write(c.tx.Written(func(q *gorm.DB) *gorm.DB {
+		return q.Table(stmt.Schema.Table).Where(clause.And(primaryKey(c.tx, after)...)).Updates(changed)
+	}))
 }
 
 // primaryKey names a row by its whole key. GORM on its own leaves out parts that are zero, and part 0 of a line is one.
@@ -366,15 +383,14 @@ func keyOf(tx database.Tx, row any) string {
 const viewAttention = "attention"
 
 // countView moves a kept count by n. The order's own slot is used, so one order always locks the same row.
-func countView(tx database.Tx, o models.Order, view string, n int) error {
+func countView(o models.Order, view string, n int) database.Ask {
 	slot := 0
 	for _, b := range []byte(o.ID) {
 		slot = (slot*31 + int(b)) % slots
 	}
-	err := tx.Exec(`INSERT INTO tab_counts (merchant_id, store_id, view, slot, n) VALUES (?, ?, ?, ?, ?)
-		ON CONFLICT (merchant_id, store_id, view, slot) DO UPDATE SET n = tab_counts.n + excluded.n`, o.MerchantID, o.StoreID, view, slot, n).Error
-	if err != nil {
-		return fmt.Errorf("count %s: %w", view, err)
+	return database.Ask{
+		SQL: `INSERT INTO tab_counts (merchant_id, store_id, view, slot, n) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (merchant_id, store_id, view, slot) DO UPDATE SET n = tab_counts.n + excluded.n`,
+		Args: []any{string(o.MerchantID), string(o.StoreID), view, slot, n},
 	}
-	return nil
 }

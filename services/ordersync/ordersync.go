@@ -106,9 +106,10 @@ func (s *Service) lag(m models.MerchantID, connection models.ID, hop models.Hop,
 	s.health.Lag(m, connection, hop, d)
 }
 
-// change lets facts into an order of a merchant in a transaction of its own, together with the jobs that they make necessary.
-func (s *Service) change(ctx context.Context, m models.MerchantID, let func(database.Tx) (orders.Changes, error)) (c orders.Changes, err error) {
-	err = s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
+// change lets facts into an order of a merchant in a transaction of its own, together with the jobs that they make necessary. The first statements
+// go with what begins it.
+func (s *Service) change(ctx context.Context, m models.MerchantID, first []database.Ask, let func(database.Tx) (orders.Changes, error)) (c orders.Changes, err error) {
+	err = s.db.Of(m).InTxAfter(ctx, first, func(tx database.Tx) error {
 		if c, err = let(tx); err != nil {
 			return err
 		}
@@ -129,12 +130,16 @@ func (s *Service) change(ctx context.Context, m models.MerchantID, let func(data
 
 // apply lets facts into an order that is known.
 func (s *Service) apply(ctx context.Context, m models.MerchantID, orderID models.ID, by orders.By, facts ...orders.Fact) (orders.Changes, error) {
-	return s.change(ctx, m, func(tx database.Tx) (orders.Changes, error) { return s.orders.Apply(tx, m, orderID, by, facts...) })
+	l, err := s.orders.Load(m, orderID)
+	if err != nil {
+		return orders.Changes{}, err
+	}
+	return s.change(ctx, m, l.Asks(), func(tx database.Tx) (orders.Changes, error) { return l.Apply(tx, by, facts...) })
 }
 
 // take lets a store's snapshot in, of an order that may be new to us.
 func (s *Service) take(ctx context.Context, m models.MerchantID, store models.ID, by orders.By, snapshot models.StoreOrder) (orders.Changes, error) {
-	return s.change(ctx, m, func(tx database.Tx) (orders.Changes, error) { return s.orders.Receive(tx, m, store, by, snapshot) })
+	return s.change(ctx, m, nil, func(tx database.Tx) (orders.Changes, error) { return s.orders.Receive(tx, m, store, by, snapshot) })
 }
 
 // reach reports to the connection how a call that began at began went, and passes the call's error on.

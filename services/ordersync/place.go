@@ -429,7 +429,7 @@ func wantedSince(so models.SupplierOrder) time.Time {
 
 // applyAt is apply for one step of Waybill's own whose fact needs the database's time.
 func (s *Service) applyAt(ctx context.Context, m models.MerchantID, orderID models.ID, fact func(now time.Time) orders.Fact) error {
-	_, err := s.change(ctx, m, func(tx database.Tx) (orders.Changes, error) {
+	_, err := s.change(ctx, m, nil, func(tx database.Tx) (orders.Changes, error) {
 		return s.orders.Apply(tx, m, orderID, engine, fact(tx.Now))
 	})
 	return err
