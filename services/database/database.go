@@ -31,6 +31,7 @@ type Options struct {
 	URL      string // of a login that may work as Role
 	MaxConns int32  // 0: 20; River's listener and reaper hold two for good
 	Log      *slog.Logger
+	Tracer   pgx.QueryTracer // may be nil
 }
 
 var errBadURL = errors.New("the database URL cannot be read") // the error of pgx may show the password
@@ -65,6 +66,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		}
 	}
 	cfg.ConnConfig.RuntimeParams["role"] = Role
+	cfg.ConnConfig.Tracer = o.Tracer
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
