@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -78,10 +80,11 @@ func clone(t testing.TB, from string) string {
 // owners are the ways around the walls of the databases that New has opened.
 var owners sync.Map
 
-// New opens a fresh migrated database that is closed with the test.
+// New opens a fresh migrated database that is closed with the test. The test fails where the program sends a statement to a tenant's table without
+// binding it to a merchant (see Unbound), unless it reads with database.DB.Across.
 func New(t testing.TB) *database.DB {
 	t.Helper()
-	return Watched(t, nil)
+	return Watched(t, tenancy{t})
 }
 
 // Watched is New with somebody who sees every statement.
@@ -128,4 +131,113 @@ func Owner(t fataler, db *database.DB) *gorm.DB {
 		t.Fatalf("open the test database as its owner: %v", err)
 	}
 	return owner
+}
+
+// TenantTables are the tables in which merchants have rows of their own.
+func TenantTables(t testing.TB) map[string]bool {
+	t.Helper()
+	tables, err := tenantTables()
+	if err != nil {
+		t.Fatalf("list the tenants' tables: %v", err)
+	}
+	return tables
+}
+
+var tenantTables = sync.OnceValues(func() (map[string]bool, error) {
+	s, err := server()
+	if err != nil {
+		return nil, err
+	}
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, s.URL("postgres"))
+	if err != nil {
+		return nil, err
+	}
+	// Nobody may be in the template while it is cloned, so a clone is looked at.
+	_, err = conn.Exec(ctx, "CREATE DATABASE tables_of_the_template TEMPLATE "+template+" STRATEGY file_copy")
+	_ = conn.Close(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if conn, err = pgx.Connect(ctx, s.URL("tables_of_the_template")); err != nil {
+		return nil, err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	rows, err := conn.Query(ctx, "SELECT relname FROM pg_class WHERE relrowsecurity AND relkind IN ('r', 'p')")
+	if err != nil {
+		return nil, err
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	tables := map[string]bool{}
+	for _, name := range names {
+		tables[name] = true
+	}
+	return tables, err
+})
+
+// tenancy looks at every statement of a test's database.
+type tenancy struct{ t testing.TB }
+
+// judged is what is known of statements.
+var judged sync.Map
+
+// TraceQueryStart judges a statement.
+func (c tenancy) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryStartData) context.Context {
+	c.judge(q.SQL)
+	return ctx
+}
+
+// TraceBatchStart judges those that go together.
+func (c tenancy) TraceBatchStart(ctx context.Context, _ *pgx.Conn, b pgx.TraceBatchStartData) context.Context {
+	for _, q := range b.Batch.QueuedQueries {
+		c.judge(q.SQL)
+	}
+	return ctx
+}
+
+func (c tenancy) judge(sql string) {
+	wrong, known := judged.Load(sql)
+	if !known {
+		tables, err := tenantTables()
+		if err != nil {
+			return // the test has no database either
+		}
+		wrong = Unbound(sql, func(name string) bool { return tables[name] })
+		judged.Store(sql, wrong)
+	}
+	if wrong != "" && ours() {
+		judged.Store(sql, "") // told once is enough
+		c.t.Errorf("%s: %s", wrong, sql)
+	}
+}
+
+// TraceQueryEnd has nothing to add.
+func (tenancy) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// TraceBatchQuery has nothing to add.
+func (tenancy) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
+
+// TraceBatchEnd has nothing to add.
+func (tenancy) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
+
+// ours is false for what a test says itself, and inside of database.DB.Across.
+func ours() bool {
+	callers := make([]uintptr, 64)
+	frames := runtime.CallersFrames(callers[:runtime.Callers(3, callers)])
+	said := false
+	for {
+		frame, more := frames.Next()
+		if strings.HasSuffix(frame.Function, "database.(*DB).Across") {
+			return false
+		}
+		if !said && strings.HasPrefix(frame.Function, "waybill/") && !strings.Contains(frame.Function, "services/database.") && !strings.Contains(frame.Function, "services/database/databasetest.") {
+			said = true
+			if strings.HasSuffix(frame.File, "_test.go") {
+				return false
+			}
+		}
+		if !more {
+			return said
+		}
+	}
 }
