@@ -77,7 +77,14 @@ func (m *metrics) handler(db *database.DB, sync *ordersync.Service) http.Handler
 			ask(func(n int64, _ time.Duration) float64 { return float64(n) })),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "waybill_jobs_oldest_seconds", Help: "How long the oldest of them has waited; -1 when the database does not answer."},
 			ask(func(_ int64, oldest time.Duration) float64 { return oldest.Seconds() })))
-	m.registry.MustRegister(&gauges{sync})
+	m.registry.MustRegister(&gauges{sync}, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "waybill_replica_lag_seconds", Help: "How far the replica is behind; -1 when it does not answer, 0 when there is none.",
+	}, func() float64 {
+		if lag := db.ReplicaLag(); lag >= 0 {
+			return lag.Seconds()
+		}
+		return -1
+	}))
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
 	return mux

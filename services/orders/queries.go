@@ -77,6 +77,7 @@ func (f Filter) after(o models.Order) string {
 type Page struct {
 	Orders []models.Order
 	Next   string // cursor of the next page; empty on the last
+	From   database.Source
 }
 
 type cursor struct {
@@ -101,7 +102,7 @@ func decodeCursor(s string) (c cursor, err error) {
 // List gives one page of a merchant's orders, read along an index whatever the filter and the sort.
 func (s *Service) List(ctx context.Context, m models.MerchantID, f Filter) (Page, error) {
 	page := Page{Orders: []models.Order{}}
-	err := s.db.Of(m).Read(ctx, func(q *gorm.DB) error {
+	from, err := s.db.Of(m).ReadCopy(ctx, func(q *gorm.DB) error {
 		q, err := filtered(q, m, f)
 		if err != nil {
 			return err
@@ -111,6 +112,7 @@ func (s *Service) List(ctx context.Context, m models.MerchantID, f Filter) (Page
 	if err != nil {
 		return Page{}, fmt.Errorf("list orders: %w", err)
 	}
+	page.From = from
 	if len(page.Orders) > f.Limit {
 		page.Orders = page.Orders[:f.Limit]
 		page.Next = f.after(page.Orders[f.Limit-1])
