@@ -1,5 +1,7 @@
 # syntax=docker/dockerfile:1
-FROM node:22-bookworm-slim AS dashboard
+# Images are pinned by version; the last one has none but its digest. To have all of it unchangeable, add the digests that you have looked at
+# (docker buildx imagetools inspect <image>): FROM node:22.20.0-bookworm-slim@sha256:...
+FROM node:22.20.0-bookworm-slim AS dashboard
 WORKDIR /src/web
 COPY web/package.json web/package-lock.json ./
 # Nothing of the browser tests is needed to build.

@@ -202,7 +202,7 @@ func (a *app) up(ctx context.Context, terminal io.Writer) error {
 	}
 	all := []func(context.Context){a.budgets.Run, a.health.Run}
 	if a.cfg.Roles.web {
-		all = append(all, a.feed.Run)
+		all = append(all, a.feed.Run, a.db.WatchReplica)
 	}
 	if a.cfg.Roles.work {
 		if err := a.work(ctx); err != nil {
@@ -261,8 +261,8 @@ func (a *app) openDatabase(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if a.db, err = database.Open(ctx, database.Options{URL: a.cfg.DatabaseURL.Reveal(), Direct: a.cfg.DirectURL.Reveal(), MaxConns: int32(cmp.Or(a.cfg.DatabaseConns, a.cfg.Roles.conns())), Log: a.log}); err != nil {
-		return fmt.Errorf("DATABASE_URL, WAYBILL_DIRECT_DATABASE_URL: %w", err)
+	if a.db, err = database.Open(ctx, database.Options{URL: a.cfg.DatabaseURL.Reveal(), Direct: a.cfg.DirectURL.Reveal(), Replica: a.replicaURL(), MaxConns: int32(cmp.Or(a.cfg.DatabaseConns, a.cfg.Roles.conns())), Log: a.log}); err != nil {
+		return fmt.Errorf("DATABASE_URL, WAYBILL_DIRECT_DATABASE_URL, WAYBILL_REPLICA_DATABASE_URL: %w", err)
 	}
 	wait, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -281,6 +281,14 @@ func (a *app) openDatabase(ctx context.Context) (err error) {
 		case <-time.After(time.Second):
 		}
 	}
+}
+
+// replicaURL is the replica of a process that answers people: others read no lists.
+func (a *app) replicaURL() string {
+	if !a.cfg.Roles.web {
+		return ""
+	}
+	return a.cfg.ReplicaURL.Reveal()
 }
 
 // privateDatabase starts the private server with a database that is there, or a fresh one, and sets both ways to it: the owner's, and that of a

@@ -24,6 +24,7 @@ type Config struct {
 	DatabaseURL   models.Secret
 	OwnerURL      models.Secret
 	DirectURL     models.Secret
+	ReplicaURL    models.Secret
 	DatabaseConns int
 	Roles         roles
 	PostgresBin   string
@@ -84,6 +85,7 @@ func (c *Config) settings() []setting {
 		secret("DATABASE_URL", "", "PostgreSQL 15 or later; a private server is started when it is empty", &c.DatabaseURL),
 		secret("WAYBILL_OWNER_DATABASE_URL", "", "the same database with the login of its owner, with which it is migrated; DATABASE_URL may then be a login that owns nothing and belongs to waybill_app", &c.OwnerURL),
 		secret("WAYBILL_DIRECT_DATABASE_URL", "", "where DATABASE_URL leads to a pooler in transaction mode (PgBouncer): the way past it, for the few connections that listen or hold a lock; needs a login that owns nothing", &c.DirectURL),
+		secret("WAYBILL_REPLICA_DATABASE_URL", "", "a streaming replica that answers lists, exports and support's search when it has caught up with the request; the primary answers otherwise", &c.ReplicaURL),
 		number("WAYBILL_DATABASE_CONNS", "0", "connections to the database; 0 for what the roles need: 8 for web, 8 for ingest, 12 for work", &c.DatabaseConns, 0, 1000),
 		roleList("WAYBILL_ROLES", "web,work", "what this process does, comma separated: web (API, dashboard and webhooks), ingest (webhooks alone), work (jobs, and finding what is due); serve --roles goes before it", &c.Roles),
 		text("WAYBILL_POSTGRES_BIN", "", "folder of postgres and initdb for the private server; searched when empty", &c.PostgresBin),
@@ -158,6 +160,9 @@ func (c *Config) combinations() (mistakes []error) {
 	}
 	if c.DirectURL != "" && c.DatabaseURL == "" {
 		mistakes = append(mistakes, errors.New("WAYBILL_DIRECT_DATABASE_URL is the way past the pooler that DATABASE_URL names: set that too"))
+	}
+	if c.ReplicaURL != "" && c.DatabaseURL == "" {
+		mistakes = append(mistakes, errors.New("WAYBILL_REPLICA_DATABASE_URL is a replica of the database that DATABASE_URL names: set that too"))
 	}
 	if n := c.DatabaseConns; n > 0 && n < 4 {
 		mistakes = append(mistakes, errors.New("WAYBILL_DATABASE_CONNS must be at least 4, or 0 for what the roles need"))

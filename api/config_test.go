@@ -35,7 +35,7 @@ func TestEveryMistakeInTheSettingsIsReportedTogether(t *testing.T) {
 func TestDefaultsAreValidAndSecretsAreNotShown(t *testing.T) {
 	t.Parallel()
 	secrets := map[string]string{
-		"DATABASE_URL": "postgres://u:canary-1@h/d", "WAYBILL_DIRECT_DATABASE_URL": "postgres://u:canary-9@h/d", "WAYBILL_SECRET_KEY": "canary-2", "WAYBILL_OLD_SECRET_KEYS": "canary-6,canary-7", "WAYBILL_API_KEY": "canary-3-canary-3-canary-3",
+		"DATABASE_URL": "postgres://u:canary-1@h/d", "WAYBILL_DIRECT_DATABASE_URL": "postgres://u:canary-9@h/d", "WAYBILL_REPLICA_DATABASE_URL": "postgres://u:canary-10@h/d", "WAYBILL_SECRET_KEY": "canary-2", "WAYBILL_OLD_SECRET_KEYS": "canary-6,canary-7", "WAYBILL_API_KEY": "canary-3-canary-3-canary-3",
 		"WAYBILL_WIX_APP_ID": "app", "WAYBILL_WIX_APP_SECRET": "canary-4", "WAYBILL_ALIEXPRESS_APP_KEY": "key", "WAYBILL_ALIEXPRESS_APP_SECRET": "canary-5",
 		"WAYBILL_SMTP_URL": "smtps://u:canary-8@mail.example.com", "WAYBILL_MAIL_FROM": "waybill@example.com",
 	}

@@ -50,7 +50,7 @@ var mayImport = map[string]string{
 // Tests may import more: the database and the simulators they run against, and the tools of testing.
 const testsMayImport = "services/database services/database/localpg services/database/databasetest services/orders services/ordersync services/accounts services/audit services/people services/mail services/mail/mailtest services/outgoing services/budgets services/health services/vault models docs handlers " +
 	"services/wix services/wix/wixsim services/aliexpress services/aliexpress/aliexpresssim services/platform " +
-	"github.com/google/go-cmp pgregory.net/rapid github.com/getkin github.com/golang-jwt github.com/jackc github.com/riverqueue gorm.io github.com/go-chi github.com/emersion github.com/standard-webhooks github.com/pquerna/otp golang.org/x/sync go.opentelemetry.io google.golang.org/protobuf"
+	"github.com/google/go-cmp pgregory.net/rapid github.com/getkin github.com/golang-jwt github.com/jackc github.com/riverqueue gorm.io github.com/go-chi github.com/emersion github.com/standard-webhooks github.com/pquerna/otp golang.org/x/sync go.opentelemetry.io google.golang.org/protobuf go.yaml.in/yaml/v3"
 
 // Only these files may import the simulators outside tests.
 var simulatorUsers = []string{"api/demo.go", "api/demo_shop.go", "api/simulators.go"}

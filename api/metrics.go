@@ -77,7 +77,14 @@ func (m *metrics) handler(db *database.DB, sync *ordersync.Service) http.Handler
 			ask(func(n int64, _ time.Duration) float64 { return float64(n) })),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "waybill_jobs_oldest_seconds", Help: "How long the oldest of them has waited; -1 when the database does not answer."},
 			ask(func(_ int64, oldest time.Duration) float64 { return oldest.Seconds() })))
-	m.registry.MustRegister(&gauges{sync})
+	m.registry.MustRegister(&gauges{sync}, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "waybill_replica_lag_seconds", Help: "How far the replica is behind; -1 when it does not answer, 0 when there is none.",
+	}, func() float64 {
+		if lag := db.ReplicaLag(); lag >= 0 {
+			return lag.Seconds()
+		}
+		return -1
+	}))
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
 	return mux
@@ -95,6 +102,10 @@ var gaugeDescs = []struct {
 	{gauge("waybill_pushes_owed", "Parcels that their store has not confirmed."), func(g ordersync.Gauges) float64 { return float64(g.OwedPushes) }},
 	{gauge("waybill_placements_unknown", "Purchases that may exist."), func(g ordersync.Gauges) float64 { return float64(g.Unknown) }},
 	{gauge("waybill_dead_letters", "Jobs that were given up."), func(g ordersync.Gauges) float64 { return float64(g.DeadLetters) }},
+	{gauge("waybill_flags_open", "Flags that merchants have to see to, but for those that they have put off."), func(g ordersync.Gauges) float64 { return float64(g.OpenFlags) }},
+	{gauge("waybill_flags_overdue", "Flags past their deadline."), func(g ordersync.Gauges) float64 { return float64(g.OverdueFlags) }},
+	{gauge("waybill_budget_calls", "Calls to the platforms in this hour, by the budgets that all processes share."), func(g ordersync.Gauges) float64 { return float64(g.BudgetCalls) }},
+	{gauge("waybill_budget_refused", "Calls that were told in this hour to come back later."), func(g ordersync.Gauges) float64 { return float64(g.BudgetRefused) }},
 	{gauge("waybill_budgets_banned", "Budgets of a platform under a ban."), func(g ordersync.Gauges) float64 { return float64(g.Banned) }},
 	{gauge("waybill_check_stretch", "By how much the call limit makes checks slower than wished; 1 is as wished."), func(g ordersync.Gauges) float64 { return g.Stretch }},
 }

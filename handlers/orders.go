@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -157,6 +158,7 @@ func utc(t *time.Time) *time.Time {
 //	@Param			cursor		query		string	false	"next_cursor of the page before, with the same filters and sort"
 //	@Param			limit		query		int		false	"Orders on a page"	minimum(1)	maximum(200)	default(50)
 //	@Success		200			{object}	orderPage
+//	@Header			200			{string}	Waybill-Replica-Lag	"There when a replica of the database answered: by how many seconds it was behind the request. It had caught up when it answered, so nothing that was changed before is missing."
 //	@Failure		401			{object}	problem
 //	@Failure		422			{object}	problem
 //	@Failure		default		{object}	problem
@@ -177,8 +179,15 @@ func (s *server) listOrders(w http.ResponseWriter, r *http.Request, caller accou
 	for i, o := range page.Orders {
 		out.Orders[i] = toSummary(o)
 	}
+	if page.From.Replica {
+		w.Header().Set(replicaHeader, strconv.FormatFloat(page.From.Lag.Seconds(), 'f', 3, 64))
+	}
 	return respond(w, http.StatusOK, out)
 }
+
+// replicaHeader is in an answer that a replica of the database gave: by how many seconds it was behind the request. It had caught up when it
+// answered.
+const replicaHeader = "Waybill-Replica-Lag"
 
 // listFilter reads what narrows and sorts a list of orders.
 func listFilter(q *query) orders.Filter {

@@ -33,6 +33,7 @@ const Role = "waybill_app"
 type Options struct {
 	URL      string // of a login that may work as Role
 	Direct   string // the way past the pooler to which URL leads, for what needs a session; empty: URL leads to PostgreSQL itself
+	Replica  string // of a streaming replica that may answer lists; empty: there is none
 	MaxConns int32  // 0: 20; River's listener holds one of them for good
 	Log      *slog.Logger
 	Tracer   pgx.QueryTracer // may be nil
@@ -52,6 +53,7 @@ type DB struct {
 	pooled  bool            // a pooler in transaction mode stands between pool and PostgreSQL
 	session *pgx.ConnConfig // for connections that are kept: locks and listeners
 	ears    *pgxpool.Pool   // for River's listener; pool itself unless pooled
+	replica *replica        // nil: there is none
 }
 
 // Open connects lazily: a database that is down makes the first query fail, not Open. It fails on a URL it cannot read.
@@ -78,6 +80,12 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if db.pooled {
 		if db.ears, err = open(o.Direct, false, 2); err != nil {
 			pool.Close()
+			return nil, err
+		}
+	}
+	if o.Replica != "" {
+		if db.replica, err = openReplica(ctx, o.Replica, cmp.Or(o.MaxConns, 20)); err != nil {
+			db.Close()
 			return nil, err
 		}
 	}
@@ -143,6 +151,9 @@ const insertChannel = "current_schema() || '.river_insert'"
 func (db *DB) Close() {
 	db.pool.Close()
 	db.ears.Close()
+	if db.replica != nil {
+		db.replica.pool.Close()
+	}
 }
 
 // Read is for plain reads and single writes of the tables without a tenant, outside a transaction. Those of a tenant are empty

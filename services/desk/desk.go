@@ -71,7 +71,7 @@ func (s *Service) Search(ctx context.Context, text string) ([]Hit, error) {
 		parts[i] = "SELECT m.id AS merchant_id, f.order_id, '" + way.matched + "' AS matched, " + string(rune('0'+i)) + " AS rank FROM merchants m CROSS JOIN LATERAL (" + way.sql + " LIMIT @found) f"
 	}
 	hits := []Hit{}
-	err := s.db.Across(ctx, func(q *gorm.DB) error {
+	_, err := s.db.AcrossCopy(ctx, func(q *gorm.DB) error {
 		return q.Raw(`SELECT o.merchant_id, m.name AS merchant_name, o.id AS order_id, o.number, c.name AS store, o.tab, o.open_flags, o.placed_at, o.buyer_name, o.buyer_email, f.matched
 			FROM (SELECT DISTINCT ON (merchant_id, order_id) merchant_id, order_id, matched FROM (`+strings.Join(parts, " UNION ALL ")+`) every ORDER BY merchant_id, order_id, rank) f
 			JOIN orders o ON o.merchant_id = f.merchant_id AND o.id = f.order_id

@@ -78,6 +78,7 @@ func (f Filter) after(o models.Order) string {
 type Page struct {
 	Orders []models.Order
 	Next   string // cursor of the next page; empty on the last
+	From   database.Source
 }
 
 type cursor struct {
@@ -111,7 +112,11 @@ func (s *Service) List(ctx context.Context, m models.MerchantID, f Filter) (Page
 		page.Orders = append(page.Orders, models.Order{MerchantID: m})
 		return scanListed(scan, &page.Orders[len(page.Orders)-1])
 	}
-	if err := s.db.Of(m).Ask(ctx, ask); err != nil {
+	page.From, err = s.db.Of(m).AskCopy(ctx, func() database.Ask {
+		page.Orders = page.Orders[:0]
+		return ask
+	})
+	if err != nil {
 		return Page{}, fmt.Errorf("list orders: %w", err)
 	}
 	if len(page.Orders) > f.Limit {

@@ -170,7 +170,11 @@ type Gauges struct {
 	OwedPushes       int64
 	Unknown          int64 // purchases that may exist
 	DeadLetters      int64
+	OpenFlags        int64 // of merchants; what the supplier or Waybill is to do closes by itself
+	OverdueFlags     int64 // whoever is to do it
 	Banned           int64 // budgets under a ban
+	BudgetCalls      int64 // in this hour
+	BudgetRefused    int64 // in this hour, told to come back later
 	Stretch          float64
 }
 
@@ -184,7 +188,11 @@ func (s *Service) Gauges(ctx context.Context) (g Gauges, err error) {
 		(SELECT count(*) FROM pushes WHERE state IN ('waiting', 'sent', 'retrying')) AS owed_pushes,
 		(SELECT count(*) FROM supplier_orders WHERE state = 'unknown') AS unknown,
 		(SELECT count(*) FROM river_job WHERE state = 'discarded') AS dead_letters,
+		(SELECT count(*) FROM flags WHERE closed_at IS NULL AND owner = 'merchant' AND (snoozed_until IS NULL OR snoozed_until <= now())) AS open_flags,
+		(SELECT count(*) FROM flags WHERE closed_at IS NULL AND deadline < now() AND (snoozed_until IS NULL OR snoozed_until <= now())) AS overdue_flags,
 		(SELECT count(*) FROM platform_budgets WHERE banned_until > now()) AS banned,
+		(SELECT coalesce(sum(calls), 0)::bigint FROM budget_use WHERE hour = date_trunc('hour', now())) AS budget_calls,
+		(SELECT coalesce(sum(refused), 0)::bigint FROM budget_use WHERE hour = date_trunc('hour', now())) AS budget_refused,
 		coalesce((SELECT max(stretch) FROM check_stretch), 1) AS stretch`).Scan(&g).Error
 	})
 	return g, err

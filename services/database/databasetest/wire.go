@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -114,23 +113,16 @@ func (r *Recorder) pass(client net.Conn) {
 type session struct {
 	recorder *Recorder
 	merchant string
+	begun    bool // a transaction has, that goes on until it is ended
 	prepared map[string]string
 }
-
-var whose = regexp.MustCompile(`(?i)waybill\.merchant(?:', | = )'([^']*)'`)
 
 func (s *session) heard(kind byte, body []byte) {
 	switch kind {
 	case 'Q':
 		var m pgproto3.Query
 		if m.Decode(body) == nil {
-			if found := whose.FindStringSubmatch(m.String); found != nil {
-				s.merchant = found[1]
-			} else if text := strings.ToLower(m.String); text == "commit" || text == "rollback" {
-				s.merchant = ""
-			} else {
-				s.note(Statement{SQL: m.String})
-			}
+			s.note(Statement{SQL: m.String})
 		}
 	case 'P':
 		var m pgproto3.Parse
@@ -147,16 +139,27 @@ func (s *session) heard(kind byte, body []byte) {
 				}
 				st.Values = append(st.Values, v)
 			}
-			if text := strings.ToLower(st.SQL); text == "commit" || text == "rollback" { // how a transaction ends is prepared like anything else
-				s.merchant = ""
-				return
-			}
 			s.note(st)
+		}
+	case 'S': // what was sent up to here was a transaction, unless one has begun that goes on
+		if !s.begun {
+			s.merchant = ""
 		}
 	}
 }
 
 func (s *session) note(st Statement) {
+	switch text := strings.ToLower(st.SQL); {
+	case text == "commit" || text == "rollback":
+		s.merchant, s.begun = "", false
+		return
+	case strings.HasPrefix(text, "begin"):
+		s.begun = true
+		return
+	case strings.Contains(text, "'waybill.merchant', $1"):
+		s.merchant = string(st.Values[0])
+		return
+	}
 	st.Merchant = s.merchant
 	kind := "a merchant's"
 	if st.Merchant == "" || st.Merchant == "*" {
