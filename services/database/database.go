@@ -171,7 +171,7 @@ type Tx struct {
 
 // InTx is Tenant.InTx for what belongs to no merchant: the tables of every tenant are empty to it, and it can add nothing to them.
 func (db *DB) InTx(ctx context.Context, fn func(tx Tx) error) error {
-	return db.write(ctx, "", nil, fn)
+	return db.write(ctx, "", false, nil, fn)
 }
 
 // Insist does what must not be given up because the database is away for a moment: it keeps trying while do answers Unavailable and

@@ -18,7 +18,7 @@ import (
 
 // A replica may answer lists and searches. It answers only when it has replayed everything that the primary had committed when it was
 // asked, so whoever has just changed something sees it, in whatever process he did so, and no list is older than its request. That costs the
-// primary one statement that reads nothing, and needs its synchronous_commit, which is on by default.
+// primary one statement that reads nothing.
 type replica struct {
 	pool   *pgxpool.Pool
 	shared *sharedPool
@@ -131,9 +131,9 @@ func (db *DB) caughtUp(ctx context.Context, merchant string) (*sharedTx, time.Du
 	}
 }
 
-// committed is a place in the primary's log behind everything that it has committed.
+// committed is a place in the primary's log behind everything that it has committed, on the disk or not: what is not there yet, no replica has.
 func (db *DB) committed(ctx context.Context) (at string, err error) {
-	err = db.pool.QueryRow(ctx, "SELECT pg_current_wal_flush_lsn()::text").Scan(&at)
+	err = db.pool.QueryRow(ctx, "SELECT pg_current_wal_insert_lsn()::text").Scan(&at)
 	return at, Err(err)
 }
 

@@ -26,10 +26,19 @@ const (
 type Tenant struct {
 	db       *DB
 	merchant models.MerchantID
+	soft     bool
 }
 
 // Of is the part of the database that belongs to a merchant.
-func (db *DB) Of(m models.MerchantID) Tenant { return Tenant{db, m} }
+func (db *DB) Of(m models.MerchantID) Tenant { return Tenant{db: db, merchant: m} }
+
+// Soft is the same part, whose transactions commit before they are on the disk: for what is learnt again when the database's machine dies in
+// the next half second. What is committed after one is never on the disk before it, so nothing is left standing that rests on what was lost.
+func (t Tenant) Soft() Tenant {
+	t.soft = true
+	return t
+}
+
 
 // Read runs reads in one short transaction. Errors of the database come back with their kind.
 func (t Tenant) Read(ctx context.Context, fn func(q *gorm.DB) error) error {
@@ -55,7 +64,7 @@ func (t Tenant) InTx(ctx context.Context, fn func(tx Tx) error) error {
 	if err := t.check(); err != nil {
 		return err
 	}
-	return t.db.write(ctx, string(t.merchant), nil, fn)
+	return t.db.write(ctx, string(t.merchant), t.soft, nil, fn)
 }
 
 // InTxAfter is InTx whose first statements are known beforehand: they go to the server with what begins the transaction, and have been
@@ -64,7 +73,7 @@ func (t Tenant) InTxAfter(ctx context.Context, first []Ask, fn func(tx Tx) error
 	if err := t.check(); err != nil {
 		return err
 	}
-	return t.db.write(ctx, string(t.merchant), first, fn)
+	return t.db.write(ctx, string(t.merchant), t.soft, first, fn)
 }
 
 // check refuses what is nobody's id: a merchant that was forgotten is a mistake of ours, and never means everybody.
@@ -93,10 +102,13 @@ func (db *DB) read(ctx context.Context, mode, merchant string, fn func(*gorm.DB)
 }
 
 // write learns the time with the statement that sets the merchant; nobody is "".
-func (db *DB) write(ctx context.Context, merchant string, first []Ask, fn func(Tx) error) error {
+func (db *DB) write(ctx context.Context, merchant string, soft bool, first []Ask, fn func(Tx) error) error {
 	tx := Tx{insert: db.insert, after: new([]string), queues: new([]string)}
 	b := &pgx.Batch{}
 	b.Queue("BEGIN")
+	if soft {
+		b.Queue("SET LOCAL synchronous_commit = off")
+	}
 	b.Queue("SELECT set_config('waybill.merchant', $1, true), clock_timestamp()", merchant).QueryRow(func(row pgx.Row) error { return row.Scan(nil, &tx.Now) })
 	for _, a := range first {
 		a.queue(b)

@@ -392,6 +392,15 @@ func (f SupplierPostponed) apply(c *change) error {
 	return nil
 }
 
+// Once reports whether a fact is told only once: a person's decision, or a step of Waybill's own. What the platforms answer can be asked again.
+func Once(f Fact) bool {
+	switch f.(type) {
+	case SupplierAnswered, SupplierSilent, SupplierPostponed, StoreUnchanged, StoreUnreachable:
+		return false
+	}
+	return true
+}
+
 // StoreUnchanged says that a complete search of the store, begun at At, did not find the order among those that have changed.
 type StoreUnchanged struct{ At time.Time }
 

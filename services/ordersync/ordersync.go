@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -108,8 +109,12 @@ func (s *Service) lag(m models.MerchantID, connection models.ID, hop models.Hop,
 
 // change lets facts into an order of a merchant in a transaction of its own, together with the jobs that they make necessary. The first statements
 // go with what begins it.
-func (s *Service) change(ctx context.Context, m models.MerchantID, first []database.Ask, let func(database.Tx) (orders.Changes, error)) (c orders.Changes, err error) {
-	err = s.db.Of(m).InTxAfter(ctx, first, func(tx database.Tx) error {
+func (s *Service) change(ctx context.Context, m models.MerchantID, first []database.Ask, let func(database.Tx) (orders.Changes, error)) (orders.Changes, error) {
+	return s.changeIn(ctx, s.db.Of(m), m, first, let)
+}
+
+func (s *Service) changeIn(ctx context.Context, in database.Tenant, m models.MerchantID, first []database.Ask, let func(database.Tx) (orders.Changes, error)) (c orders.Changes, err error) {
+	err = in.InTxAfter(ctx, first, func(tx database.Tx) error {
 		if c, err = let(tx); err != nil {
 			return err
 		}
@@ -134,7 +139,11 @@ func (s *Service) apply(ctx context.Context, m models.MerchantID, orderID models
 	if err != nil {
 		return orders.Changes{}, err
 	}
-	return s.change(ctx, m, l.Asks(), func(tx database.Tx) (orders.Changes, error) { return l.Apply(tx, by, facts...) })
+	in := s.db.Of(m)
+	if (by.Source == models.SourcePoll || by.Source == models.SourceSweep) && !slices.ContainsFunc(facts, orders.Once) {
+		in = in.Soft() // nobody asked, and the next check learns it again
+	}
+	return s.changeIn(ctx, in, m, l.Asks(), func(tx database.Tx) (orders.Changes, error) { return l.Apply(tx, by, facts...) })
 }
 
 // take lets a store's snapshot in, of an order that may be new to us.
