@@ -39,7 +39,6 @@ func (t Tenant) Soft() Tenant {
 	return t
 }
 
-
 // Read runs reads in one short transaction. Errors of the database come back with their kind.
 func (t Tenant) Read(ctx context.Context, fn func(q *gorm.DB) error) error {
 	return t.read(ctx, readOnly, fn)
