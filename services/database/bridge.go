@@ -39,7 +39,7 @@ func (p *sharedPool) QueryRowContext(ctx context.Context, q string, args ...any)
 // GetDBConn is how GORM reaches the *sql.DB.
 func (p *sharedPool) GetDBConn() (*sql.DB, error) { return p.db, nil }
 
-// begin opens a transaction with statements that go to the server together, and returns the answer to the last of them.
+// begin opens a transaction with statements that go to the server together, and returns the row that the last of them answers, if any.
 func (p *sharedPool) begin(ctx context.Context, statements string) (*sharedTx, [][]byte, error) {
 	conn, err := p.db.Conn(ctx)
 	if err != nil {
@@ -49,7 +49,7 @@ func (p *sharedPool) begin(ctx context.Context, statements string) (*sharedTx, [
 	var answer [][]byte
 	err = t.raw(func(c *pgx.Conn) error {
 		results, err := c.PgConn().Exec(ctx, statements).ReadAll()
-		if err == nil {
+		if err == nil && len(results[len(results)-1].Rows) > 0 {
 			answer = results[len(results)-1].Rows[0]
 		}
 		return err

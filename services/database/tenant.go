@@ -83,13 +83,13 @@ func (db *DB) read(ctx context.Context, mode, merchant string, fn func(*gorm.DB)
 
 // write learns the time with the statement that sets the merchant; nobody is "".
 func (db *DB) write(ctx context.Context, merchant string, fn func(Tx) error) error {
-	shared, answer, err := db.shared.begin(ctx, "BEGIN; "+setMerchant(merchant)+", (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+	shared, answer, err := db.shared.begin(ctx, "BEGIN; "+setMerchant(merchant)+"; SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
 	if err != nil {
 		return Err(err)
 	}
 	tx := Tx{insert: db.insert, after: new([]string)}
 	err = db.run(ctx, shared, func(g *gorm.DB) error {
-		micros, err := strconv.ParseInt(string(answer[1]), 10, 64)
+		micros, err := strconv.ParseInt(string(answer[0]), 10, 64)
 		if err != nil {
 			return fmt.Errorf("read the time: %w", err)
 		}
@@ -102,9 +102,10 @@ func (db *DB) write(ctx context.Context, merchant string, fn func(Tx) error) err
 	return Err(err)
 }
 
-// setMerchant sets the merchant for the rest of the transaction. An id has been checked: it is digits, letters and dashes.
+// setMerchant sets the merchant for the rest of the transaction. An id has been checked: it is digits, letters and dashes. It is a statement and
+// not set_config because Citus tells its nodes of the statement alone.
 func setMerchant(merchant string) string {
-	return "SELECT set_config('waybill.merchant', '" + merchant + "', true)"
+	return "SET LOCAL waybill.merchant = '" + merchant + "'"
 }
 
 // run runs fn in a transaction, and ends it however fn ends.
