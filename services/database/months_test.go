@@ -1,13 +1,21 @@
 package database_test
 
 import (
+	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
 	"gorm.io/gorm"
 
+	"waybill/models"
 	"waybill/services/database"
 	"waybill/services/database/databasetest"
 )
@@ -137,5 +145,67 @@ func TestATimelineLeavesOutTheMonthsBeforeItsOrder(t *testing.T) {
 	}
 	if id := database.NewID(); database.IDBeforeAll(id) >= id || database.IDBeforeAll(id) < database.IDBefore(time.Now().Add(-2*time.Hour)) {
 		t.Errorf("of %s: %s", id, database.IDBeforeAll(id))
+	}
+}
+
+// An installation that has a history: what was there before the tables were cut by months is there after it, with its keys.
+func TestWhatWasThereBeforeTheMonthsStays(t *testing.T) {
+	t.Parallel()
+	url := databasetest.EmptyURL(t)
+	pool, err := pgxpool.New(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	jobs, err := rivermigrate.New(riverpgxv5.New(pool), nil)
+	if err == nil {
+		_, err = jobs.Migrate(t.Context(), rivermigrate.DirectionUp, nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, err := goose.NewProvider(goose.DialectPostgres, stdlib.OpenDBFromPool(pool), os.DirFS("migrations"))
+	if err == nil {
+		_, err = ours.UpTo(t.Context(), 17)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, order, job := database.IDBefore(time.Now().AddDate(-1, 0, 0)), database.NewID(), database.NewID()
+	for _, id := range []models.ID{old, database.NewID()} {
+		if _, err := pool.Exec(t.Context(), "INSERT INTO events SELECT $1, $2, $3, now(), 'note', 'it stays', 'person', '', '', '{}'", string(alice), string(id), string(order)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, statement := range []string{
+		"SET session_replication_role = replica", // what they belong to is of no interest here
+		"INSERT INTO sync_job_items (merchant_id, job_id, order_id, outcome, before, after, why) VALUES ('" + string(alice) + "', '" + string(job) + "', '" + string(order) + "', '', '', '', '')",
+		"RESET session_replication_role",
+	} {
+		if _, err := pool.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pool.Reset()
+	if err := database.Migrate(t.Context(), url, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	db, err := database.Open(t.Context(), database.Options{URL: url, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var events, items int64
+	err = db.Of(alice).InTx(t.Context(), func(tx database.Tx) error {
+		if err := tx.Raw("SELECT (SELECT count(*) FROM events WHERE merchant_id = @m AND text = 'it stays'), (SELECT count(*) FROM sync_job_items WHERE merchant_id = @m AND job_id = @job)", map[string]any{"m": alice, "job": job}).Row().Scan(&events, &items); err != nil {
+			return err
+		}
+		return tx.Exec("INSERT INTO events SELECT merchant_id, ?, order_id, at, kind, text, source, actor, reason, data FROM events WHERE merchant_id = ? AND id = ?", old, alice, old).Error
+	})
+	if events != 2 || items != 1 {
+		t.Errorf("%d events and %d items are left", events, items)
+	}
+	if stateOf(err) != "23505" {
+		t.Errorf("an event can be there twice: %v", err)
 	}
 }
