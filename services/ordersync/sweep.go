@@ -131,20 +131,11 @@ func (s *Service) tidy(ctx context.Context) error {
 		return database.Err(err)
 	}
 	for _, m := range merchants {
-		if err := errors.Join(feed.Forget(ctx, s.db, m), idempotency.Forget(ctx, s.db, m), s.health.Forget(ctx, m), s.forgetMessages(ctx, m)); err != nil {
+		if err := errors.Join(feed.Forget(ctx, s.db, m), idempotency.Forget(ctx, s.db, m), s.health.Forget(ctx, m)); err != nil {
 			return err
 		}
 	}
 	return s.budgets.Forget(ctx)
-}
-
-// forgetMessages removes messages that were worked so long ago that they are not sent again, a bounded number at a time.
-func (s *Service) forgetMessages(ctx context.Context, m models.MerchantID) error {
-	return s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
-		return tx.Exec(`DELETE FROM inbox WHERE merchant_id = @m AND (platform, event_id) IN (
-			SELECT platform, event_id FROM inbox WHERE merchant_id = @m AND body IS NULL AND sealed_body IS NULL AND done_at IS NOT NULL AND received_at < @before
-				ORDER BY received_at LIMIT 5000)`, map[string]any{"m": m, "before": tx.Now.Add(-s.messages)}).Error
-	})
 }
 
 const (
