@@ -108,13 +108,22 @@ func openWithKeys(ctx context.Context, env func(string) (string, bool), errOut i
 	return a, keys, nil
 }
 
-func migrate(ctx context.Context, env func(string) (string, bool), errOut io.Writer) error {
+func migrate(ctx context.Context, args []string, env func(string) (string, bool), errOut io.Writer) error {
+	flags := flag.NewFlagSet("migrate", flag.ContinueOnError)
+	flags.SetOutput(errOut)
+	distribute := flags.Bool("distribute", false, "then distribute the database by merchant over the nodes of Citus, while no Waybill runs on it (docs/scaling.md)")
+	if err := flags.Parse(args); err != nil {
+		return errors.Join(err, onlyHelp(err))
+	}
 	a, err := open(ctx, env, errOut)
 	if err != nil {
 		return err
 	}
-	a.stop()
-	return nil
+	defer a.stop()
+	if !*distribute {
+		return nil
+	}
+	return database.Distribute(ctx, cmp.Or(a.cfg.OwnerURL, a.cfg.DatabaseURL).Reveal(), a.log)
 }
 
 // healthy is the container's health check: there is no shell to make one from.
@@ -246,6 +255,9 @@ func (a *app) tidy(ctx context.Context) {
 		if err := a.people.Tidy(ctx); err != nil && ctx.Err() == nil {
 			a.log.Warn("tidy up sessions and links", "error", err)
 		}
+		if err := a.db.KeepMonths(ctx, database.Kept{Events: a.cfg.EventsKept, SyncJobItems: a.cfg.SyncItemsKept}); err != nil && ctx.Err() == nil {
+			a.log.Warn("make and drop months", "error", err)
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -345,7 +357,7 @@ func (a *app) wire(ctx context.Context, terminal io.Writer) (http.Handler, error
 	}
 	truth := orders.New(a.db, keys, pace)
 	a.sync = ordersync.New(ordersync.Options{
-		DB: a.db, Vault: keys, Orders: truth, Accounts: a.accounts, Store: store, Supplier: supplier, Pace: pace, BackFill: cfg.BackFill,
+		DB: a.db, Vault: keys, Orders: truth, Accounts: a.accounts, Store: store, Supplier: supplier, Pace: pace, BackFill: cfg.BackFill, MessagesKept: cfg.MessagesKept,
 		Rates: ordersync.Rates{StorePerSecond: float64(cfg.WixPerMinute) / 60, SupplierPerSecond: cfg.AliExpressPerSecond}, Budgets: a.budgets, Health: a.health,
 		Log: a.log, Count: a.metrics.count, Lag: a.metrics.lag,
 	})

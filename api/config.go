@@ -70,6 +70,9 @@ type Config struct {
 	CheckSpeed    float64
 	BackFill      time.Duration
 	Workers       int
+	EventsKept    time.Duration
+	SyncItemsKept time.Duration
+	MessagesKept  time.Duration
 	ShutdownGrace time.Duration
 }
 
@@ -125,6 +128,9 @@ func (c *Config) settings() []setting {
 		decimal("WAYBILL_CHECK_SPEED", "1", "how often orders are checked: 1 as promised, 2 twice as often", &c.CheckSpeed, 0.01, 100000),
 		duration("WAYBILL_BACK_FILL", "720h", "how far back a newly connected store is read", &c.BackFill, 0, 10*365*24*time.Hour),
 		number("WAYBILL_WORKERS", "32", "jobs worked at once", &c.Workers, 1, 1000),
+		duration("WAYBILL_EVENTS_KEPT", "0", "how long timelines are kept, by whole months and at least 2160h; 0 for as long as orders", &c.EventsKept, 0, 100*365*24*time.Hour),
+		duration("WAYBILL_SYNC_ITEMS_KEPT", "2160h", "how long it is kept what a sync job did to each order, by whole months and at least 2160h; 0 for good", &c.SyncItemsKept, 0, 100*365*24*time.Hour),
+		duration("WAYBILL_MESSAGES_KEPT", "2160h", "how long a platform's message that was worked is known again when it comes once more", &c.MessagesKept, 720*time.Hour, 100*365*24*time.Hour),
 		duration("WAYBILL_SHUTDOWN_GRACE", "20s", "how long running work may take to end", &c.ShutdownGrace, time.Second, 10*time.Minute),
 	}
 }
@@ -154,6 +160,11 @@ func readConfig(env func(string) (string, bool)) (Config, error) {
 func (c *Config) combinations() (mistakes []error) {
 	if c.PlaceLease < c.PlaceTimeout+5*time.Second && c.PlaceTimeout > 0 && c.PlaceLease > 0 {
 		mistakes = append(mistakes, errors.New("WAYBILL_PLACE_LEASE must be at least 5 s longer than WAYBILL_PLACE_TIMEOUT, or a purchase is called unknown while its answer is still awaited"))
+	}
+	for name, kept := range map[string]time.Duration{"WAYBILL_EVENTS_KEPT": c.EventsKept, "WAYBILL_SYNC_ITEMS_KEPT": c.SyncItemsKept} {
+		if kept != 0 && kept < 2160*time.Hour {
+			mistakes = append(mistakes, fmt.Errorf("%s must be 0 or at least 2160h (90 days): what people still ask about is not thrown away", name))
+		}
 	}
 	if c.OwnerURL != "" && c.DatabaseURL == "" {
 		mistakes = append(mistakes, errors.New("WAYBILL_OWNER_DATABASE_URL is the owner's way to the database that DATABASE_URL names: set that too"))

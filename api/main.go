@@ -20,7 +20,7 @@ Usage: waybill <command>
   serve            run Waybill                        (waybill serve --help lists all settings)
   demo             run Waybill with both platforms simulated and a sample shop
   simulate         run both simulators alone          (waybill simulate --help)
-  migrate          bring the database up to date and end
+  migrate          bring the database up to date and end (--distribute: spread merchants over the nodes of Citus)
   admin            accounts, links to new passwords   (waybill admin --help)
   rotate-secrets   seal anew what another key sealed  (waybill rotate-secrets --help)
   erase            erase what is kept of a buyer      (waybill erase --help)
@@ -66,7 +66,7 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), ou
 	case "simulate":
 		return simulate(ctx, rest, out, errOut)
 	case "migrate":
-		return migrate(ctx, env, errOut)
+		return migrate(ctx, rest, env, errOut)
 	case "admin":
 		return admin(ctx, rest, env, out, errOut)
 	case "rotate-secrets":

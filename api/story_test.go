@@ -1,11 +1,15 @@
 package main
 
 import (
+	"errors"
+	"log/slog"
 	"net/http"
+	"os"
 	"slices"
 	"testing"
 
 	"waybill/services/aliexpress/aliexpresssim"
+	"waybill/services/database"
 	"waybill/services/database/databasetest"
 )
 
@@ -13,7 +17,7 @@ import (
 // changed, everything confirmed in the store.
 func TestStoryOfAnOrder(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, databasetest.URL(t))
+	w := newWorld(t, storyDatabase(t))
 	w.run()
 	allTheWayRound(t, w)
 	w.terminate()
@@ -113,6 +117,20 @@ func allTheWayRound(t *testing.T, w *world) {
 	checkStore(t, w, id, o)
 	checkTimeline(t, w, o)
 	checkSyncJob(t, w)
+}
+
+// storyDatabase is a plain PostgreSQL, or, where WAYBILL_TEST_CITUS_URL names an empty database with Citus, that one, distributed by merchant.
+func storyDatabase(t *testing.T) string {
+	t.Helper()
+	url := os.Getenv("WAYBILL_TEST_CITUS_URL")
+	if url == "" {
+		return databasetest.URL(t)
+	}
+	quiet := slog.New(slog.DiscardHandler)
+	if err := errors.Join(database.Migrate(t.Context(), url, quiet), database.Distribute(t.Context(), url, quiet)); err != nil {
+		t.Fatal(err)
+	}
+	return url
 }
 
 // checkStore asks the store itself.

@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"reflect"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"gorm.io/gorm"
@@ -34,9 +35,7 @@ func (t Tenant) Ask(ctx context.Context, asks ...Ask) error {
 	if err := t.check(); err != nil {
 		return err
 	}
-	b := &pgx.Batch{} // what is sent without a pause between is one transaction: it needs no BEGIN
-	b.Queue("SELECT set_config('waybill.merchant', $1, true), set_config('transaction_read_only', 'on', true)", string(t.merchant))
-	return t.db.send(ctx, b, asks)
+	return t.db.together(ctx, readOnly, string(t.merchant), asks)
 }
 
 // Tell runs statements that write the merchant's rows, in one round trip and one transaction. It is for what need not survive the death of the
@@ -45,9 +44,7 @@ func (t Tenant) Tell(ctx context.Context, asks ...Ask) error {
 	if err := t.check(); err != nil {
 		return err
 	}
-	b := &pgx.Batch{}
-	b.Queue("SELECT set_config('waybill.merchant', $1, true), set_config('synchronous_commit', 'off', true)", string(t.merchant))
-	return t.db.send(ctx, b, asks)
+	return t.db.together(ctx, unwaited, string(t.merchant), asks)
 }
 
 // AskSnapshot is Ask for reads that must agree with each other: all see the database as it was at the first.
@@ -55,14 +52,33 @@ func (t Tenant) AskSnapshot(ctx context.Context, asks ...Ask) error {
 	if err := t.check(); err != nil {
 		return err
 	}
+	return t.db.together(ctx, snapshot, string(t.merchant), asks)
+}
+
+// unwaited begins a transaction whose commit does not wait for the disk.
+const unwaited = "BEGIN; SET LOCAL synchronous_commit = off"
+
+// together sends a whole transaction at once. What is sent without a pause between is one transaction by itself, and needs neither BEGIN nor
+// COMMIT where nothing but what can be set by a query has to be set before it.
+func (db *DB) together(ctx context.Context, mode, merchant string, asks []Ask) error {
 	b := &pgx.Batch{}
-	b.Queue(snapshot)
-	b.Queue("SELECT set_config('waybill.merchant', $1, true)", string(t.merchant))
+	switch {
+	case mode == readOnly && !db.distributed.Load():
+		b.Queue("SELECT set_config('waybill.merchant', $1, true), set_config('transaction_read_only', 'on', true)", merchant)
+		return db.send(ctx, b, asks)
+	case mode == unwaited && !db.distributed.Load():
+		b.Queue("SELECT set_config('waybill.merchant', $1, true), set_config('synchronous_commit', 'off', true)", merchant)
+		return db.send(ctx, b, asks)
+	}
+	for statement := range strings.SplitSeq(mode, "; ") {
+		b.Queue(statement)
+	}
+	db.act(b, merchant)
 	for _, a := range asks {
 		a.queue(b)
 	}
 	b.Queue("COMMIT")
-	return t.db.send(ctx, b, nil)
+	return db.send(ctx, b, nil)
 }
 
 // Ask is Tenant.Ask for the tables that belong to no merchant.

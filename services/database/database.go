@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -43,17 +44,18 @@ var errBadURL = errors.New("the database URL cannot be read") // the error of pg
 
 // DB is an open database.
 type DB struct {
-	pool    *pgxpool.Pool
-	gorm    *gorm.DB
-	shared  *sharedPool           // GORM's
-	insert  *river.Client[pgx.Tx] // inserts only; never started
-	log     *slog.Logger
-	signals *signals
-	wakings *signals        // of the queues that have new jobs
-	pooled  bool            // a pooler in transaction mode stands between pool and PostgreSQL
-	session *pgx.ConnConfig // for connections that are kept: locks and listeners
-	ears    *pgxpool.Pool   // for River's listener; pool itself unless pooled
-	replica *replica        // nil: there is none
+	pool        *pgxpool.Pool
+	gorm        *gorm.DB
+	shared      *sharedPool           // GORM's
+	insert      *river.Client[pgx.Tx] // inserts only; never started
+	log         *slog.Logger
+	signals     *signals
+	wakings     *signals        // of the queues that have new jobs
+	distributed atomic.Bool     // over the nodes of Citus; CheckWalls finds out
+	pooled      bool            // a pooler in transaction mode stands between pool and PostgreSQL
+	session     *pgx.ConnConfig // for connections that are kept: locks and listeners
+	ears        *pgxpool.Pool   // for River's listener; pool itself unless pooled
+	replica     *replica        // nil: there is none
 }
 
 // Open connects lazily: a database that is down makes the first query fail, not Open. It fails on a URL it cannot read.

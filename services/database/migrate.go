@@ -132,11 +132,13 @@ const invalidParameter = "22023"
 // CheckWalls makes sure that row-level security holds for the program. The error tells the operator what to do.
 func (db *DB) CheckWalls(ctx context.Context) error {
 	var role string
-	var super, bypass, owner, limited bool
+	var super, bypass, owner, limited, citus bool
 	err := db.pool.QueryRow(ctx, `SELECT rolname, rolsuper, rolbypassrls, EXISTS (SELECT 1 FROM pg_class
 			WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND pg_has_role(current_user, relowner, 'MEMBER')),
-			NOT EXISTS (SELECT 1 FROM pg_settings WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout') AND setting = '0')
-		FROM pg_roles WHERE rolname = current_user`).Scan(&role, &super, &bypass, &owner, &limited)
+			NOT EXISTS (SELECT 1 FROM pg_settings WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout') AND setting = '0'),
+			EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'citus')
+		FROM pg_roles WHERE rolname = current_user`).Scan(&role, &super, &bypass, &owner, &limited, &citus)
+	db.distributed.Store(citus)
 	var pg *pgconn.PgError
 	switch {
 	case errors.As(err, &pg) && pg.Code == insufficientPrivilege:

@@ -110,7 +110,8 @@ func (db *DB) caughtUp(ctx context.Context, merchant string) (*sharedTx, time.Du
 		var there bool
 		b := &pgx.Batch{}
 		b.Queue(readOnly)
-		b.Queue("SELECT set_config('waybill.merchant', $1, true), pg_last_wal_replay_lsn() >= $2::text::pg_lsn", merchant, at).QueryRow(func(row pgx.Row) error { return row.Scan(nil, &there) })
+		db.act(b, merchant)
+		b.Queue("SELECT pg_last_wal_replay_lsn() >= $1::text::pg_lsn", at).QueryRow(func(row pgx.Row) error { return row.Scan(&there) })
 		tx, err := r.shared.begin(ctx, b)
 		lag := time.Since(began)
 		switch {

@@ -92,7 +92,7 @@ func (db *DB) Across(ctx context.Context, fn func(q *gorm.DB) error) error {
 func (db *DB) read(ctx context.Context, mode, merchant string, fn func(*gorm.DB) error) error {
 	b := &pgx.Batch{}
 	b.Queue(mode)
-	b.Queue("SELECT set_config('waybill.merchant', $1, true)", merchant)
+	db.act(b, merchant)
 	tx, err := db.shared.begin(ctx, b)
 	if err != nil {
 		return Err(err)
@@ -108,7 +108,8 @@ func (db *DB) write(ctx context.Context, merchant string, soft bool, first []Ask
 	if soft {
 		b.Queue("SET LOCAL synchronous_commit = off")
 	}
-	b.Queue("SELECT set_config('waybill.merchant', $1, true), clock_timestamp()", merchant).QueryRow(func(row pgx.Row) error { return row.Scan(nil, &tx.Now) })
+	db.act(b, merchant)
+	b.Queue("SELECT clock_timestamp()").QueryRow(func(row pgx.Row) error { return row.Scan(&tx.Now) })
 	for _, a := range first {
 		a.queue(b)
 	}
@@ -126,6 +127,16 @@ func (db *DB) write(ctx context.Context, merchant string, soft bool, first []Ask
 		db.wakings.give(told(*tx.queues))
 	}
 	return Err(err)
+}
+
+// act sets the merchant for the rest of the transaction. The nodes of Citus are told of it by a statement alone, which has no parameters: there it
+// is written out, of an id that has been checked to be digits, letters and dashes, and elsewhere it is prepared once for all.
+func (db *DB) act(b *pgx.Batch, merchant string) {
+	if db.distributed.Load() {
+		b.Queue("SET LOCAL waybill.merchant = '" + merchant + "'")
+		return
+	}
+	b.Queue("SELECT set_config('waybill.merchant', $1, true)", merchant)
 }
 
 // run runs fn in a transaction, and ends it however fn ends.

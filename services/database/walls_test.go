@@ -90,7 +90,8 @@ func TestAMerchantSeesAndWritesNothingOfAnother(t *testing.T) {
 	db := databasetest.New(t)
 	owner := databasetest.Owner(t, db)
 	var tables []string
-	if err := owner.Raw("SELECT t.relname" + hasTenant).Scan(&tables).Error; err != nil {
+	parts := strings.Replace(hasTenant, "WHERE ", "WHERE NOT t.relispartition AND ", 1) // parts are filled through the whole
+	if err := owner.Raw("SELECT t.relname" + parts).Scan(&tables).Error; err != nil {
 		t.Fatal(err)
 	}
 	for _, table := range tables {

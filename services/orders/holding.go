@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"waybill/models"
+	"waybill/services/database"
 )
 
 // The decisions that people make about a purchase before it is sent, and what becomes of it when the store changes the order
@@ -283,7 +284,8 @@ type AutoPlaceSkipped struct{ Why *models.Error }
 
 func (f AutoPlaceSkipped) apply(c *change) error {
 	var noted bool
-	err := c.tx.Raw("SELECT EXISTS (SELECT 1 FROM events WHERE merchant_id = ? AND order_id = ? AND kind = ?)", c.result.MerchantID, c.result.OrderID, models.EventAutoPlaceSkipped).Row().Scan(&noted)
+	err := c.tx.Raw("SELECT EXISTS (SELECT 1 FROM events WHERE merchant_id = ? AND order_id = ? AND id >= ? AND kind = ?)",
+		c.result.MerchantID, c.result.OrderID, database.IDBeforeAll(c.result.OrderID), models.EventAutoPlaceSkipped).Row().Scan(&noted)
 	if err != nil || noted {
 		return err
 	}

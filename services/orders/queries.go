@@ -376,7 +376,7 @@ func (s *Service) Timeline(ctx context.Context, m models.MerchantID, id models.I
 		if len(known) == 0 {
 			return notFound(gorm.ErrRecordNotFound)
 		}
-		events := q.Where("merchant_id = ? AND order_id = ?", m, id)
+		events := q.Where("merchant_id = ? AND order_id = ? AND id >= ?", m, id, database.IDBeforeAll(id))
 		page.Events, page.Next, err = database.PageByID(events, "id", database.OldestFirst, after, limit, func(e models.Event) models.ID { return e.ID })
 		return err
 	})

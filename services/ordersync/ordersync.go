@@ -4,6 +4,7 @@
 package ordersync
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -61,10 +62,12 @@ type Options struct {
 	Rates    Rates
 	Budgets  *budgets.Service
 	Health   *health.Recorder
-	BackFill time.Duration                     // how far back a newly connected store is read
-	Log      *slog.Logger                      // of the sweeper, which answers to nobody
-	Count    func(what, how string)            // metrics; may be nil
-	Lag      func(hop string, d time.Duration) // metrics; may be nil
+	BackFill time.Duration // how far back a newly connected store is read
+	// MessagesKept is how long a message that was worked is known again; 0: 90 days.
+	MessagesKept time.Duration
+	Log          *slog.Logger                      // of the sweeper, which answers to nobody
+	Count        func(what, how string)            // metrics; may be nil
+	Lag          func(hop string, d time.Duration) // metrics; may be nil
 }
 
 // Service moves orders.
@@ -80,6 +83,7 @@ type Service struct {
 	budgets  *budgets.Service
 	health   *health.Recorder
 	backFill time.Duration
+	messages time.Duration // how long they are kept
 	log      *slog.Logger
 	count    func(what, how string)
 	lagged   func(hop string, d time.Duration)
@@ -90,7 +94,7 @@ type Service struct {
 func New(o Options) *Service {
 	s := &Service{
 		db: o.DB, vault: o.Vault, orders: o.Orders, accounts: o.Accounts, store: o.Store, supplier: o.Supplier, pace: o.Pace,
-		rates: o.Rates, budgets: o.Budgets, health: o.Health, backFill: o.BackFill, log: o.Log, count: o.Count, lagged: o.Lag,
+		rates: o.Rates, budgets: o.Budgets, health: o.Health, backFill: o.BackFill, messages: cmp.Or(o.MessagesKept, 90*24*time.Hour), log: o.Log, count: o.Count, lagged: o.Lag,
 	}
 	if s.count == nil {
 		s.count = func(string, string) {}

@@ -79,7 +79,7 @@ func (s *Service) orderOf(ctx context.Context, m models.MerchantID, row inboxRow
 	return id, err
 }
 
-// Privacy seals what is not sealed yet, and erases what is kept for long enough: at once, and then every hour.
+// Privacy seals what is not sealed yet, and erases and forgets what was kept for long enough: at once, and then every hour.
 func (s *Service) Privacy(ctx context.Context) {
 	tick := time.NewTicker(s.pace.Every(privacyEvery))
 	defer tick.Stop()
@@ -103,7 +103,7 @@ func (s *Service) KeepPrivacy(ctx context.Context) error {
 	}
 	var all error
 	for _, m := range merchants {
-		for _, do := range []func(context.Context, models.MerchantID) (int, error){s.eraseDue, s.emptyMessages, s.sealPlain} {
+		for _, do := range []func(context.Context, models.MerchantID) (int, error){s.eraseDue, s.emptyMessages, s.forgetMessages, s.sealPlain} {
 			if err := untilNone(ctx, m, do); err != nil {
 				all = errors.Join(all, fmt.Errorf("merchant %s: %w", m, err))
 			}
@@ -146,6 +146,18 @@ func (s *Service) emptyMessages(ctx context.Context, m models.MerchantID) (n int
 			SELECT platform, event_id FROM inbox WHERE merchant_id = @m AND (body IS NOT NULL OR sealed_body IS NOT NULL)
 				AND (done_at <= @done OR received_at <= @kept) ORDER BY received_at LIMIT @limit FOR UPDATE SKIP LOCKED)`,
 			map[string]any{"m": m, "done": tx.Now.Add(-doneBodyKept), "kept": tx.Now.Add(-bodyKept), "limit": privacyBatch})
+		n = int(res.RowsAffected)
+		return res.Error
+	})
+	return n, err
+}
+
+// forgetMessages removes messages that were worked so long ago that no platform sends them again.
+func (s *Service) forgetMessages(ctx context.Context, m models.MerchantID) (n int, err error) {
+	err = s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
+		res := tx.Exec(`DELETE FROM inbox WHERE merchant_id = @m AND (platform, event_id) IN (
+			SELECT platform, event_id FROM inbox WHERE merchant_id = @m AND body IS NULL AND sealed_body IS NULL AND done_at IS NOT NULL AND received_at <= @before
+				ORDER BY received_at LIMIT @limit FOR UPDATE SKIP LOCKED)`, map[string]any{"m": m, "before": tx.Now.Add(-s.messages), "limit": privacyBatch})
 		n = int(res.RowsAffected)
 		return res.Error
 	})

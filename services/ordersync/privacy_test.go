@@ -133,7 +133,7 @@ func TestWhatIsKeptForLongEnoughIsErased(t *testing.T) {
 func TestMessagesAreEmptiedADayAfterTheyAreDone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, idle)
-	for event, ages := range map[string][2]string{"fresh": {"1 hour", "1 hour"}, "done": {"25 hours", "25 hours"}, "late": {"31 days", ""}, "waiting": {"29 days", ""}} {
+	for event, ages := range map[string][2]string{"fresh": {"1 hour", "1 hour"}, "done": {"25 hours", "25 hours"}, "late": {"31 days", ""}, "waiting": {"29 days", ""}, "known": {"89 days", "89 days"}, "over": {"91 days", "91 days"}, "stuck": {"91 days", ""}} {
 		done := "NULL"
 		if ages[1] != "" {
 			done = "now() - interval '" + ages[1] + "'"
@@ -149,5 +149,9 @@ func TestMessagesAreEmptiedADayAfterTheyAreDone(t *testing.T) {
 	w.must(w.sync.KeepPrivacy(t.Context()))
 	if got := one[string](w, "SELECT string_agg(event_id, ' ') FROM orphan_inbox"); got != "1 day" {
 		t.Errorf("kept: %s", got)
+	}
+	// A message that was worked is known again for 90 days. One that never was stays until somebody has looked at it.
+	if got := one[string](w, "SELECT string_agg(event_id, ' ' ORDER BY event_id) FROM inbox"); got != "done fresh known late stuck waiting" {
+		t.Errorf("left are %s", got)
 	}
 }
