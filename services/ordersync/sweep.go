@@ -202,7 +202,7 @@ var (
 	dueOrders = due{
 		find: `SELECT m.id AS merchant_id, o.id FROM merchants m CROSS JOIN LATERAL (
 			SELECT id FROM orders WHERE merchant_id = m.id AND next_check_at <= now() ORDER BY next_check_at
-			LIMIT greatest(50, ? / (SELECT greatest(count(*), 1) FROM merchants))) o ORDER BY m.id`,
+			LIMIT greatest(50, ? / (SELECT greatest(count(*), 1) FROM merchants b WHERE EXISTS (SELECT 1 FROM orders WHERE merchant_id = b.id AND next_check_at <= now())))) o ORDER BY m.id`,
 		claim: `UPDATE orders SET next_check_at = clock_timestamp() + make_interval(secs => ?) WHERE merchant_id = ? AND id IN (
 			SELECT id FROM orders WHERE merchant_id = ? AND id IN ? AND next_check_at <= now() FOR UPDATE SKIP LOCKED) RETURNING id`,
 		lease: checkLease,
