@@ -2,11 +2,12 @@
 # make test         every test: Go with the race detector, the dashboard's own, and a browser's
 # make lighthouse   what Lighthouse says of the list of orders (part of make test)
 # make test-previous  the previous release beside this one on one database, as while machines are replaced one by one
+# make test-18      the Go tests on PostgreSQL 18, from npm
 # make bench        how fast it is beside what the engines under it can do, BENCH_SCALE=small, default or full
 # make fuzz         looks for inputs that break something, FUZZTIME (60s) for each target
 # make audit        what Waybill is built from: is it unchanged, are holes in it known; make sbom lists it in bin/
 # make screenshots  pictures of every page, in both themes and widths, in web/screenshots
-.PHONY: run test test-go test-previous test-web test-browser lighthouse bench fuzz audit sbom screenshots lint generate build web postgres pgbouncer chromium go node
+.PHONY: run test test-go test-18 test-previous test-web test-browser lighthouse bench fuzz audit sbom screenshots lint generate build web postgres pgbouncer chromium go node
 
 # One set of flags everywhere: another set is another cold build of everything.
 GO      ?= go
@@ -30,6 +31,11 @@ test-previous: go postgres
 	@GO="$(GO)" sh .ci/build-previous
 	@echo "Running the previous release beside this one ..."
 	WAYBILL_PREVIOUS="$(CURDIR)/bin/waybill-$$(cat .ci/previous)" $(GO) test $(FLAGS) -tags previous -timeout 10m -run '^TestPreviousRelease' ./api
+
+# npm has the server alone: what needs PostgreSQL's own programs beside it (a backup, a replica) is left to test-go.
+test-18: go node pgbouncer
+	@echo "Running the Go tests on PostgreSQL 18 ..."
+	PATH="$$(sh .ci/postgres18):$$PATH" $(GO) test $(FLAGS) -timeout 15m -skip 'TestAReplicaAnswersWhenItHasCaughtUp|TestListsComeFromAReplicaThatHasCaughtUp|TestADumpIsRestoredAndItsOrdersGoOn' ./...
 
 test-web: web/node_modules/.installed
 	@echo "Running the dashboard's tests ..."
