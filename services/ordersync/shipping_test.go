@@ -571,8 +571,13 @@ func TestCase69_AnArchivedOrDeletedOrderIsKeptAndToldNothing(t *testing.T) {
 
 	w.must(w.wix.DeleteOrder(o.ID))
 	w.must(w.ae.Renumber(number, aliexpresssim.Renumbering{MailNo: "LP1", NewMailNo: "LP2"}))
-	w.check(id)
-	if d := w.detail(id); d.Order.GoneSince == nil || d.Order.StoreCheckedAt == nil || !w.has(id, models.EventGoneFromStore) || d.Order.Tab != models.TabFulfilled {
+	var d orders.Detail
+	waitFor(t, "it is seen that the order is gone", func() bool { // a reading that began before may end after, and say once more that it is there
+		w.check(id)
+		d = w.detail(id)
+		return d.Order.GoneSince != nil
+	})
+	if d.Order.StoreCheckedAt == nil || !w.has(id, models.EventGoneFromStore) || d.Order.Tab != models.TabFulfilled {
 		t.Errorf("gone since %v in %s", d.Order.GoneSince, d.Order.Tab)
 	}
 	w.stop()
