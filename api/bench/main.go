@@ -27,23 +27,22 @@ import (
 
 // scale is how much is measured.
 type scale struct {
-	sizes      []int // orders of the lists
-	rounds     int   // of each case, each beside its yardstick
-	window     time.Duration
-	sweep      int   // orders of the sweep without latency
-	slow       int   // orders of the sweep with 100 ms a call
-	open       []int // open orders whose check's cost is compared, and while which memory is looked at
-	jobs       int
-	live       int
-	rehearsal  time.Duration // of Black Friday
-	perSecond  int           // webhooks in it
-	sweepSlots int           // calls at once of the bare loop, as many as the program has workers
+	sizes     []int // orders of the lists
+	rounds    int   // of each case, each beside its yardstick
+	window    time.Duration
+	sweep     int   // orders of the sweep without latency
+	slow      int   // orders of the sweep with 100 ms a call
+	open      []int // open orders whose check's cost is compared, and while which memory is looked at
+	jobs      int
+	live      int
+	rehearsal time.Duration // of Black Friday
+	perSecond int           // webhooks in it
 }
 
 var scales = map[string]scale{
-	"small":   {sizes: []int{1_000, 10_000}, rounds: 1, window: time.Second, sweep: 300, slow: 200, open: []int{500, 1_000}, jobs: 5_000, live: 20, rehearsal: 3 * time.Second, perSecond: 100, sweepSlots: 32},
-	"default": {sizes: []int{10_000, 1_000_000}, rounds: 3, window: 2 * time.Second, sweep: 3_000, slow: 1_500, open: []int{10_000}, jobs: 40_000, live: 200, rehearsal: 60 * time.Second, perSecond: 700, sweepSlots: 32},
-	"full":    {sizes: []int{10_000, 1_000_000, 5_000_000}, rounds: 5, window: 3 * time.Second, sweep: 10_000, slow: 3_000, open: []int{10_000, 100_000, 1_000_000}, jobs: 100_000, live: 1_000, rehearsal: 60 * time.Second, perSecond: 700, sweepSlots: 32},
+	"small":   {sizes: []int{1_000, 10_000}, rounds: 1, window: time.Second, sweep: 300, slow: 200, open: []int{500, 1_000}, jobs: 5_000, live: 20, rehearsal: 3 * time.Second, perSecond: 100},
+	"default": {sizes: []int{10_000, 1_000_000}, rounds: 3, window: 2 * time.Second, sweep: 3_000, slow: 1_500, open: []int{10_000}, jobs: 40_000, live: 200, rehearsal: 60 * time.Second, perSecond: 700},
+	"full":    {sizes: []int{10_000, 1_000_000, 5_000_000}, rounds: 5, window: 3 * time.Second, sweep: 10_000, slow: 3_000, open: []int{10_000, 100_000, 1_000_000}, jobs: 100_000, live: 1_000, rehearsal: 60 * time.Second, perSecond: 700},
 }
 
 func main() {

@@ -3,7 +3,6 @@
 package orders
 
 import (
-	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -250,7 +249,10 @@ func (c *change) finish(before models.Facts) (Changes, error) {
 		return Changes{}, err
 	}
 	if erased != nil { // it empties what was just written
-		if err := errors.Join(c.flush(), erased.finish()); err != nil {
+		if err := c.flush(); err != nil {
+			return Changes{}, err
+		}
+		if err := erased.finish(); err != nil {
 			return Changes{}, err
 		}
 	}
