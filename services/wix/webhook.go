@@ -3,6 +3,7 @@ package wix
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -108,17 +109,53 @@ func (c *Client) verify(token []byte) (webhookClaims, error) {
 	if c.key == nil {
 		return claims, errors.New("wix webhook: no public key is set")
 	}
-	parser := jwt.NewParser(
-		jwt.WithValidMethods([]string{jwt.SigningMethodRS256.Alg()}),
-		jwt.WithLeeway(clockSkew),
-		jwt.WithTimeFunc(c.now),
-		jwt.WithExpirationRequired(),
-	)
-	_, err := parser.ParseWithClaims(string(token), &claims, func(*jwt.Token) (any, error) { return c.key, nil })
+	err := c.readToken(token, &claims)
 	if err != nil {
 		return claims, fmt.Errorf("wix webhook: %s", tokenFault(err))
 	}
 	return claims, nil
+}
+
+// readToken reads a token in the order in which it can be believed: what it says is not looked at before its signature has proven true. The library's own parser
+// reads the claims first, and by the standard library, which takes longer than all the rest.
+func (c *Client) readToken(token []byte, claims *webhookClaims) error {
+	end := bytes.LastIndexByte(token, '.')
+	if end < 0 {
+		return jwt.ErrTokenMalformed
+	}
+	first, second, two := bytes.Cut(token[:end], []byte{'.'})
+	if !two || bytes.IndexByte(second, '.') >= 0 {
+		return jwt.ErrTokenMalformed
+	}
+	var header struct {
+		Algorithm string `json:"alg"`
+	}
+	if err := decodePart(first, &header); err != nil {
+		return err
+	}
+	if header.Algorithm != jwt.SigningMethodRS256.Alg() {
+		return jwt.ErrTokenSignatureInvalid
+	}
+	signature, err := base64.RawURLEncoding.DecodeString(string(token[end+1:]))
+	if err != nil {
+		return jwt.ErrTokenMalformed
+	}
+	if err := jwt.SigningMethodRS256.Verify(string(token[:end]), signature, c.key); err != nil {
+		return jwt.ErrTokenSignatureInvalid
+	}
+	if err := decodePart(second, claims); err != nil {
+		return err
+	}
+	return jwt.NewValidator(jwt.WithLeeway(clockSkew), jwt.WithTimeFunc(c.now), jwt.WithExpirationRequired()).Validate(claims)
+}
+
+// decodePart reads the JSON of a token's header or claims.
+func decodePart(part []byte, into any) error {
+	raw, err := base64.RawURLEncoding.AppendDecode(nil, part)
+	if err != nil || quick.Unmarshal(raw, into) != nil {
+		return jwt.ErrTokenMalformed
+	}
+	return nil
 }
 
 // tokenFault names what is wrong with a token without quoting it.

@@ -6,6 +6,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
+
+	quick "github.com/goccy/go-json" // an event's layers are read one inside of the other: the standard library reads each of them several times
 )
 
 // This file holds the members of Wix's REST JSON that Waybill reads or writes (wix.md 1.1, 2.4-2.7, 3.2, 4.1, 5, 6). Every
@@ -17,6 +20,10 @@ type text string
 
 func (t *text) UnmarshalJSON(data []byte) error {
 	if string(data) == "null" {
+		return nil
+	}
+	if plain, ok := unquoted(data); ok {
+		*t = text(plain)
 		return nil
 	}
 	if data[0] != '"' {
@@ -35,12 +42,26 @@ func (t *text) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// unquoted is a JSON string in which every character is written as it is, which is most of them.
+func unquoted(data []byte) (plain []byte, ok bool) {
+	if len(data) < 2 || data[0] != '"' || data[len(data)-1] != '"' {
+		return nil, false
+	}
+	plain = data[1 : len(data)-1]
+	for _, b := range plain {
+		if b < ' ' || b == '\\' || b == '"' {
+			return nil, false
+		}
+	}
+	return plain, utf8.Valid(plain)
+}
+
 // lenient is a member whose form must not decide whether the whole answer can be read: of another form, it stays empty.
 type lenient[T any] struct{ value T }
 
 func (l *lenient[T]) UnmarshalJSON(data []byte) error {
 	var v T
-	if json.Unmarshal(data, &v) == nil {
+	if quick.Unmarshal(data, &v) == nil {
 		l.value = v
 	}
 	return nil
