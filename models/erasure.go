@@ -45,6 +45,13 @@ func (r Rolled) MayEraseBuyer(f Facts) bool {
 	return true
 }
 
+// Anonymous says whether a snapshot tells nothing of a buyer: no name, no e-mail, and nobody and no street to deliver to. The rest of
+// an address (country, region) is no buyer.
+func (s StoreOrder) Anonymous() bool {
+	to := s.Recipient
+	return s.BuyerName == "" && s.BuyerEmail == "" && to.FirstName == "" && to.LastName == "" && to.Phone == "" && to.Line1 == ""
+}
+
 // WithoutBuyer is a snapshot without what tells of its buyer, but for the country.
 func (s StoreOrder) WithoutBuyer() StoreOrder {
 	s.BuyerName, s.BuyerEmail, s.BuyerNote, s.Recipient, s.Payload = "", "", "", Address{Country: s.Recipient.Country}, nil

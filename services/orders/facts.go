@@ -23,7 +23,7 @@ func (f StoreSnapshot) apply(c *change) error {
 	c.result.Created = f.created
 	if o.ErasedAt != nil {
 		f.Order = f.Order.WithoutBuyer() // what was erased does not come back
-	} else if o.EraseRequestedAt != nil {
+	} else if o.EraseRequestedAt != nil || !f.created && f.Order.Anonymous() {
 		var err error
 		if f.Order, err = c.keepingBuyer(f.Order); err != nil {
 			return err
