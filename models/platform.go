@@ -282,8 +282,9 @@ type Access struct {
 	MerchantID MerchantID
 	Purpose    Purpose // whose share of the platform's budget the call is taken from
 	App        App
-	ExternalID string // Wix instance id, AliExpress user id
-	Token      Secret // AliExpress session; empty for Wix, whose adapter gets its own per instance
+	ExternalID string    // Wix instance id, AliExpress user id
+	Token      Secret    // AliExpress session; empty for Wix, whose adapter gets its own per instance
+	WorkedAt   time.Time // when the connection was last noted to work, unless something has failed since: then zero
 }
 
 // App is a merchant's own app at AliExpress, with a budget of its own. The zero value is Waybill's.

@@ -33,7 +33,15 @@ func (t tokens) app() models.App {
 }
 
 func (t tokens) access(c models.Connection) models.Access {
-	return models.Access{MerchantID: c.MerchantID, ExternalID: c.ExternalID, Token: models.Secret(t.Access), App: t.app()}
+	return models.Access{MerchantID: c.MerchantID, ExternalID: c.ExternalID, Token: models.Secret(t.Access), App: t.app(), WorkedAt: workedAt(c)}
+}
+
+// workedAt is when a connection was last noted to work; zero when something has failed since.
+func workedAt(c models.Connection) time.Time {
+	if c.LastSuccessAt == nil || c.LastErrorAt != nil && !c.LastErrorAt.Before(*c.LastSuccessAt) {
+		return time.Time{}
+	}
+	return *c.LastSuccessAt
 }
 
 // A token is renewed at about half of its life, and by whoever uses it when so little is left (aliexpress.md 3.4); by one process
@@ -282,7 +290,7 @@ func (s *Service) Access(ctx context.Context, m models.MerchantID, id models.ID)
 		return models.Access{}, disconnected(c)
 	}
 	if c.Platform == models.Wix {
-		return models.Access{MerchantID: c.MerchantID, ExternalID: c.ExternalID}, nil
+		return models.Access{MerchantID: c.MerchantID, ExternalID: c.ExternalID, WorkedAt: workedAt(c)}, nil
 	}
 	t, err := s.unseal(ctx, c)
 	if err != nil {

@@ -356,6 +356,19 @@ func (s *Service) Detail(ctx context.Context, m models.MerchantID, id models.ID)
 	return Detail{Facts: f, Recipient: k.Recipient, PurchaseAddress: k.PurchaseAddress}, nil
 }
 
+// Outline reads what a check of an order decides by: the order, its supplier orders, and what its store is owed. The rest of its facts is empty. It answers NotFound
+// like Detail.
+func (s *Service) Outline(ctx context.Context, m models.MerchantID, id models.ID) (models.Facts, error) {
+	if !database.ValidID(string(id)) {
+		return models.Facts{}, notFound(gorm.ErrRecordNotFound)
+	}
+	var g gathered
+	if err := s.db.Of(m).Ask(ctx, s.reader.outline(&g, m, id)...); err != nil {
+		return models.Facts{}, fmt.Errorf("read order %s: %w", id, err)
+	}
+	return g.whole()
+}
+
 // TimelinePage is one page of an order's events, oldest first.
 type TimelinePage struct {
 	Events []models.Event

@@ -73,6 +73,14 @@ func (r *reader) facts(g *gathered, order database.Rows[models.Order], m models.
 	}
 }
 
+// outline is the part of facts that Outline reads.
+func (r *reader) outline(g *gathered, m models.MerchantID, id models.ID) []database.Ask {
+	mid, oid := string(m), string(id)
+	return []database.Ask{
+		r.order.Ask(&g.orders, mid, oid), r.supplierOrders.Ask(&g.SupplierOrders, mid, oid), r.supplierLines.Ask(&g.supplierLines, mid, oid), r.pushes.Ask(&g.Pushes, mid, oid),
+	}
+}
+
 // whole hangs what was read on its order. It answers NotFound where there was none.
 func (g *gathered) whole() (models.Facts, error) {
 	f := g.Facts

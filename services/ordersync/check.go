@@ -33,11 +33,11 @@ type CheckResult struct {
 // placements, and tells the store about its parcels. A platform that gives no answer changes no state: the outcome says so
 // and the next check is set. The error is for what a job should do about it; the result holds even with one.
 func (s *Service) Check(ctx context.Context, m models.MerchantID, orderID models.ID, o CheckOptions) (CheckResult, error) {
-	d, err := s.orders.Detail(ctx, m, orderID)
+	before, err := s.orders.Outline(ctx, m, orderID)
 	if err != nil {
 		return CheckResult{}, err
 	}
-	c := &check{s: s, m: m, o: o, d: d, orderID: orderID, now: time.Now()}
+	c := &check{s: s, m: m, o: o, before: before, orderID: orderID, now: time.Now()}
 	steps := []struct {
 		hop models.Direction
 		do  func(context.Context) error
@@ -64,7 +64,7 @@ type check struct {
 	s       *Service
 	m       models.MerchantID
 	o       CheckOptions
-	d       orders.Detail
+	before  models.Facts // only what orders.Outline reads
 	orderID models.ID
 	now     time.Time
 	asked   int
@@ -93,7 +93,7 @@ func (c *check) failed(err error) {
 }
 
 func (c *check) result() CheckResult {
-	r := CheckResult{Outcome: models.OutcomeUnchanged, Before: c.d.Order.Tab, After: c.last.After, Changes: c.said}
+	r := CheckResult{Outcome: models.OutcomeUnchanged, Before: c.before.Order.Tab, After: c.last.After, Changes: c.said}
 	if c.o.Read.OrderID != "" {
 		r.Before = c.o.Read.Before
 	}
@@ -121,12 +121,12 @@ func (c *check) result() CheckResult {
 // unchangedSince says since when nothing has changed.
 func (c *check) unchangedSince() string {
 	since := ""
-	for _, so := range c.d.SupplierOrders {
+	for _, so := range c.before.SupplierOrders {
 		if so.Open() && so.Status != "" {
 			since = fmt.Sprintf(" AliExpress still says %s.", so.Status)
 		}
 	}
-	if at := c.d.Order.LastCheckedAt; at != nil {
+	if at := c.before.Order.LastCheckedAt; at != nil {
 		return fmt.Sprintf("Checked; nothing has changed since the check of %s.%s", at.UTC().Format("2006-01-02 15:04 UTC"), since)
 	}
 	return "Checked; nothing has changed." + since
@@ -135,7 +135,7 @@ func (c *check) unchangedSince() string {
 // fromStore reads the order from its store, when that is due and no complete search of the store has just shown that it did
 // not change.
 func (c *check) fromStore(ctx context.Context) error {
-	at := c.d.Order.StoreCheckedAt
+	at := c.before.Order.StoreCheckedAt
 	if c.o.StoreRead {
 		c.asked++
 		c.note(c.o.Read)
@@ -147,7 +147,7 @@ func (c *check) fromStore(ctx context.Context) error {
 		return nil
 	}
 	if !c.o.Force && at != nil {
-		store, err := c.s.accounts.Connection(ctx, c.m, c.d.Order.StoreID)
+		store, err := c.s.accounts.Connection(ctx, c.m, c.before.Order.StoreID)
 		if err != nil {
 			return err
 		}
@@ -158,7 +158,7 @@ func (c *check) fromStore(ctx context.Context) error {
 		}
 	}
 	c.asked++
-	changes, err := c.s.readStore(ctx, c.m, c.d.Order.StoreID, c.d.Order.ExternalID, c.o.By, c.o.Purpose)
+	changes, err := c.s.readStore(ctx, c.m, c.before.Order.StoreID, c.before.Order.ExternalID, c.o.By, c.o.Purpose)
 	if err != nil {
 		if _, noted := c.s.apply(context.WithoutCancel(ctx), c.m, c.orderID, c.o.By, orders.StoreUnreachable{}); noted != nil {
 			return noted
@@ -172,7 +172,7 @@ func (c *check) fromStore(ctx context.Context) error {
 // fromSupplier looks after every supplier order in the state it is in.
 func (c *check) fromSupplier(ctx context.Context) error {
 	var first error
-	for _, so := range c.d.SupplierOrders {
+	for _, so := range c.before.SupplierOrders {
 		changes, asked, err := c.lookAfter(ctx, so)
 		if asked {
 			c.asked++
@@ -275,7 +275,7 @@ func mayHaveParcels(a models.SupplierAnswer, so models.SupplierOrder) bool {
 
 // toStore tells the store about every parcel that it has not confirmed.
 func (c *check) toStore(ctx context.Context) error {
-	d := c.d.Facts
+	d := c.before
 	if c.last.OrderID != "" { // the hops before may have found parcels
 		d = c.last.Facts
 	}
