@@ -76,6 +76,7 @@ func (s *stage) fill(ctx context.Context, t tenant, first, last int) error {
 		}
 	}
 	for _, statement := range []string{
+		"INSERT INTO order_checks SELECT merchant_id, id, next_check_at FROM orders WHERE next_check_at IS NOT NULL AND merchant_id = '" + t.id + "' ON CONFLICT DO NOTHING",
 		"DELETE FROM tab_counts WHERE merchant_id = '" + t.id + "'",
 		`INSERT INTO tab_counts SELECT merchant_id, store_id, tab, slot, count(*) / 16 + CASE WHEN slot < count(*) % 16 THEN 1 ELSE 0 END FROM orders, generate_series(0, 15) slot
 			WHERE merchant_id = '` + t.id + "' GROUP BY 1, 2, 3, 4",
@@ -162,6 +163,7 @@ func (s *stage) due(ctx context.Context, first, last int) (numbers []string, err
 			next_check_at, check_failures, version, created_at, updated_at, digest)
 			SELECT s.merchant_id, ` + id + `, s.id, 'due-' || i, 'D' || i, now(), now(), 'APPROVED', 'PAID', 'NOT_FULFILLED', 'open', now(), 'USD', 100, 0, 'Jane Doe', 'jane@example.com', '', 'US',
 			false, false, false, 'awaiting_shipment', '', '', '[]', 0, false, '', now(), now(), 0, 1, now(), now(), '{}'` + who,
+		"INSERT INTO order_checks SELECT s.merchant_id, " + id + ", now()" + who,
 		`INSERT INTO order_lines (merchant_id, order_id, line_id, position, name, sku, variant_key, options, role, mapped, quantity, refunded, removed, price_minor, image_url)
 			SELECT s.merchant_id, ` + id + `, 'line', 0, 'Bottle', '', '', '', 'dropship', true, 1, 0, false, 100, ''` + who,
 		`INSERT INTO supplier_orders (merchant_id, id, order_id, account_id, state, origin, epoch, out_order_id, request_sha256, note, error_code, error_detail, external_id, supplier_store_id,
@@ -180,15 +182,16 @@ func (s *stage) due(ctx context.Context, first, last int) (numbers []string, err
 	return numbers, nil
 }
 
-// dueAgain makes the first open orders of the sweep due once more, as they were, and the others not for long.
-func (s *stage) dueAgain(ctx context.Context, orders int) error {
-	const due = `CASE WHEN %[1]s <= '%[2]s' THEN now() ELSE now() + interval '30 days' END WHERE %[1]s BETWEEN '00000000-0000-7000-8001-000000000000' AND '00000000-0000-7000-8001-ffffffffffff'`
-	last := fmt.Sprintf("00000000-0000-7000-8001-%012x", orders)
+// dueAgain makes open orders of the sweep due once more, as they were: the first of them earlier than the others, and what is beyond them not for long.
+func (s *stage) dueAgain(ctx context.Context, orders, first int) error {
+	const due = `CASE WHEN %[1]s <= '%[3]s' THEN now() - interval '1 hour' WHEN %[1]s <= '%[2]s' THEN now() ELSE now() + interval '30 days' END WHERE %[1]s BETWEEN '00000000-0000-7000-8001-000000000000' AND '00000000-0000-7000-8001-ffffffffffff'`
+	nth := func(n int) string { return fmt.Sprintf("00000000-0000-7000-8001-%012x", n) }
 	for _, statement := range []string{
-		"UPDATE supplier_orders SET last_checked_at = now() - interval '1 day', next_check_at = " + fmt.Sprintf(due, "order_id", last),
-		"UPDATE orders SET store_checked_at = now(), next_check_at = " + fmt.Sprintf(due, "id", last),
+		"UPDATE supplier_orders SET last_checked_at = now() - interval '1 day', next_check_at = " + fmt.Sprintf(due, "order_id", nth(orders), nth(first)),
+		"UPDATE orders SET store_checked_at = now(), next_check_at = " + fmt.Sprintf(due, "id", nth(orders), nth(first)),
+		"UPDATE order_checks SET due_at = " + fmt.Sprintf(due, "order_id", nth(orders), nth(first)),
 		"TRUNCATE river_job",
-		"VACUUM ANALYZE orders", "VACUUM ANALYZE supplier_orders", "CHECKPOINT",
+		"VACUUM ANALYZE", "CHECKPOINT",
 	} {
 		if err := s.exec(ctx, statement); err != nil {
 			return err

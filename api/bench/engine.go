@@ -82,9 +82,12 @@ func (s *stage) sweeps(ctx context.Context) error {
 	spent := ""
 	ours := func(processes int) round {
 		return func(ctx context.Context) (f figures, err error) {
-			f, spent, err = s.swept(ctx, made, processes)
+			f, spent, err = s.swept(ctx, made, made, processes)
 			return f, err
 		}
+	}
+	if _, _, err := s.swept(ctx, made, made, 1); err != nil {
+		return err
 	}
 	bare := func(ctx context.Context) (figures, error) { return s.bareLoop(ctx, numbers, checksAtOnce) }
 	if err := s.b.beside(ctx, "sweep, orders checked", ours(1), "a bare loop of the same calls", bare); err != nil {
@@ -108,7 +111,13 @@ func (s *stage) sweeps(ctx context.Context) error {
 		if err := more(open); err != nil {
 			return err
 		}
-		f, spent, err := s.swept(ctx, made, 1)
+		b := s.b
+		b.say("sweep of %d open orders ...", open)
+		first := min(open, seasoned)
+		if _, _, err := s.swept(ctx, first, first, 1); err != nil {
+			return err
+		}
+		f, spent, err := s.swept(ctx, made, first, 1)
 		if err != nil {
 			return err
 		}
@@ -131,11 +140,16 @@ const checksAtOnce = 8
 // longest is how long a sweep is looked at: of a million orders only a part is waited for.
 const longest = time.Minute
 
-// swept makes all orders due, starts the program, and waits until they are checked.
-func (s *stage) swept(ctx context.Context, orders, processes int) (f figures, spent string, err error) {
-	if err := s.dueAgain(ctx, orders); err != nil {
+// seasoned is how many orders are checked once before a sweep is measured: the first check of an order writes down all that is new about it, and the daily bread of a
+// sweep is orders of which nothing is new.
+const seasoned = 30_000
+
+// swept makes orders due, the first of them before the others, starts the program, and waits until they are checked.
+func (s *stage) swept(ctx context.Context, orders, first, processes int) (f figures, spent string, err error) {
+	if err := s.dueAgain(ctx, orders, first); err != nil {
 		return f, "", err
 	}
+	s.checks.Store(0)
 	metrics, err := freeAddress()
 	if err != nil {
 		return f, "", err
@@ -157,27 +171,22 @@ func (s *stage) swept(ctx context.Context, orders, processes int) (f figures, sp
 		}
 		running = append(running, p)
 	}
-	left := func() (int, error) {
-		return one[int](ctx, s, "SELECT count(*) FROM supplier_orders WHERE last_checked_at < now() - interval '6 hours' AND next_check_at < now() + interval '1 day' AND origin = 'linked'")
-	}
-	// The first tenth warms up: connections, plans, tokens.
+	// The first orders warm up: connections, plans, tokens.
+	warm := min(orders/10, 2000)
 	var begin time.Time
-	var from int
+	var from int64
 	var ours, theirs time.Duration
 	routines := 0
-	for {
-		n, err := left()
-		if err != nil {
-			return f, "", err
-		}
-		if begin.IsZero() && n <= orders*9/10 {
+	for tick := 0; ; tick++ {
+		n := s.checks.Load()
+		if begin.IsZero() && n >= int64(warm) {
 			begin, from = time.Now(), n
 			if ours, theirs, err = s.cpu(running...); err != nil {
 				return f, "", err
 			}
 		}
-		if !begin.IsZero() && (n == 0 || time.Since(begin) > longest) {
-			took, done := time.Since(begin), float64(from-n)
+		if !begin.IsZero() && (n >= int64(orders) || time.Since(begin) > longest) {
+			took, done := time.Since(begin), float64(n-from)
 			after, afterDB, err := s.cpu(running...)
 			if err != nil {
 				return f, "", err
@@ -191,13 +200,15 @@ func (s *stage) swept(ctx context.Context, orders, processes int) (f figures, sp
 				ms(after-ours+afterDB-theirs)/done, ms(after-ours)/done, ms(afterDB-theirs)/done, peak, routines)
 			return f, spent, nil
 		}
-		if now, err := goroutines(ctx, metrics); err == nil {
-			routines = max(routines, now)
+		if tick%40 == 0 { // what is measured there is read from the database, and not for nothing
+			if now, err := goroutines(ctx, metrics); err == nil {
+				routines = max(routines, now)
+			}
 		}
 		select {
 		case <-ctx.Done():
 			return f, "", ctx.Err()
-		case <-time.After(100 * time.Millisecond):
+		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }
