@@ -162,6 +162,7 @@ var grows = map[string]map[string]string{
 		"tab": "(ARRAY['pending', 'awaiting_order', 'awaiting_payment', 'awaiting_shipment', 'fulfilled', 'fulfilled', 'fulfilled', 'closed'])[1 + i % 8]", "final": "i % 8 > 3",
 		"next_check_at": "CASE WHEN i % 8 < 4 THEN now() + i * interval '1 minute' END", "open_flags": "CASE WHEN i % 20 = 0 THEN 1 ELSE 0 END",
 	},
+	"order_checks":    {"due_at": "now() + i * interval '1 minute'"},
 	"supplier_orders": {"stage": "(ARRAY['unpaid', 'paid', 'shipped', 'finished', 'finished', 'finished', 'finished', 'finished', 'finished', 'finished'])[1 + i % 10]"},
 	"river_job":       {"unique_key": "NULL", "unique_states": "NULL"},
 	"audit_entries":   {"seq": "@ + i * 1000"},

@@ -119,7 +119,7 @@ func (s *Service) Merchants(ctx context.Context, text, cursor string, limit int)
 				count(*) FILTER (WHERE state = 'needs_reauth') AS broken, max(last_success_at) AS last_success FROM connections WHERE merchant_id = m.id) c
 			CROSS JOIN LATERAL (SELECT count(*) AS open_flags FROM flags WHERE merchant_id = m.id AND closed_at IS NULL) f
 			CROSS JOIN LATERAL (SELECT coalesce(sum(n) FILTER (WHERE view NOT IN ('fulfilled', 'closed', 'attention')), 0)::bigint AS open_orders FROM tab_counts WHERE merchant_id = m.id) t
-			CROSS JOIN LATERAL (SELECT min(next_check_at) FILTER (WHERE next_check_at < now()) AS oldest_due FROM (SELECT next_check_at FROM orders WHERE merchant_id = m.id AND next_check_at IS NOT NULL ORDER BY next_check_at LIMIT 1) o) d
+			CROSS JOIN LATERAL (SELECT min(due_at) FILTER (WHERE due_at < now()) AS oldest_due FROM (SELECT due_at FROM order_checks WHERE merchant_id = m.id ORDER BY due_at LIMIT 1) o) d
 			ORDER BY m.name, m.id`, map[string]any{"text": text, "after": cursor, "limit": limit + 1}).Scan(&page.Merchants).Error
 	})
 	if err == nil && len(page.Merchants) > limit {

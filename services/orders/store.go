@@ -207,12 +207,27 @@ func (c *change) saveOrder(before models.Order) error {
 		o.Version++
 		o.UpdatedAt = c.tx.Now
 	}
-	if reflect.DeepEqual(before, *o) {
-		return nil
+	if !reflect.DeepEqual(before, *o) {
+		updateRow(c, &before, o, "store_id")
+		c.countViews(before)
 	}
-	updateRow(c, &before, o, "store_id")
-	c.countViews(before)
+	c.saveCheck(before)
 	return nil
+}
+
+// saveCheck says when the order is checked next where the scheduler looks. It is said whether or not that has changed: whoever claimed the order for a check
+// has moved it on.
+func (c *change) saveCheck(before models.Order) {
+	o, key := c.facts.Order, []any{string(c.facts.Order.MerchantID), string(c.facts.Order.ID)}
+	switch {
+	case o.NextCheckAt == nil && before.NextCheckAt == nil:
+	case o.NextCheckAt == nil:
+		c.write(database.Ask{SQL: "DELETE FROM order_checks WHERE merchant_id = $1 AND order_id = $2", Args: key})
+	case before.NextCheckAt == nil || c.result.Created:
+		c.write(database.Ask{SQL: "INSERT INTO order_checks (merchant_id, order_id, due_at) VALUES ($1, $2, $3) ON CONFLICT (merchant_id, order_id) DO UPDATE SET due_at = excluded.due_at", Args: append(key, *o.NextCheckAt)})
+	default:
+		c.write(database.Ask{SQL: "UPDATE order_checks SET due_at = $3 WHERE merchant_id = $1 AND order_id = $2 AND due_at <> $3", Args: append(key, *o.NextCheckAt)})
+	}
 }
 
 // countViews moves the kept counts. The views are taken in one order, whatever moves where, so that no two orders wait for

@@ -58,6 +58,7 @@ func (s *Service) dueNow(ctx context.Context, m models.MerchantID, id models.ID)
 	return s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
 		for _, statement := range []string{
 			"UPDATE orders SET next_check_at = ? WHERE merchant_id = ? AND id = ? AND NOT final",
+			"UPDATE order_checks SET due_at = ? WHERE merchant_id = ? AND order_id = ?",
 			"UPDATE supplier_orders SET next_check_at = ?, check_failures = 0 WHERE merchant_id = ? AND order_id = ? AND next_check_at IS NOT NULL",
 			"UPDATE pushes SET next_try_at = ? WHERE merchant_id = ? AND order_id = ? AND next_try_at IS NOT NULL AND state IN ('waiting', 'sent', 'retrying')",
 		} {

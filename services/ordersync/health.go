@@ -182,8 +182,8 @@ type Gauges struct {
 func (s *Service) Gauges(ctx context.Context) (g Gauges, err error) {
 	err = s.db.Across(ctx, func(q *gorm.DB) error {
 		return q.Raw(`SELECT
-		coalesce((SELECT extract(epoch FROM now() - min(o.next_check_at)) FROM merchants m CROSS JOIN LATERAL (
-			SELECT next_check_at FROM orders WHERE merchant_id = m.id AND next_check_at <= now() ORDER BY next_check_at LIMIT 1) o), 0)::float8 AS oldest_due_seconds,
+		coalesce((SELECT extract(epoch FROM now() - min(o.due_at)) FROM merchants m CROSS JOIN LATERAL (
+			SELECT due_at FROM order_checks WHERE merchant_id = m.id AND due_at <= now() ORDER BY due_at LIMIT 1) o), 0)::float8 AS oldest_due_seconds,
 		(SELECT count(*) FROM inbox WHERE done_at IS NULL AND died_at IS NULL) AS unread_messages,
 		(SELECT count(*) FROM pushes WHERE state IN ('waiting', 'sent', 'retrying')) AS owed_pushes,
 		(SELECT count(*) FROM supplier_orders WHERE state = 'unknown') AS unknown,
@@ -201,8 +201,8 @@ func (s *Service) Gauges(ctx context.Context) (g Gauges, err error) {
 func (s *Service) queueHealth(ctx context.Context, m models.MerchantID) (h QueueHealth, err error) {
 	err = s.db.Of(m).Read(ctx, func(q *gorm.DB) error {
 		return q.Raw(`SELECT
-		(SELECT count(*) FROM (SELECT 1 FROM orders WHERE merchant_id = @m AND next_check_at <= now() LIMIT @most) d) AS due_orders,
-		(SELECT min(next_check_at) FROM orders WHERE merchant_id = @m AND next_check_at <= now()) AS oldest_due_at,
+		(SELECT count(*) FROM (SELECT 1 FROM order_checks WHERE merchant_id = @m AND due_at <= now() LIMIT @most) d) AS due_orders,
+		(SELECT min(due_at) FROM order_checks WHERE merchant_id = @m AND due_at <= now()) AS oldest_due_at,
 		(SELECT count(*) FROM (SELECT 1 FROM inbox WHERE merchant_id = @m AND done_at IS NULL AND died_at IS NULL LIMIT @most) i) AS messages,
 		(SELECT min(received_at) FROM inbox WHERE merchant_id = @m AND done_at IS NULL AND died_at IS NULL) AS oldest_message_at,
 		(SELECT count(*) FROM pushes WHERE merchant_id = @m AND state IN ('waiting', 'sent', 'retrying')) AS pushes,

@@ -135,7 +135,21 @@ func (s *Service) tidy(ctx context.Context) error {
 			return err
 		}
 	}
-	return errors.Join(idempotency.ForgetOfPeople(ctx, s.db), s.budgets.Forget(ctx))
+	return errors.Join(s.checkForgotten(ctx), idempotency.ForgetOfPeople(ctx, s.db), s.budgets.Forget(ctx))
+}
+
+// checkForgotten makes open orders due of which nobody knows when they are checked next. Whoever writes an order writes that too, but for a process of a
+// release from before there was order_checks, which may still run while this one begins to.
+func (s *Service) checkForgotten(ctx context.Context) error {
+	const atOnce = 10_000
+	forgotten, err := s.dueRows(ctx, `SELECT o.merchant_id, o.id FROM orders o WHERE NOT o.final
+		AND NOT EXISTS (SELECT 1 FROM order_checks c WHERE c.merchant_id = o.merchant_id AND c.order_id = o.id) ORDER BY o.merchant_id, o.id LIMIT ?`, atOnce)
+	if err != nil {
+		return err
+	}
+	return s.eachMerchant(ctx, forgotten, func(tx database.Tx, m models.MerchantID, ids []models.ID) error {
+		return tx.Exec(`INSERT INTO order_checks (merchant_id, order_id, due_at) SELECT merchant_id, id, now() FROM orders WHERE merchant_id = ? AND id IN ? AND NOT final ON CONFLICT DO NOTHING`, m, ids).Error
+	})
 }
 
 const (
@@ -201,10 +215,10 @@ type due struct {
 var (
 	dueOrders = due{
 		find: `SELECT m.id AS merchant_id, o.id FROM merchants m CROSS JOIN LATERAL (
-			SELECT id FROM orders WHERE merchant_id = m.id AND next_check_at <= now() ORDER BY next_check_at
-			LIMIT greatest(50, ? / (SELECT greatest(count(*), 1) FROM merchants b WHERE EXISTS (SELECT 1 FROM orders WHERE merchant_id = b.id AND next_check_at <= now())))) o ORDER BY m.id`,
-		claim: `UPDATE orders SET next_check_at = clock_timestamp() + make_interval(secs => ?) WHERE merchant_id = ? AND id IN (
-			SELECT id FROM orders WHERE merchant_id = ? AND id IN ? AND next_check_at <= now() FOR UPDATE SKIP LOCKED) RETURNING id`,
+			SELECT order_id AS id FROM order_checks WHERE merchant_id = m.id AND due_at <= now() ORDER BY due_at
+			LIMIT greatest(50, ? / (SELECT greatest(count(*), 1) FROM merchants b WHERE EXISTS (SELECT 1 FROM order_checks WHERE merchant_id = b.id AND due_at <= now())))) o ORDER BY m.id`,
+		claim: `UPDATE order_checks SET due_at = clock_timestamp() + make_interval(secs => ?) WHERE merchant_id = ? AND order_id IN (
+			SELECT order_id FROM order_checks WHERE merchant_id = ? AND order_id IN ? AND due_at <= now() FOR UPDATE SKIP LOCKED) RETURNING order_id AS id`,
 		lease: checkLease,
 		job:   func(m models.MerchantID, id models.ID) river.JobArgs { return CheckArgs{m, id} },
 	}

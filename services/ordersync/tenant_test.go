@@ -143,13 +143,14 @@ func TestWhatIsDueIsFoundAlongAnIndex(t *testing.T) {
 	w.must(databasetest.Owner(t, w.db).Exec(`INSERT INTO orders SELECT @m, gen_random_uuid(), @store, 'e' || i, 'N' || i, now(), now(), 'APPROVED', 'PAID', '', 'open', now(),
 		'USD', 1, 0, '', '', '', 'US', false, false, false, 'awaiting_shipment', '', '', '[]', 0, false, NULL, '', now(), now() + i * interval '1 second', 0, 1, now(), now()
 		FROM generate_series(60, 20000) i`, map[string]any{"m": w.m, "store": w.store.ID}).Error)
-	w.must(databasetest.Owner(t, w.db).Exec("ANALYZE orders").Error)
+	w.must(databasetest.Owner(t, w.db).Exec("INSERT INTO order_checks SELECT merchant_id, id, next_check_at FROM orders WHERE number LIKE 'N%'").Error)
+	w.must(databasetest.Owner(t, w.db).Exec("ANALYZE orders, order_checks").Error)
 	var mu sync.Mutex
 	due := ""
 	w.must(w.db.Read(t.Context()).Callback().Row().After("gorm:row").Register("spy", func(q *gorm.DB) {
 		mu.Lock()
 		defer mu.Unlock()
-		if sql := q.Explain(q.Statement.SQL.String(), q.Statement.Vars...); strings.Contains(sql, "CROSS JOIN LATERAL") && strings.Contains(sql, "FROM orders") {
+		if sql := q.Explain(q.Statement.SQL.String(), q.Statement.Vars...); strings.Contains(sql, "CROSS JOIN LATERAL") && strings.Contains(sql, "FROM order_checks") {
 			due = sql
 		}
 	}))
@@ -158,7 +159,19 @@ func TestWhatIsDueIsFoundAlongAnIndex(t *testing.T) {
 	var plan []string
 	w.must(w.db.Across(t.Context(), func(q *gorm.DB) error { return q.Raw("EXPLAIN (ANALYZE, BUFFERS OFF) " + due).Scan(&plan).Error }))
 	text := strings.Join(plan, "\n")
-	if strings.Contains(text, "Seq Scan on orders") || !strings.Contains(text, "orders_due") || !regexp.MustCompile(`Index Cond: .*next_check_at <=`).MatchString(text) || regexp.MustCompile(`rows=\d{4,} loops`).MatchString(text) {
+	if strings.Contains(text, "Seq Scan on order") || !strings.Contains(text, "order_checks_due") || !regexp.MustCompile(`Index Cond: .*due_at <=`).MatchString(text) || regexp.MustCompile(`rows=\d{4,} loops`).MatchString(text) {
 		t.Error(text)
 	}
+}
+
+// A process of a release from before order_checks leaves an order without its line there. It is found, and is due at once.
+func TestAnOrderWithoutItsNextCheckIsFound(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, slow)
+	_, id := w.ready()
+	w.must(databasetest.Owner(t, w.db).Exec("DELETE FROM order_checks").Error)
+	w.work2() // as after the start of another process
+	waitFor(t, "it was checked, and the next check is set", func() bool {
+		return one[int](w, "SELECT count(*) FROM orders o JOIN order_checks c ON c.merchant_id = o.merchant_id AND c.order_id = o.id WHERE o.id = ? AND c.due_at = o.next_check_at AND c.due_at > now()", id) == 1
+	})
 }
