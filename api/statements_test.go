@@ -90,11 +90,13 @@ func TestEveryStatementOfTheProgram(t *testing.T) {
 	t.Parallel()
 	url := databasetest.URL(t)
 	recorder := databasetest.Record(t, url)
-	w := newWorld(t, recorder.URL(), "WAYBILL_ALIEXPRESS_PER_SECOND=1000")
+	metrics := freeAddress(t)
+	w := newWorld(t, recorder.URL(), "WAYBILL_ALIEXPRESS_PER_SECOND=1000", "WAYBILL_METRICS_LISTEN="+metrics)
 	w.run()
 	w.connect()
 	ids := w.shippedOrder()
 	w.readEverything(ids)
+	scrape(t, metrics)
 	for _, round := range []string{"FROM supplier_orders s JOIN connections c", "DELETE FROM feed", "UPDATE inbox SET body = NULL", "FROM webhook_endpoints e CROSS JOIN LATERAL", "digest IS NULL"} {
 		w.await("the background asks "+round, func() bool {
 			return slices.ContainsFunc(recorder.Statements(), func(s databasetest.Statement) bool { return strings.Contains(s.SQL, round) })
@@ -164,9 +166,10 @@ var grows = map[string]map[string]string{
 	},
 	"order_checks":    {"due_at": "now() + i * interval '1 minute'"},
 	"supplier_orders": {"stage": "(ARRAY['unpaid', 'paid', 'shipped', 'finished', 'finished', 'finished', 'finished', 'finished', 'finished', 'finished'])[1 + i % 10]"},
+	"flags":           {"closed_at": "CASE WHEN i % 20 > 0 THEN now() END"},
 	"river_job":       {"unique_key": "NULL", "unique_states": "NULL"},
 	"audit_entries":   {"seq": "@ + i * 1000"},
-	"feed":            {}, "order_lines": {}, "order_payloads": {}, "order_keys": {}, "supplier_order_lines": {}, "placement_attempts": {}, "parcels": {}, "parcel_items": {}, "pushes": {}, "flags": {}, "events": {},
+	"feed":            {}, "order_lines": {}, "order_payloads": {}, "order_keys": {}, "supplier_order_lines": {}, "placement_attempts": {}, "parcels": {}, "parcel_items": {}, "pushes": {}, "events": {},
 	"store_fulfillments": {}, "sync_jobs": {}, "sync_job_items": {}, "inbox": {},
 }
 

@@ -19,3 +19,6 @@ SELECT build_tenant_wall('order_checks');
 CREATE INDEX orders_open ON orders (merchant_id, id) WHERE NOT final;
 -- A process of the release before that still runs finds what is due without it, but slowly.
 DROP INDEX orders_due;
+
+-- Purchases that may exist are few, and counted for every look at the measurements.
+CREATE INDEX supplier_orders_unknown ON supplier_orders (merchant_id, account_id) WHERE state = 'unknown';
