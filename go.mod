@@ -45,7 +45,10 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
-require github.com/goccy/go-json v0.12.0
+require (
+	github.com/goccy/go-json v0.12.0
+	github.com/klauspost/compress v1.20.1
+)
 
 require (
 	github.com/KyleBanks/depth v1.2.1 // indirect

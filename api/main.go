@@ -24,6 +24,7 @@ Usage: waybill <command>
   admin            accounts, links to new passwords   (waybill admin --help)
   rotate-secrets   seal anew what another key sealed  (waybill rotate-secrets --help)
   erase            erase what is kept of a buyer      (waybill erase --help)
+  messages         what the platforms sent of an order (waybill messages --help)
   audit            check or export what was done      (waybill audit --help)
   healthy          ask a running Waybill whether it is ready; for container health checks
   version          print the version
@@ -73,6 +74,8 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), ou
 		return rotateSecrets(ctx, rest, env, out, errOut)
 	case "erase":
 		return erase(ctx, rest, env, out, errOut)
+	case "messages":
+		return messages(ctx, rest, env, out, errOut)
 	case "audit":
 		return auditCommand(ctx, rest, env, out, errOut)
 	case "healthy":

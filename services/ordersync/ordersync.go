@@ -87,6 +87,7 @@ type Service struct {
 	log      *slog.Logger
 	count    func(what, how string)
 	lagged   func(hop string, d time.Duration)
+	packer   packer
 	behind   sync.Map // of stores that are being read by page: *sync.Mutex by id
 }
 
@@ -94,7 +95,7 @@ type Service struct {
 func New(o Options) *Service {
 	s := &Service{
 		db: o.DB, vault: o.Vault, orders: o.Orders, accounts: o.Accounts, store: o.Store, supplier: o.Supplier, pace: o.Pace,
-		rates: o.Rates, budgets: o.Budgets, health: o.Health, backFill: o.BackFill, messages: cmp.Or(o.MessagesKept, 90*24*time.Hour), log: o.Log, count: o.Count, lagged: o.Lag,
+		rates: o.Rates, budgets: o.Budgets, health: o.Health, backFill: o.BackFill, messages: cmp.Or(o.MessagesKept, 90*24*time.Hour), log: o.Log, count: o.Count, lagged: o.Lag, packer: newPacker(),
 	}
 	if s.count == nil {
 		s.count = func(string, string) {}

@@ -22,7 +22,7 @@ type message struct {
 	eventID    string
 	kind       string
 	entityID   string
-	body       []byte
+	body       []byte // packed
 	at         time.Time
 	version    *time.Time // of the order that it tells of, where it says
 	anonymize  bool       // the store has erased the buyer of that order
@@ -36,7 +36,7 @@ func (s *Service) ReceiveStoreEvent(ctx context.Context, body []byte) error {
 		s.count("webhook_wix", string(models.KindOf(err)))
 		return err
 	}
-	msg := message{platform: models.Wix, externalID: e.InstanceID, eventID: e.EventID, kind: e.Kind, entityID: e.OrderID, body: body, at: e.At, anonymize: e.Anonymize}
+	msg := message{platform: models.Wix, externalID: e.InstanceID, eventID: e.EventID, kind: e.Kind, entityID: e.OrderID, body: s.packer.pack(body), at: e.At, anonymize: e.Anonymize}
 	if !e.Version.IsZero() {
 		msg.version = &e.Version
 	}
@@ -60,7 +60,7 @@ func (s *Service) ReceiveSupplierEvent(ctx context.Context, authorization string
 		s.count("webhook_aliexpress", string(models.KindOf(err)))
 		return err
 	}
-	msg := message{platform: models.AliExpress, externalID: e.UserID, eventID: e.EventID, kind: e.Kind, entityID: e.Number, body: body, at: e.At}
+	msg := message{platform: models.AliExpress, externalID: e.UserID, eventID: e.EventID, kind: e.Kind, entityID: e.Number, body: s.packer.pack(body), at: e.At}
 	return s.keep(ctx, msg)
 }
 
