@@ -263,7 +263,37 @@ func (s *stage) readsAt(ctx context.Context, p *process, t tenant, size int) err
 			return err
 		}
 	}
+	if size > s.b.scale.sizes[0] {
+		return nil
+	}
+	for _, c := range []struct {
+		name     string
+		requests [][]byte
+		query    string
+	}{
+		{"list of a tab", each("/orders?tab=%s&limit=50"), "SELECT " + listColumns + " FROM orders WHERE merchant_id = '" + t.id + "' AND tab = $1 ORDER BY placed_at DESC, id DESC LIMIT 51"},
+		{"counts of the tabs", [][]byte{get("/orders/counts", t.key)}, "SELECT view, sum(n)::bigint FROM tab_counts WHERE merchant_id = '" + t.id + "' GROUP BY view"},
+	} {
+		if err := s.besideBare(ctx, p, c.name, c.requests, c.query); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// besideBare measures a case beside a handler that does nothing but its query.
+func (s *stage) besideBare(ctx context.Context, p *process, name string, requests [][]byte, query string) error {
+	address, stop, err := s.bareHandler(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	against := func(address string) round {
+		return func(ctx context.Context) (figures, error) {
+			return load(ctx, address, 8, s.b.scale.window, inTurn(requests))
+		}
+	}
+	return s.b.beside(ctx, name+", beside a bare handler", against(p.address), "net/http and pgx, the same query", against(address))
 }
 
 // deepCursor is the cursor of an order in the middle of all.

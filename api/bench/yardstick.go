@@ -5,12 +5,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // pgbench runs a script with prepared statements for a while. It belongs to PostgreSQL, so its speed is what the server can do when nobody
@@ -48,6 +52,39 @@ func (s *stage) pgbench(ctx context.Context, script string, clients int, window 
 		return figures{}, fmt.Errorf("%w\n%s", err, out.String())
 	}
 	return readLogs(folder, seconds, out.String())
+}
+
+// bareHandler answers a request with the rows of a query, by nothing but net/http and pgx: no key, no wall, no log, and the values as the server sends them. It is
+// what Go can do on this machine. The query's argument, if it has one, is the request's tab.
+func (s *stage) bareHandler(ctx context.Context, query string) (address string, stop func(), err error) {
+	pool, err := pgxpool.New(ctx, s.pg.URL(databaseName))
+	if err != nil {
+		return "", nil, err
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var args []any
+		if tab := r.URL.Query().Get("tab"); tab != "" {
+			args = append(args, tab)
+		}
+		rows, err := pool.Query(r.Context(), query, args...)
+		body := []byte{'['}
+		for err == nil && rows.Next() {
+			for _, v := range rows.RawValues() {
+				body = append(append(append(body, '"'), v...), '"', ',')
+			}
+		}
+		if err == nil {
+			err = rows.Err()
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		_, _ = w.Write(body)
+	}))
+	return server.Listener.Addr().String(), func() { server.Close(); pool.Close() }, nil
 }
 
 // readLogs reads pgbench's own times: one line for each transaction, its third word the microseconds.
