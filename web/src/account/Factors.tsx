@@ -15,6 +15,7 @@ import type { NewAuthenticatorApp, Passkey } from "../api/gen/types.gen";
 import { passkeysQuery, queryClient } from "../api/queries";
 import { useText } from "../text";
 import { Copy } from "../ui/Copy";
+import { FormDialog } from "../ui/FormDialog";
 import { IconTrash } from "../ui/icons";
 import { ActionFailed, Failed, Loading } from "../ui/states";
 import { Time } from "../ui/Time";
@@ -22,7 +23,7 @@ import { toast } from "../ui/toasts";
 import { useAct } from "../ui/useAct";
 import classes from "./account.module.css";
 import { Part } from "./Part";
-import { FormDialog, Proof, ProvedDialog } from "./Proof";
+import { Proof, ProvedDialog } from "./Proof";
 import { canUsePasskeys, givenUp, makePasskey } from "./passkeys";
 
 /** Has everything that shows the account read it anew. */

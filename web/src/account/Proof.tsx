@@ -1,52 +1,9 @@
-import { Button, TextInput } from "@mantine/core";
-import { type FormEvent, type ReactNode, useId, useState } from "react";
+import { TextInput } from "@mantine/core";
+import { type ReactNode, useState } from "react";
 import { useText } from "../text";
-import { Dialog } from "../ui/Dialog";
+import { FormDialog } from "../ui/FormDialog";
 import { ActionFailed } from "../ui/states";
 import { useAct } from "../ui/useAct";
-
-interface StepsProps {
-  title: string;
-  label: string;
-  busy: boolean;
-  onSubmit: () => void;
-  onClose: () => void;
-  children: ReactNode;
-}
-
-/** A dialog with one form. */
-export function FormDialog({ title, label, busy, onSubmit, onClose, children }: StepsProps) {
-  const t = useText();
-  const form = useId();
-  return (
-    <Dialog
-      title={title}
-      size="small"
-      onClose={onClose}
-      actions={
-        <>
-          <Button variant="default" onClick={onClose}>
-            {t.do.cancel}
-          </Button>
-          <Button type="submit" form={form} loading={busy}>
-            {label}
-          </Button>
-        </>
-      }
-    >
-      <form
-        id={form}
-        className="stack"
-        onSubmit={(e: FormEvent) => {
-          e.preventDefault();
-          onSubmit();
-        }}
-      >
-        {children}
-      </form>
-    </Dialog>
-  );
-}
 
 /** The field for one's present password. */
 export function Proof({ value, onChange }: { value: string; onChange: (value: string) => void }) {

@@ -1,14 +1,14 @@
-import { Button, Checkbox, NativeSelect, Textarea, TextInput } from "@mantine/core";
+import { Checkbox, NativeSelect, Textarea, TextInput } from "@mantine/core";
 import "@mantine/core/styles/InlineInput.css";
 import "@mantine/core/styles/Checkbox.css";
 import { useQuery } from "@tanstack/react-query";
-import { createContext, type FormEvent, type ReactNode, useContext, useId, useRef, useState } from "react";
+import { createContext, type ReactNode, useContext, useRef, useState } from "react";
 import { asFailure } from "../api/call";
 import { now } from "../api/clock";
 import { orderQuery, queryClient } from "../api/queries";
 import { useText } from "../text";
 import { zone } from "../text/format";
-import { Dialog } from "../ui/Dialog";
+import { FormDialog } from "../ui/FormDialog";
 import { ActionFailed } from "../ui/states";
 import { toast } from "../ui/toasts";
 import { holdWords } from "./words";
@@ -95,7 +95,6 @@ interface ActProps {
 export function ActDialog(props: ActProps) {
   const { orderId, title, words, label, reason, until, number, choice, force, run, onClose } = props;
   const t = useText();
-  const form = useId();
   const [why, setWhy] = useState("");
   const [when, setWhen] = useState(until === "must" ? tomorrow() : "");
   const [no, setNo] = useState("");
@@ -115,11 +114,9 @@ export function ActDialog(props: ActProps) {
     return Object.keys(found).length === 0;
   }
 
-  async function submit(e: FormEvent<HTMLFormElement>) {
-    e.preventDefault();
-    const element = e.currentTarget;
+  async function submit(form: HTMLFormElement) {
     if (!check()) {
-      requestAnimationFrame(() => element.querySelector<HTMLElement>("[aria-invalid=true]")?.focus());
+      requestAnimationFrame(() => form.querySelector<HTMLElement>("[aria-invalid=true]")?.focus());
       return;
     }
     setBusy(true);
@@ -145,69 +142,60 @@ export function ActDialog(props: ActProps) {
   }
 
   return (
-    <Dialog
+    <FormDialog
       title={title}
-      size="small"
+      label={label}
+      busy={busy}
+      checked="by us"
+      onSubmit={(form) => void submit(form)}
       onClose={onClose}
-      actions={
-        <>
-          <Button variant="default" onClick={onClose}>
-            {t.do.cancel}
-          </Button>
-          <Button type="submit" form={form} loading={busy}>
-            {label}
-          </Button>
-        </>
-      }
     >
-      <form id={form} className="stack" onSubmit={submit} noValidate>
-        <Meanwhile id={orderId} />
-        {words && <div className="muted">{words}</div>}
-        {choice && (
-          <NativeSelect
-            label={choice.label}
-            data={choice.options}
-            value={chosen}
-            onChange={(e) => choose(e.currentTarget.value)}
-          />
-        )}
-        {number && (
-          <TextInput
-            label={t.order.aliNumber}
-            description={t.order.aliNumberHint}
-            inputMode="numeric"
-            autoComplete="off"
-            value={no}
-            error={wrong.number}
-            onChange={(e) => setNo(e.currentTarget.value)}
-          />
-        )}
-        {until && (
-          <TextInput
-            type="datetime-local"
-            label={until === "must" ? t.order.until : t.order.untilMay}
-            description={until === "must" ? t.order.zone(zone()) : t.order.untilHint(zone())}
-            value={when}
-            error={wrong.until}
-            onChange={(e) => setWhen(e.currentTarget.value)}
-          />
-        )}
-        {reason && (
-          <Textarea
-            label={props.reasonLabel ?? (reason === "must" ? t.order.reason : t.order.reasonMay)}
-            description={t.order.reasonHint}
-            value={why}
-            maxLength={500}
-            rows={2}
-            error={wrong.reason}
-            onChange={(e) => setWhy(e.currentTarget.value)}
-          />
-        )}
-        <ActionFailed error={failed} what={title} />
-        {force && asFailure(failed ?? "").status === 409 && (
-          <Checkbox label={force} checked={forced} onChange={(e) => setForced(e.currentTarget.checked)} />
-        )}
-      </form>
-    </Dialog>
+      <Meanwhile id={orderId} />
+      {words && <div className="muted">{words}</div>}
+      {choice && (
+        <NativeSelect
+          label={choice.label}
+          data={choice.options}
+          value={chosen}
+          onChange={(e) => choose(e.currentTarget.value)}
+        />
+      )}
+      {number && (
+        <TextInput
+          label={t.order.aliNumber}
+          description={t.order.aliNumberHint}
+          inputMode="numeric"
+          autoComplete="off"
+          value={no}
+          error={wrong.number}
+          onChange={(e) => setNo(e.currentTarget.value)}
+        />
+      )}
+      {until && (
+        <TextInput
+          type="datetime-local"
+          label={until === "must" ? t.order.until : t.order.untilMay}
+          description={until === "must" ? t.order.zone(zone()) : t.order.untilHint(zone())}
+          value={when}
+          error={wrong.until}
+          onChange={(e) => setWhen(e.currentTarget.value)}
+        />
+      )}
+      {reason && (
+        <Textarea
+          label={props.reasonLabel ?? (reason === "must" ? t.order.reason : t.order.reasonMay)}
+          description={t.order.reasonHint}
+          value={why}
+          maxLength={500}
+          rows={2}
+          error={wrong.reason}
+          onChange={(e) => setWhy(e.currentTarget.value)}
+        />
+      )}
+      <ActionFailed error={failed} what={title} />
+      {force && asFailure(failed ?? "").status === 409 && (
+        <Checkbox label={force} checked={forced} onChange={(e) => setForced(e.currentTarget.checked)} />
+      )}
+    </FormDialog>
   );
 }
