@@ -34,7 +34,7 @@ var mayImport = map[string]string{
 	"services/accounts":                 "models services/audit services/database services/feed services/outbox services/vault gorm.io",
 	"services/people":                   "models services/accounts services/audit services/database services/mail services/vault gorm.io github.com/alexedwards github.com/go-webauthn github.com/pquerna/otp github.com/riverqueue github.com/trustelem/zxcvbn",
 	"services/desk":                     "models services/database services/orders gorm.io",
-	"services/ordersync":                "models services/audit services/budgets services/database services/feed services/outbox services/health services/idempotency services/orders services/accounts services/vault gorm.io github.com/riverqueue golang.org/x/sync",
+	"services/ordersync":                "models services/audit services/budgets services/database services/feed services/outbox services/health services/idempotency services/orders services/accounts services/vault gorm.io github.com/klauspost/compress github.com/riverqueue golang.org/x/sync",
 	"services/wix":                      "models services/platform github.com/goccy/go-json github.com/golang-jwt",
 	"services/wix/wixsim":               "", // not even its own adapter: it must not share a mistake with it
 	"services/aliexpress":               "models services/platform",

@@ -76,6 +76,24 @@ func (c *spanCollector) path(names ...string) bool {
 	return false
 }
 
+// rooted says whether there are so many spans with a name, each of a trace that is known up to what it began with.
+func (c *spanCollector) rooted(name string, n int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.spans {
+		if s.name != name {
+			continue
+		}
+		for s.parent != "" && s.id != "" {
+			s = c.spans[s.parent]
+		}
+		if s.id != "" {
+			n--
+		}
+	}
+	return n <= 0
+}
+
 func (c *spanCollector) everything() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -96,10 +114,21 @@ func TestATraceLeadsFromTheWebhookToThePlatform(t *testing.T) {
 	web.run()
 	work.run()
 	web.connect()
-	id := web.buy("paid", web.goods()...)
-	o := web.awaitOrder(id, "the order is here", inTab("awaiting_order"))
-	web.place(o.ID)
-	o = web.awaitOrder(id, "it is bought", inTab("awaiting_payment"))
+	// What a person has planned is mostly bought by the job that this made, and now and then by a check that is faster.
+	const create = "aliexpress aliexpress.ds.order.create"
+	bought := []string{"POST /api/v1/orders/{id}/supplier-orders", "job place", create}
+	var id string
+	var o orderView
+	for n := 1; n == 1 || !c.path(bought...); n++ {
+		if n > 5 {
+			t.Fatalf("none of five purchases was made by %s", strings.Join(bought, ", "))
+		}
+		id = web.buy("paid", web.goods()...)
+		o = web.awaitOrder(id, "the order is here", inTab("awaiting_order"))
+		web.place(o.ID)
+		o = web.awaitOrder(id, "it is bought", inTab("awaiting_payment"))
+		web.await("the traces of the purchases are whole", func() bool { return c.rooted(create, n) })
+	}
 	if err := web.ali.Pay(o.SupplierOrders[0].Number, aliexpresssim.PayOptions{}); err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +139,6 @@ func TestATraceLeadsFromTheWebhookToThePlatform(t *testing.T) {
 
 	for _, path := range [][]string{
 		{"POST /api/v1/webhooks/wix", "job receive", "wix get_order"},
-		{"POST /api/v1/orders/{id}/supplier-orders", "job place", "aliexpress aliexpress.ds.order.create"},
 		{"POST /api/v1/webhooks/aliexpress", "job receive", "job push", "wix create_fulfillment"},
 	} {
 		web.await(strings.Join(path, " leads to "), func() bool { return c.path(path...) })

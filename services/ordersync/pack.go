@@ -10,7 +10,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// A message is kept as it came, byte for byte, but packed: a webhook of Wix is JSON in JSON in JSON in base64, of which a sixth is left. The first byte says how, and is
+// A message is kept as it came, byte for byte, but packed: a webhook of Wix is JSON in JSON in JSON in base64, of which a fifth is left. The first byte says how, and is
 // none that a message begins with, so that what was kept before there was packing is told from it.
 const (
 	packedPlain byte = 1 // all of it, compressed
