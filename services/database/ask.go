@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -14,6 +15,9 @@ import (
 type Ask struct {
 	SQL  string // with $1, $2, ...
 	Args []any
+	// PlanOnce says that the statement is read along the same index whatever it is asked with, so that every connection plans it once: left to itself
+	// PostgreSQL may plan it anew each time, which takes three times as long as to list a page. Its LIMIT has to be a number in its words.
+	PlanOnce bool
 	// Row takes one row of the answer: it scans into what it wants filled.
 	Row func(scan func(into ...any) error) error
 }
@@ -64,7 +68,11 @@ func (db *DB) together(ctx context.Context, mode, merchant string, asks []Ask) e
 	b := &pgx.Batch{}
 	switch {
 	case mode == readOnly && !db.distributed.Load():
-		b.Queue("SELECT set_config('waybill.merchant', $1, true), set_config('transaction_read_only', 'on', true)", merchant)
+		begin := "SELECT set_config('waybill.merchant', $1, true), set_config('transaction_read_only', 'on', true)"
+		if !slices.ContainsFunc(asks, func(a Ask) bool { return !a.PlanOnce }) {
+			begin += ", set_config('plan_cache_mode', 'force_generic_plan', true)"
+		}
+		b.Queue(begin, merchant)
 		return db.send(ctx, b, asks)
 	case mode == unwaited && !db.distributed.Load():
 		b.Queue("SELECT set_config('waybill.merchant', $1, true), set_config('synchronous_commit', 'off', true)", merchant)

@@ -107,7 +107,9 @@ func (s *Service) List(ctx context.Context, m models.MerchantID, f Filter) (Page
 		return Page{}, err
 	}
 	page := Page{Orders: make([]models.Order, 0, f.Limit+1)}
-	ask := database.AskOf(q.Table("orders").Select(listed).Order(sorts[f.sort()].order).Limit(f.Limit + 1))
+	ask := database.AskOf(q.Table("orders").Select(listed).Order(fmt.Sprintf("%s LIMIT %d", sorts[f.sort()].order, f.Limit+1)))
+	// Where orders of a flag or a supplier are begun with depends on how many there are.
+	ask.PlanOnce = f.Flag == "" && f.Supplier == ""
 	ask.Row = func(scan func(...any) error) error {
 		page.Orders = append(page.Orders, models.Order{MerchantID: m})
 		return scanListed(scan, &page.Orders[len(page.Orders)-1])
@@ -222,17 +224,18 @@ func Narrow(q *gorm.DB, m models.MerchantID, f Filter) *gorm.DB {
 func Searched(text string) string { return strings.TrimPrefix(strings.TrimSpace(text), "#") }
 
 // search narrows to the orders that a text names: exactly by any number or e-mail, else by how a name, a last name or an e-mail begins.
-// Each branch reads its own index: what begins with a text lies between it and it with the last of all characters behind.
+// Each branch reads its own index: what begins with a text lies between it and it with the last of all characters behind. They are read first,
+// once, into an array: left to choose, the planner goes through all orders and looks for each where it believes that there are few.
 func search(q *gorm.DB, m models.MerchantID, text string) *gorm.DB {
 	first := strings.ToLower(text)
-	return q.Where(`orders.id IN (
+	return q.Where(`orders.id = ANY (ARRAY(
 		SELECT id FROM orders WHERE merchant_id = @m AND number = @text
 		UNION SELECT id FROM orders WHERE merchant_id = @m AND external_id = @text
 		UNION SELECT order_id FROM supplier_orders WHERE merchant_id = @m AND external_id = @text AND external_id <> ''
 		UNION SELECT order_id FROM parcels WHERE merchant_id = @m AND tracking_number = @text
 		UNION SELECT id FROM orders WHERE merchant_id = @m AND email_key ~>=~ @first AND email_key ~<~ @last
 		UNION SELECT id FROM orders WHERE merchant_id = @m AND name_key ~>=~ @first AND name_key ~<~ @last
-		UNION SELECT id FROM orders WHERE merchant_id = @m AND last_name_key ~>=~ @first AND last_name_key ~<~ @last)`,
+		UNION SELECT id FROM orders WHERE merchant_id = @m AND last_name_key ~>=~ @first AND last_name_key ~<~ @last))`,
 		map[string]any{"m": m, "text": text, "first": first, "last": first + string(unicode.MaxRune)})
 }
 
@@ -246,8 +249,9 @@ func (s *Service) Counts(ctx context.Context, m models.MerchantID, storeID model
 		counts[string(t)] = 0
 	}
 	err := s.db.Of(m).Ask(ctx, database.Ask{
-		SQL:  "SELECT view, sum(n)::bigint FROM tab_counts WHERE merchant_id = $1 AND (store_id = $2 OR $2 IS NULL) GROUP BY view",
-		Args: []any{string(m), orNull(storeID)},
+		PlanOnce: true,
+		SQL:      "SELECT view, sum(n)::bigint FROM tab_counts WHERE merchant_id = $1 AND (store_id = $2 OR $2 IS NULL) GROUP BY view",
+		Args:     []any{string(m), orNull(storeID)},
 		Row: func(scan func(...any) error) error {
 			var view string
 			var n int64
