@@ -41,7 +41,7 @@ type scale struct {
 
 var scales = map[string]scale{
 	"small":   {sizes: []int{1_000, 10_000}, rounds: 1, window: time.Second, sweep: 300, slow: 200, open: []int{500, 1_000}, jobs: 5_000, live: 20, rehearsal: 3 * time.Second, perSecond: 100},
-	"default": {sizes: []int{10_000, 1_000_000}, rounds: 3, window: 2 * time.Second, sweep: 3_000, slow: 1_500, open: []int{10_000}, jobs: 40_000, live: 200, rehearsal: 60 * time.Second, perSecond: 700},
+	"default": {sizes: []int{10_000, 1_000_000}, rounds: 3, window: 2 * time.Second, sweep: 3_000, slow: 1_200, open: []int{10_000}, jobs: 40_000, live: 200, rehearsal: 60 * time.Second, perSecond: 700},
 	"full":    {sizes: []int{10_000, 1_000_000, 5_000_000}, rounds: 5, window: 3 * time.Second, sweep: 10_000, slow: 3_000, open: []int{10_000, 100_000, 1_000_000}, jobs: 100_000, live: 1_000, rehearsal: 60 * time.Second, perSecond: 700},
 }
 
