@@ -148,12 +148,13 @@ func TestATraceLeadsFromTheWebhookToThePlatform(t *testing.T) {
 		return nil
 	}
 	var o orderView
+	goods := web.goods()
 	for n := 1; n == 1 || missing() != nil; n++ {
 		if n > 5 {
 			last := missing()
 			t.Fatalf("five orders, and never did %s: %q", strings.Join(last, " lead to "), c.chains(last[len(last)-1]))
 		}
-		id := web.buy("paid", web.goods()...)
+		id := web.buy("paid", goods...)
 		o = web.awaitOrder(id, "the order is here", inTab("awaiting_order"))
 		web.place(o.ID)
 		o = web.awaitOrder(id, "it is bought", inTab("awaiting_payment"))
