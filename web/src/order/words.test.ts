@@ -1,9 +1,12 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { Order, SupplierOrder } from "../api/gen/types.gen";
 import { problemsByField } from "./AddressDialog";
 import { shownOf, waysOf } from "./StoreDialog";
 import { urgency } from "./urgency";
 import { actorWords, freshSentence, isToBuy, nextWords, purchaseWords, ticketText, toldBy, webLink } from "./words";
+
+// At noon: close to midnight what comes next is tomorrow, and is said with its day.
+vi.useFakeTimers({ toFake: ["Date"], now: new Date(2026, 5, 10, 12) });
 
 const ago = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString();
 
