@@ -17,7 +17,8 @@ const key = "the-api-key-of-the-browser-tests";
 export async function freePort(): Promise<number> {
   return await new Promise((resolve, reject) => {
     const s = createServer().once("error", reject);
-    s.listen(0, "127.0.0.1", () => {
+    // Not one of those that the system deals out: somebody else would have it before it is used.
+    s.listen(20_000 + Math.floor(Math.random() * 10_000), "127.0.0.1", () => {
       const a = s.address();
       s.close(() => resolve(typeof a === "object" && a ? a.port : 0));
     });
