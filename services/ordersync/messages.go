@@ -9,7 +9,6 @@ import (
 
 	"waybill/models"
 	"waybill/services/audit"
-	"waybill/services/database"
 	"waybill/services/orders"
 )
 
@@ -45,9 +44,8 @@ func (s *Service) Messages(ctx context.Context, m models.MerchantID, order model
 		Body       []byte
 		SealedBody []byte
 	}
-	err = s.db.Of(m).InTx(ctx, func(tx database.Tx) error {
-		return audit.Append(tx, m, audit.Act{By: by.Actor, What: models.ActExported, Subject: models.AuditSubject{Kind: models.SubjectOrder, ID: order}, Reason: by.Reason, Detail: map[string]any{"what": "messages"}})
-	})
+	act := audit.Act{By: by.Actor, What: models.ActExported, Subject: models.AuditSubject{Kind: models.SubjectOrder, ID: order}, Reason: by.Reason, Detail: map[string]any{"what": "messages"}}
+	err = audit.New(s.db).Enter(ctx, m, act)
 	if err != nil {
 		return nil, err
 	}

@@ -78,7 +78,7 @@ func (p packer) unpack(packed []byte) ([]byte, error) {
 
 // splitToken takes a JWT apart, if putting its parts together again gives the same bytes.
 func splitToken(body []byte) (header, claims, signature []byte, ok bool) {
-	parts := bytes.Split(body, []byte{'.'})
+	parts := bytes.SplitN(body, []byte{'.'}, 4)
 	if len(parts) != 3 {
 		return nil, nil, nil, false
 	}
